@@ -1,0 +1,132 @@
+"""NT-Xent over the global batch (eq. 1), and the classifier's cross-entropy.
+
+Losses are per example; the division happens once, in the step.
+"""
+
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+import optax
+
+# A zero embedding has no direction; this only keeps its gradient finite.
+MIN_NORM = 1e-12
+
+
+class Contrast(NamedTuple):
+  """What the embeddings of one device say against those of all devices.
+
+  Attributes:
+    loss: NT-Xent per embedding, float [2n]; the first views, then the second.
+    correct: whether the positive is the most similar of all 2N-1 others,
+      bool [2n].
+  """
+
+  loss: jax.Array
+  correct: jax.Array
+
+
+def nt_xent(z_1, z_2, temperature, *, axis_name=None):
+  """Computes NT-Xent, each embedding against all others of the global batch.
+
+  Args:
+    z_1: embeddings of the first views, float [n, d]; not normalised yet.
+    z_2: embeddings of the second views; row i pairs with row i of `z_1`.
+    temperature: tau of eq. (1), positive, dimensionless.
+    axis_name: device axis to gather negatives over; None for one device.
+
+  Returns:
+    Loss per embedding, [2n], at least float32; its mean over all devices is
+    the mean of eq. (1) over both directions of every pair.
+
+  Raises:
+    ValueError: if the embeddings do not pair or the temperature is not
+      positive.
+
+  Source: ST-CLR eq. (1); Chen et al. 2020 (arXiv:2002.05709), Sec. 2.1.
+  """
+  return contrast(z_1, z_2, temperature, axis_name=axis_name).loss
+
+
+def contrast(z_1, z_2, temperature, *, axis_name=None):
+  """Computes NT-Xent and whether each embedding finds its positive.
+
+  Args:
+    z_1: see `nt_xent`.
+    z_2: see `nt_xent`.
+    temperature: see `nt_xent`.
+    axis_name: see `nt_xent`.
+
+  Returns:
+    A `Contrast`.
+  """
+  if z_1.ndim != 2 or z_1.shape != z_2.shape:
+    raise ValueError(
+      f'`z_1` (of shape {z_1.shape}) and `z_2` (of shape {z_2.shape}) must '
+      'both be [n, d], row i of the one pairing with row i of the other.'
+    )
+  check_temperature(temperature)
+  n = z_1.shape[0]
+  z_1, z_2 = _normalize(z_1), _normalize(z_2)
+  z = jnp.concatenate([z_1, z_2])  # [2n, d]
+  first = 0  # where this device's rows begin among all first views
+  bank_1, bank_2 = z_1, z_2
+  if axis_name is not None:
+    # The gradient flows through the gathered embeddings: an all_gather's
+    # transpose sums what every device says about this device's rows.
+    bank_1 = lax.all_gather(z_1, axis_name, tiled=True)  # [N, d]
+    bank_2 = lax.all_gather(z_2, axis_name, tiled=True)
+    first = lax.axis_index(axis_name) * n
+  bank = jnp.concatenate([bank_1, bank_2])  # [2N, d]
+  num_videos = bank_1.shape[0]
+
+  own = first + jnp.arange(n)
+  itself = jnp.concatenate([own, own + num_videos])  # [2n]
+  # Full precision: TensorFloat32 would be visible at small temperatures.
+  similarity = jnp.dot(z, bank.T, precision=lax.Precision.HIGHEST)
+  similarity = similarity / temperature  # [2n, 2N]
+  is_itself = jnp.arange(2 * num_videos)[None, :] == itself[:, None]
+  others = jnp.where(is_itself, -jnp.inf, similarity)
+  positive = jnp.concatenate([own + num_videos, own])
+  positive_similarity = jnp.take_along_axis(
+    similarity, positive[:, None], axis=1
+  )[:, 0]
+  loss = jax.nn.logsumexp(others, axis=-1) - positive_similarity
+  return Contrast(loss, others.argmax(-1) == positive)
+
+
+def cross_entropy(logits, labels):
+  """Computes categorical cross-entropy (Sec. III.B).
+
+  Args:
+    logits: float [n, num_classes].
+    labels: int32 [n] in [0, num_classes).
+
+  Returns:
+    Loss per example, [n], at least float32.
+  """
+  logits = logits.astype(jnp.promote_types(jnp.float32, logits.dtype))
+  return optax.losses.softmax_cross_entropy_with_integer_labels(logits, labels)
+
+
+def check_temperature(temperature):
+  """Refuses a temperature that eq. (1) cannot divide by.
+
+  Args:
+    temperature: tau; a traced value is trusted.
+
+  Raises:
+    ValueError: unless it is positive.
+  """
+  if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
+    raise ValueError(
+      f'`temperature` (={temperature}) must be positive: eq. (1) divides by '
+      'it; 0.1 is the default.'
+    )
+
+
+def _normalize(z):
+  z = z.astype(jnp.promote_types(jnp.float32, z.dtype))
+  square = jnp.sum(jnp.square(z), -1, keepdims=True)
+  return z * lax.rsqrt(jnp.maximum(square, MIN_NORM**2))

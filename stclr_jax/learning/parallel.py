@@ -1,0 +1,127 @@
+"""The only place that knows how a step is spread over devices.
+
+A step is a per-device function `step(state, videos, indices, *scalars)`. It
+sees the whole train state and all videos, and its own share of the video
+indices; it agrees with the other devices through collectives over
+`DEVICE_AXIS`. State and videos carry no device axis: they are put on every
+device once, before the first step, and only indices (a few bytes) are sent
+at each step.
+"""
+
+import functools
+
+import jax
+from jax.sharding import Mesh
+from jax.sharding import NamedSharding
+from jax.sharding import PartitionSpec
+import numpy as np
+
+DEVICE_AXIS = 'devices'
+
+
+def parallelize_training(step, *, num_scalars):
+  """Runs a training step on all devices, on a share of the batch each.
+
+  Args:
+    step: `step(state, videos, indices, *scalars) -> (state, metrics)`; all
+      that it returns must be equal on every device (pmean'd or psum'd),
+      because one device's value is kept without looking at the others'.
+    num_scalars: how many arguments follow the indices.
+
+  Returns:
+    The step for `indices` of shape [devices, n]. The state passed in is
+    donated: its memory is used for the state returned.
+  """
+  return jax.pmap(
+    step,
+    axis_name=DEVICE_AXIS,
+    in_axes=(None, None, 0) + (None,) * num_scalars,
+    out_axes=None,
+    donate_argnums=(0,),
+  )
+
+
+def parallelize_inference(step):
+  """Runs `step(variables, videos, indices) -> [n, ...]` on all devices.
+
+  Args:
+    step: a per-device function that needs no other device.
+
+  Returns:
+    A function `run(variables, videos, indices, *, batch_size) -> [m, ...]` of
+    any number m of indices, which it pads to whole batches, as a NumPy array.
+  """
+  run_batch = jax.pmap(step, axis_name=DEVICE_AXIS, in_axes=(None, None, 0))
+
+  def run(variables, videos, indices, *, batch_size):
+    indices = np.asarray(indices, np.int32)
+    batch_size = divisible_batch_size(batch_size)
+    outputs = []
+    for start in range(0, len(indices), batch_size):
+      batch = indices[start : start + batch_size]
+      padded = np.resize(batch, batch_size)
+      output = run_batch(variables, videos, shard(padded))
+      flat = np.asarray(output).reshape(batch_size, *output.shape[2:])
+      outputs.append(flat[: len(batch)])
+    return np.concatenate(outputs)
+
+  return run
+
+
+def replicate(tree):
+  """Puts a tree on every device, whole.
+
+  Args:
+    tree: a pytree of arrays.
+
+  Returns:
+    The tree as arrays that are replicated over `DEVICE_AXIS`.
+  """
+  return jax.device_put(tree, _replicated())
+
+
+@functools.cache
+def _replicated():
+  mesh = Mesh(np.asarray(jax.devices()), (DEVICE_AXIS,))
+  return NamedSharding(mesh, PartitionSpec())
+
+
+def shard(array):
+  """Splits an array's first axis over the devices.
+
+  Args:
+    array: NumPy array [batch_size, ...].
+
+  Returns:
+    The same values as [devices, batch_size / devices, ...].
+  """
+  check_batch_size(len(array))
+  return array.reshape(jax.device_count(), -1, *array.shape[1:])
+
+
+def check_batch_size(batch_size, *, name='batch_size'):
+  """Refuses a batch that the devices cannot share evenly.
+
+  Args:
+    batch_size: videos over all devices.
+    name: what the user calls it.
+
+  Raises:
+    ValueError: unless it is a positive multiple of the number of devices.
+  """
+  devices = jax.device_count()
+  if batch_size < 1 or batch_size % devices:
+    below = batch_size // devices * devices
+    remedy = f'{below + devices} would do'
+    if below > 0:
+      remedy = f'{below} or {remedy}'
+    raise ValueError(
+      f'`{name}` (={batch_size}) must be divisible by the {devices} '
+      f'devices; {remedy}.'
+    )
+
+
+def divisible_batch_size(batch_size):
+  """Rounds a batch size up to a multiple of the number of devices."""
+  devices = jax.device_count()
+  return -(-batch_size // devices) * devices

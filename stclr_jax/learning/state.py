@@ -1,0 +1,54 @@
+"""What training changes, as one pytree."""
+
+from typing import Any
+
+from flax import struct
+import jax
+import jax.numpy as jnp
+
+
+@struct.dataclass
+class TrainState:
+  """The state of a training run on the device; no random key is in it.
+
+  Attributes:
+    step: optimiser steps taken, int32 [].
+    params: {'encoder': ..., head: ...}, float32.
+    batch_stats: {'encoder': ...}, float32.
+    opt_state: of the optimiser, for the parameters that it trains.
+  """
+
+  step: jax.Array
+  params: Any
+  batch_stats: Any
+  opt_state: Any
+
+
+def create_state(variables, optimizer, *, trained=None):
+  """Creates the state before the first step.
+
+  Args:
+    variables: {'params': ..., 'batch_stats': ...} of a network.
+    optimizer: an `optax.GradientTransformation`.
+    trained: names of the top-level parameters to train; None for all.
+
+  Returns:
+    A `TrainState`.
+  """
+  params = variables['params']
+  return TrainState(
+    step=jnp.zeros((), jnp.int32),
+    params=params,
+    batch_stats=variables['batch_stats'],
+    opt_state=optimizer.init(select(params, trained)),
+  )
+
+
+def select(params, names):
+  """Takes some top-level parameters; all of them if `names` is None."""
+  return params if names is None else {name: params[name] for name in names}
+
+
+def count_parameters(params):
+  """Counts the numbers in a tree of parameters."""
+  return sum(leaf.size for leaf in jax.tree.leaves(params))

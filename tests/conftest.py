@@ -1,0 +1,17 @@
+"""Test settings: 8 CPU devices, strict ranks, float32 unless a test asks."""
+
+import jax
+import pytest
+
+# Eight devices on one processor prove what eight GPUs would compute.
+jax.config.update('jax_num_cpu_devices', 8)
+jax.config.update('jax_platforms', 'cpu')
+# A broadcast over ranks that nobody wrote down is a bug until shown otherwise.
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+
+@pytest.fixture
+def float64():
+  """Runs one test in float64, where two programs can agree to 1e-9."""
+  with jax.enable_x64(True):
+    yield
