@@ -66,49 +66,89 @@ def create_optimizer(name, *, momentum, weight_decay):
   )
 
 
-SCHEDULES = ('constant', 'cosine')
+SCHEDULES = ('constant', 'cosine', 'plateau')
 
 
-def create_schedule(name, *, learning_rate, num_steps, warmup_steps):
-  """Makes a learning rate as a function of the step.
+def create_learning_rate(
+  name, *, peak, num_steps, warmup_steps=0, patience=3, factor=0.1
+):
+  """Makes the learning rate of a run or of one of its stages.
 
   Args:
-    name: 'constant' (the paper's pretraining) or 'cosine' down to zero.
-    learning_rate: the constant, or the cosine's peak.
-    num_steps: steps of the whole run.
-    warmup_steps: steps of the linear rise before the cosine; the constant
-      schedule has none.
+    name: 'constant' (the paper's pretraining), 'plateau' (its fine-tuning) or
+      'cosine', which falls to zero.
+    peak: the first rate, or the highest one after a warmup.
+    num_steps: steps of the stage, for the cosine.
+    warmup_steps: steps of a linear rise before the cosine.
+    patience: of the plateau.
+    factor: of the plateau.
 
   Returns:
-    `schedule(step) -> learning rate`, a float.
+    A `Constant`, `Cosine` or `Plateau`: `at(step)` gives the rate,
+    `end_epoch(loss)` takes note of an epoch's mean training loss.
 
   Raises:
     ValueError: for another name.
   """
   if name == 'constant':
-    return lambda step: learning_rate
+    return Constant(peak)
   if name == 'cosine':
-    return lambda step: _cosine(step, learning_rate, num_steps, warmup_steps)
+    return Cosine(peak, num_steps, warmup_steps)
+  if name == 'plateau':
+    return Plateau(peak, patience, factor)
   raise ValueError(
     f'`optimizer.schedule` (={name!r}) must be one of {", ".join(SCHEDULES)}.'
   )
 
 
-def _cosine(step, peak, num_steps, warmup_steps):
-  if step < warmup_steps:
-    return peak * (step + 1) / warmup_steps
-  share = (step - warmup_steps) / max(1, num_steps - warmup_steps)
-  return peak * 0.5 * (1 + math.cos(math.pi * min(1.0, share)))
+@dataclasses.dataclass
+class Constant:
+  """The same rate at every step."""
+
+  learning_rate: float
+
+  def at(self, step):
+    """Returns the rate of a step, counted from 0."""
+    del step
+    return self.learning_rate
+
+  def end_epoch(self, loss):
+    """Takes no note of the loss."""
+
+
+@dataclasses.dataclass
+class Cosine:
+  """A linear rise, then half a cosine down to zero.
+
+  Attributes:
+    peak: highest rate.
+    num_steps: steps until zero.
+    warmup_steps: steps of the rise.
+  """
+
+  peak: float
+  num_steps: int
+  warmup_steps: int
+
+  def at(self, step):
+    """Returns the rate of a step, counted from 0."""
+    if step < self.warmup_steps:
+      return self.peak * (step + 1) / self.warmup_steps
+    falling = max(1, self.num_steps - self.warmup_steps)
+    share = min(1.0, (step - self.warmup_steps) / falling)
+    return self.peak * 0.5 * (1 + math.cos(math.pi * share))
+
+  def end_epoch(self, loss):
+    """Takes no note of the loss."""
 
 
 @dataclasses.dataclass
 class Plateau:
-  """Divides the learning rate when a loss has stopped falling.
+  """Divides the rate when the loss has stopped falling.
 
   Decides exactly as torch's ReduceLROnPlateau in mode 'min' with a relative
-  threshold and no cooldown: the rate falls at the first epoch that is the
-  (patience + 1)-th bad one in a row. `optax.contrib.reduce_on_plateau` cuts
-  one call earlier.
+  threshold and no cooldown: the rate falls at the (patience + 1)-th bad epoch
+  in a row. `optax.contrib.reduce_on_plateau` cuts one call earlier.
 
   Attributes:
     learning_rate: the current one.
@@ -130,8 +170,13 @@ class Plateau:
   best: float = math.inf
   num_bad_epochs: int = 0
 
-  def update(self, loss):
-    """Takes note of an epoch's loss and returns the next learning rate."""
+  def at(self, step):
+    """Returns the current rate."""
+    del step
+    return self.learning_rate
+
+  def end_epoch(self, loss):
+    """Takes note of an epoch's loss; the rate may fall."""
     if loss < self.best * (1 - self.threshold):
       self.best = loss
       self.num_bad_epochs = 0
@@ -140,4 +185,3 @@ class Plateau:
     if self.num_bad_epochs > self.patience:
       self.learning_rate *= self.factor
       self.num_bad_epochs = 0
-    return self.learning_rate

@@ -1,0 +1,119 @@
+"""What pretraining and fine-tuning share: data, views and the encoder.
+
+A config shows every knob of a run. A value is followed by its place in the
+paper, or by "chosen:" and the reason.
+"""
+
+import ml_collections
+
+# The two clips' frames are normalised by what torchvision's Kinetics weights
+# expect, as the first author's published loader does.
+KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
+KINETICS_STD = (0.22803, 0.22145, 0.216989)
+
+PRESETS = ('demo', 'paper', 'paper_112')
+
+DEMO_NOTICE = (
+  'This is the demo: drawn faces and a small encoder, to show that everything '
+  'runs. Its figures say nothing about Oulu-CASIA.\n'
+  "The paper's recipe: python main.py --config=configs/{workflow}.py:paper"
+)
+
+
+def check_preset(preset):
+  """Refuses a preset that does not exist."""
+  if preset not in PRESETS:
+    raise ValueError(
+      f'The preset (={preset!r}) must be one of {", ".join(PRESETS)}, as in '
+      '--config=configs/pretrain.py:paper.'
+    )
+
+
+def data():
+  """Oulu-CASIA, one fold held out."""
+  return ml_collections.ConfigDict(
+    {
+      # A config of the tfds_oulu builder: 'oulu_casia', 'synthetic' (drawn
+      # faces at full size) or 'synthetic_demo'.
+      'name': 'oulu_casia',
+      'split': 'vl_strong',  # chosen: the field's usual 480 clips
+      'data_dir': '',  # where TFDS keeps its data; '' is its own default
+      'frame_size': (240, 320),  # height, width; Sec. IV.A
+      'num_folds': 10,  # Sec. IV.B
+      'fold': 0,  # which people are held out; fold 0 tests P001 to P008
+      'fold_assignment': 'consecutive',  # chosen: most public fold lists are
+    }
+  )
+
+
+def encoder():
+  """Table I, full width."""
+  return ml_collections.ConfigDict(
+    {
+      'architecture': 'r2plus1d_18',  # Table I; Table III: r3d_18, mc3_18
+      'width': 1.0,  # factor on every number of features
+      # chosen: half the memory; parameters, statistics and loss stay float32.
+      'dtype': 'bfloat16',
+      'lowering': 'auto',  # how convolutions are computed, see convolutions.py
+    }
+  )
+
+
+def batch_norm():
+  """torchvision's batch norm, over all devices."""
+  return ml_collections.ConfigDict(
+    {
+      'momentum': 0.9,  # torch's 0.1
+      'epsilon': 1e-5,
+      'sync': True,  # chosen: statistics do not depend on the device count
+    }
+  )
+
+
+def views():
+  """The augmentations of Sec. III.A.1."""
+  return ml_collections.ConfigDict(
+    {
+      'num_frames': 16,  # Sec. IV.A
+      'size': 224,  # Sec. IV.A
+      'temporal': {
+        'enabled': True,  # off (Table IV): always uniform
+        'variant': 'paper',  # 'author_code': the sampler the author published
+        # random, uniform, sequential; chosen: "randomly choose" (Sec. III)
+        'probabilities': (1 / 3, 1 / 3, 1 / 3),
+      },
+      'crop': {
+        'enabled': True,  # off (Table IV): the evaluation's centre square
+        'area': (0.2, 1.0),  # chosen: the author's later code (ActiveFER)
+        'aspect': (3 / 4, 4 / 3),  # chosen: torchvision's default
+      },
+      'flip': {
+        'enabled': True,
+        'probability': 0.5,  # chosen: torchvision's default
+      },
+      'color': {
+        'enabled': True,
+        'probability': 0.8,  # chosen: SimCLR's and ActiveFER's
+        'brightness': 0.4,  # chosen: these four are ActiveFER's
+        'contrast': 0.4,
+        'saturation': 0.4,
+        'hue': 0.1,
+      },
+      'mean': KINETICS_MEAN,
+      'std': KINETICS_STD,
+    }
+  )
+
+
+def demo_overrides(config, *, workflow):
+  """Makes a config small: drawn faces, few pixels, a narrow encoder.
+
+  Each line is a deviation from the paper, for a laptop's sake.
+  """
+  config.notice = DEMO_NOTICE.format(workflow=workflow)
+  config.data.name = 'synthetic_demo'
+  config.data.frame_size = (64, 64)
+  config.views.num_frames = 8
+  config.views.size = 40
+  config.encoder.width = 0.25
+  config.encoder.dtype = 'float32'  # a CPU has no fast bfloat16

@@ -1,0 +1,92 @@
+"""ST-CLR's contrastive pretraining (Sec. III.A, IV.A).
+
+    python main.py --config=configs/pretrain.py          the demo, minutes
+    python main.py --config=configs/pretrain.py:paper    the paper's recipe
+
+The recipe: SGD with momentum 0.9, learning rate 1e-3, weight decay 1e-4, 1000
+epochs of two 16x224x224 views of each video, R(2+1)D-18, a 128-dimensional
+embedding, NT-Xent over all devices.
+"""
+
+import ml_collections
+
+from configs import common
+
+
+def get_config(preset='demo'):
+  """Returns the config of a pretraining run.
+
+  Args:
+    preset: 'demo' (drawn faces, a laptop CPU), 'paper' (the recipe) or
+      'paper_112' (the recipe at 112 pixels, for one GPU).
+
+  Returns:
+    A ConfigDict.
+  """
+  common.check_preset(preset)
+  config = _paper()
+  config.preset = preset
+  if preset == 'paper_112':
+    config.views.size = 112
+  if preset == 'demo':
+    _demo(config)
+  return config
+
+
+def _paper():
+  config = ml_collections.ConfigDict()
+  config.workflow = 'pretrain'
+  config.preset = ''
+  config.notice = ''
+  config.seed = 0
+  config.num_epochs = 1000  # Sec. IV.A
+  config.batch_size = 32  # videos; chosen: 64 views fit the paper's 4 V100s
+  config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command
+  # Whose videos: 'train_folds' leaves the fold's test people out; chosen: the
+  # paper does not say. 'all_unlabelled' takes everybody's.
+  config.pretrain_scope = 'train_folds'
+
+  config.data = common.data()
+  config.views = common.views()
+  config.encoder = common.encoder()
+  config.batch_norm = common.batch_norm()
+  config.projection = ml_collections.ConfigDict(
+    {
+      'hidden_features': 512,  # chosen: as wide as h, like SimCLR's
+      'features': 128,  # Sec. IV.A
+    }
+  )
+  config.optimizer = ml_collections.ConfigDict(
+    {
+      'name': 'sgd',  # Sec. IV.A, as are the next three
+      'learning_rate': 1e-3,
+      'momentum': 0.9,
+      'weight_decay': 1e-4,
+      'schedule': 'constant',  # chosen: the paper names none
+      'warmup_epochs': 0,
+    }
+  )
+  config.knn = ml_collections.ConfigDict(
+    {
+      'every_epochs': 10,
+      'num_neighbors': 20,  # chosen: about a quarter of an expression's videos
+      'batch_size': 32,
+    }
+  )
+  config.log_every_steps = 10
+  config.checkpoint = ml_collections.ConfigDict(
+    {'every_epochs': 10, 'keep': 2}
+  )
+  return config
+
+
+def _demo(config):
+  common.demo_overrides(config, workflow='pretrain')
+  config.num_epochs = 40
+  config.projection.hidden_features = 128
+  config.optimizer.name = 'adam'
+  config.optimizer.schedule = 'cosine'
+  config.optimizer.learning_rate = 2e-3
+  config.optimizer.warmup_epochs = 2
+  config.knn.every_epochs = 5
+  config.log_every_steps = 1

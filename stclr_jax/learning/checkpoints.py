@@ -1,0 +1,203 @@
+"""Checkpoints with Orbax: the train state, and what was done to get it."""
+
+import dataclasses
+import pathlib
+from typing import Any
+
+import jax
+import numpy as np
+import orbax.checkpoint as ocp
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+  """One saved moment of a run.
+
+  Attributes:
+    epoch: epochs finished, over all stages.
+    state: the `TrainState`.
+    notes: JSON-able facts of the loop and of the run, such as the plateau's
+      state, the people that the encoder saw, and the encoder's architecture.
+  """
+
+  epoch: int
+  state: Any
+  notes: dict[str, Any]
+
+
+class Checkpoints:
+  """The checkpoints of one run; writing goes on in the background."""
+
+  def __init__(self, directory, *, keep):
+    """Opens a folder of checkpoints, creating it.
+
+    Args:
+      directory: path.
+      keep: how many of the newest to keep.
+    """
+    self._manager = ocp.CheckpointManager(
+      pathlib.Path(directory).absolute(),
+      options=ocp.CheckpointManagerOptions(
+        max_to_keep=keep, enable_async_checkpointing=True
+      ),
+      item_names=('state', 'notes'),
+    )
+
+  def save(self, epoch, state, notes):
+    """Saves a state; returns once it is copied, before it is written.
+
+    Args:
+      epoch: epochs finished.
+      state: a `TrainState`.
+      notes: see `Checkpoint`.
+    """
+    self._manager.save(
+      epoch,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardSave(state),
+        notes=ocp.args.JsonSave(notes),
+      ),
+    )
+
+  def latest_epoch(self):
+    """Returns the epoch of the newest complete checkpoint, or None."""
+    return self._manager.latest_step()
+
+  def restore(self, template):
+    """Restores the newest checkpoint.
+
+    Args:
+      template: a state of the same shapes, dtypes and shardings.
+
+    Returns:
+      A `Checkpoint`.
+    """
+    epoch = self.latest_epoch()
+    restored = self._manager.restore(
+      epoch,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardRestore(template),
+        notes=ocp.args.JsonRestore(),
+      ),
+    )
+    return Checkpoint(epoch, restored['state'], restored['notes'])
+
+  def notes(self):
+    """Reads the newest checkpoint's notes without its arrays."""
+    return self._manager.restore(
+      self.latest_epoch(),
+      args=ocp.args.Composite(notes=ocp.args.JsonRestore()),
+    )['notes']
+
+  def close(self):
+    """Waits for writing to end."""
+    self._manager.wait_until_finished()
+    self._manager.close()
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    self.close()
+
+
+def read(workdir):
+  """Reads the newest checkpoint of a run, whatever its shapes.
+
+  Args:
+    workdir: of a run of this project.
+
+  Returns:
+    A `Checkpoint` whose `state` is a dict of NumPy arrays.
+
+  Raises:
+    FileNotFoundError: if there is none, naming the folder looked at.
+  """
+  directory = pathlib.Path(workdir).absolute() / 'checkpoints'
+  if not directory.is_dir() or not ocp.utils.checkpoint_steps(directory):
+    raise FileNotFoundError(
+      f'No finished checkpoint in {directory}. Give the workdir of a '
+      'finished pretraining (`init_from`).'
+    )
+  handlers = {
+    'state': ocp.StandardCheckpointHandler(),
+    'notes': ocp.JsonCheckpointHandler(),
+  }
+  with ocp.CheckpointManager(directory, item_handlers=handlers) as manager:
+    epoch = manager.latest_step()
+    # Abstract arrays without a sharding read as NumPy on any machine.
+    template = jax.tree.map(
+      lambda leaf: np.empty(leaf.shape, leaf.dtype),
+      manager.item_metadata(epoch)['state'].tree,
+    )
+    restored = manager.restore(
+      epoch,
+      args=ocp.args.Composite(
+        state=ocp.args.StandardRestore(template),
+        notes=ocp.args.JsonRestore(),
+      ),
+    )
+  return Checkpoint(epoch, restored['state'], restored['notes'])
+
+
+def merge_encoder(variables, state, *, source):
+  """Puts a pretrained encoder into fresh variables; other parts stay.
+
+  Args:
+    variables: {'params': {'encoder': ...}, 'batch_stats': ...} of the new
+      network.
+    state: a dict with 'params' and 'batch_stats', as `read` gives it.
+    source: where it comes from, for the message.
+
+  Returns:
+    The variables with the encoder's parameters and statistics replaced.
+
+  Raises:
+    ValueError: unless both sides hold the same arrays; shows both sides of
+      the difference.
+  """
+  merged = {}
+  for collection in ('params', 'batch_stats'):
+    wanted = variables[collection]['encoder']
+    found = state[collection]['encoder']
+    check_same_arrays(wanted, found, source=f'{source}, {collection}')
+    merged[collection] = variables[collection] | {'encoder': found}
+  return variables | merged
+
+
+def check_same_arrays(wanted, found, *, source):
+  """Refuses trees of different arrays, showing what only one side has.
+
+  Args:
+    wanted: tree of arrays that the network of this run has.
+    found: tree of arrays in a checkpoint.
+    source: names the checkpoint.
+
+  Raises:
+    ValueError: if a name or a shape differs.
+  """
+  wanted, found = _array_names(wanted), _array_names(found)
+  if wanted == found:
+    return
+  raise ValueError(
+    f'The encoder in {source} is another one than this config describes '
+    '(`encoder.architecture`, `encoder.width`).\n'
+    f'  Only in the checkpoint: {_listing(found - wanted)}\n'
+    f'  Only in this config:    {_listing(wanted - found)}\n'
+    'Set the encoder as it was pretrained, or give another `init_from`.'
+  )
+
+
+def _array_names(tree):
+  leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+  return {
+    f'{"/".join(str(k.key) for k in path)} {list(leaf.shape)}'
+    for path, leaf in leaves
+  }
+
+
+def _listing(names, limit=6):
+  names = sorted(names)
+  shown = ', '.join(names[:limit]) or 'nothing'
+  more = len(names) - limit
+  return f'{shown}, and {more} more' if more > 0 else shown

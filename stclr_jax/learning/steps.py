@@ -1,0 +1,222 @@
+"""One step of each kind, as one device sees it.
+
+A step draws its views itself, from uint8 frames on the device, computes its
+share, and agrees with the other devices over `axis_name`. What it returns is
+the same on every device. `parallel` runs these on all devices; under
+`jax.vmap(axis_name=...)` they run as well, which is how tests show that N
+devices compute what one would.
+"""
+
+from typing import NamedTuple
+
+import jax
+from jax import lax
+import jax.numpy as jnp
+import optax
+
+from stclr_jax.learning import losses
+from stclr_jax.learning.state import select
+from stclr_jax.views import views
+
+# Which draw of a video a view is; any number of them is independent.
+FIRST_VIEW, SECOND_VIEW, FINETUNE_VIEW = 1, 2, 0
+
+
+class Batch(NamedTuple):
+  """Videos of a fine-tuning step, padded to a fixed number.
+
+  Attributes:
+    video: indices of videos, int32 [n].
+    weight: 1 for a video, 0 for padding, float32 [n].
+  """
+
+  video: jax.Array
+  weight: jax.Array
+
+
+def make_pretrain_step(
+  network, optimizer, *, view_options, seed, temperature, axis_name
+):
+  """Makes the contrastive step.
+
+  Args:
+    network: a `PretrainNetwork`.
+    optimizer: gives directions, see `optimizers`.
+    view_options: a `views.ViewOptions`.
+    seed: int, of all views.
+    temperature: tau of eq. (1).
+    axis_name: device axis.
+
+  Returns:
+    `step(state, videos, indices, epoch, learning_rate) -> (state, metrics)`:
+    `indices` int32 [n] are this device's videos, `metrics` the float scalars
+    'loss', 'contrastive_accuracy' and 'gradient_norm' of the global batch.
+  """
+  losses.check_temperature(temperature)
+
+  def step(state, videos, indices, epoch, learning_rate):
+    clips = jnp.concatenate(
+      [
+        views.draw_views(
+          videos.frames,
+          videos.first,
+          videos.length,
+          indices,
+          seed=seed,
+          epoch=epoch,
+          view=view,
+          options=view_options,
+        )
+        for view in (FIRST_VIEW, SECOND_VIEW)
+      ]
+    )  # [2n, t, h, w, 3]
+
+    def loss_fn(params):
+      z, updated = network.apply(
+        {'params': params, 'batch_stats': state.batch_stats},
+        clips,
+        train=True,
+        mutable=['batch_stats'],
+      )
+      result = losses.contrast(
+        *jnp.split(z, 2), temperature, axis_name=axis_name
+      )
+      return result.loss.mean(), (result.correct, updated['batch_stats'])
+
+    (loss, (correct, batch_stats)), gradients = jax.value_and_grad(
+      loss_fn, has_aux=True
+    )(state.params)
+    gradients = lax.pmean(gradients, axis_name)
+    state = _descend(state, optimizer, gradients, learning_rate, None)
+    metrics = {
+      'loss': lax.pmean(loss, axis_name),
+      'contrastive_accuracy': lax.pmean(correct.mean(), axis_name),
+      'gradient_norm': optax.global_norm(gradients),
+    }
+    state = _with_statistics(state, batch_stats, network, axis_name)
+    return state, metrics
+
+  return step
+
+
+def make_finetune_step(
+  network, optimizer, *, view_options, seed, trained, axis_name
+):
+  """Makes the supervised step.
+
+  Args:
+    network: a `ClassifierNetwork`.
+    optimizer: gives directions, see `optimizers`.
+    view_options: a `views.ViewOptions`.
+    seed: int, of all views.
+    trained: 'classifier' to leave the encoder bit for bit as it is, its
+      batch statistics included, or 'all'.
+    axis_name: device axis.
+
+  Returns:
+    `step(state, videos, batch, epoch, learning_rate) -> (state, sums)`:
+    `batch` is a `Batch`; `sums` holds the float scalars 'loss', 'correct' and
+    'count', summed over the videos of the global batch.
+
+  Raises:
+    ValueError: for another `trained`.
+  """
+  trained_names = trained_parameters(trained)
+
+  def step(state, videos, batch, epoch, learning_rate):
+    clips = views.draw_views(
+      videos.frames,
+      videos.first,
+      videos.length,
+      batch.video,
+      seed=seed,
+      epoch=epoch,
+      view=FINETUNE_VIEW,
+      options=view_options,
+    )
+    labels = videos.label[batch.video]
+    count = lax.psum(batch.weight.sum(), axis_name)
+
+    def loss_fn(params):
+      logits, updated = network.apply(
+        {'params': state.params | params, 'batch_stats': state.batch_stats},
+        clips,
+        train=trained == 'all',
+        mutable=['batch_stats'],
+      )
+      loss = losses.cross_entropy(logits, labels) * batch.weight
+      # This device's part of the global mean.
+      return loss.sum() / count, (loss, logits, updated)
+
+    (_, (loss, logits, updated)), gradients = jax.value_and_grad(
+      loss_fn, has_aux=True
+    )(select(state.params, trained_names))
+    gradients = lax.psum(gradients, axis_name)
+    state = _descend(state, optimizer, gradients, learning_rate, trained_names)
+    if trained == 'all':
+      state = _with_statistics(
+        state, updated['batch_stats'], network, axis_name
+      )
+    correct = (logits.argmax(-1) == labels) * batch.weight
+    sums = {'loss': loss.sum(), 'correct': correct.sum()}
+    return state, lax.psum(sums, axis_name) | {'count': count}
+
+  return step
+
+
+def trained_parameters(trained):
+  """Names the parameters that a stage of fine-tuning trains.
+
+  Args:
+    trained: 'classifier' or 'all'.
+
+  Returns:
+    Top-level names, or None for all of them.
+
+  Raises:
+    ValueError: for another word.
+  """
+  if trained not in ('classifier', 'all'):
+    raise ValueError(f"`trained` (={trained!r}) must be 'classifier' or 'all'.")
+  return ('classifier',) if trained == 'classifier' else None
+
+
+def make_inference_step(network, *, view_options, method):
+  """Makes the step that looks at each video once, with nothing random.
+
+  Args:
+    network: a network with an encoder.
+    view_options: a `views.ViewOptions`, for frames, size and normalisation.
+    method: 'encode' for representations, 'classify' for logits.
+
+  Returns:
+    `step(variables, videos, indices) -> float [n, d]`.
+  """
+
+  def step(variables, videos, indices):
+    clips = views.evaluation_views(
+      videos.frames, videos.first, videos.length, indices, options=view_options
+    )
+    if method == 'encode':
+      return network.apply(variables, clips, method=network.encode)
+    return network.apply(variables, clips, train=False)
+
+  return step
+
+
+def _descend(state, optimizer, gradients, learning_rate, trained_names):
+  params = select(state.params, trained_names)
+  direction, opt_state = optimizer.update(gradients, state.opt_state, params)
+  params = jax.tree.map(
+    lambda p, d: p - learning_rate.astype(p.dtype) * d, params, direction
+  )
+  return state.replace(
+    step=state.step + 1, params=state.params | params, opt_state=opt_state
+  )
+
+
+def _with_statistics(state, batch_stats, network, axis_name):
+  if network.encoder.axis_name is None:
+    # Not synchronised: the running statistics are the mean over the devices.
+    batch_stats = lax.pmean(batch_stats, axis_name)
+  return state.replace(batch_stats=batch_stats)
