@@ -74,6 +74,7 @@ def _paper():
       'warmup_epochs': 0,
     }
   )
+  config.report_every_epochs = 10
   config.evaluation = ml_collections.ConfigDict({'batch_size': 32})
   config.log_every_steps = 10
   config.checkpoint = ml_collections.ConfigDict(
@@ -90,4 +91,5 @@ def _demo(config):
   config.optimizer.schedule = 'cosine'
   config.optimizer.learning_rate = 1e-3
   config.optimizer.frozen_learning_rate = 1e-2
+  config.report_every_epochs = 5
   config.log_every_steps = 1

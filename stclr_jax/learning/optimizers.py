@@ -84,8 +84,7 @@ def create_learning_rate(
     factor: of the plateau.
 
   Returns:
-    A `Constant`, `Cosine` or `Plateau`: `at(step)` gives the rate,
-    `end_epoch(loss)` takes note of an epoch's mean training loss.
+    A `LearningRate`.
 
   Raises:
     ValueError: for another name.
@@ -102,7 +101,28 @@ def create_learning_rate(
 
 
 @dataclasses.dataclass
-class Constant:
+class LearningRate:
+  """A rate that may depend on the step and on the losses so far."""
+
+  def at(self, step):
+    """Returns the rate of a step, counted from 0."""
+    raise NotImplementedError
+
+  def end_epoch(self, loss):
+    """Takes note of an epoch's mean training loss; most rates need none."""
+
+  def notes(self):
+    """Returns what a checkpoint has to keep, JSON-able."""
+    return dataclasses.asdict(self)
+
+  def restore(self, notes):
+    """Goes on from `notes`."""
+    for name, value in notes.items():
+      setattr(self, name, value)
+
+
+@dataclasses.dataclass
+class Constant(LearningRate):
   """The same rate at every step."""
 
   learning_rate: float
@@ -112,12 +132,9 @@ class Constant:
     del step
     return self.learning_rate
 
-  def end_epoch(self, loss):
-    """Takes no note of the loss."""
-
 
 @dataclasses.dataclass
-class Cosine:
+class Cosine(LearningRate):
   """A linear rise, then half a cosine down to zero.
 
   Attributes:
@@ -138,12 +155,9 @@ class Cosine:
     share = min(1.0, (step - self.warmup_steps) / falling)
     return self.peak * 0.5 * (1 + math.cos(math.pi * share))
 
-  def end_epoch(self, loss):
-    """Takes no note of the loss."""
-
 
 @dataclasses.dataclass
-class Plateau:
+class Plateau(LearningRate):
   """Divides the rate when the loss has stopped falling.
 
   Decides exactly as torch's ReduceLROnPlateau in mode 'min' with a relative

@@ -49,8 +49,9 @@ def make_pretrain_step(
 
   Returns:
     `step(state, videos, indices, epoch, learning_rate) -> (state, metrics)`:
-    `indices` int32 [n] are this device's videos, `metrics` the float scalars
-    'loss', 'contrastive_accuracy' and 'gradient_norm' of the global batch.
+    `indices` int32 [n] are this device's videos, `metrics` the scalars 'loss',
+    'contrastive_accuracy' and 'gradient_norm' of the global batch, and its
+    'count' of embeddings.
   """
   losses.check_temperature(temperature)
 
@@ -92,6 +93,7 @@ def make_pretrain_step(
       'loss': lax.pmean(loss, axis_name),
       'contrastive_accuracy': lax.pmean(correct.mean(), axis_name),
       'gradient_norm': optax.global_norm(gradients),
+      'count': lax.psum(correct.size, axis_name),
     }
     state = _with_statistics(state, batch_stats, network, axis_name)
     return state, metrics
@@ -114,9 +116,9 @@ def make_finetune_step(
     axis_name: device axis.
 
   Returns:
-    `step(state, videos, batch, epoch, learning_rate) -> (state, sums)`:
-    `batch` is a `Batch`; `sums` holds the float scalars 'loss', 'correct' and
-    'count', summed over the videos of the global batch.
+    `step(state, videos, batch, epoch, learning_rate) -> (state, metrics)`:
+    `batch` is a `Batch`; `metrics` the scalars 'loss' and 'accuracy' over the
+    videos of the global batch, and their 'count', padding left out.
 
   Raises:
     ValueError: for another `trained`.
@@ -158,8 +160,9 @@ def make_finetune_step(
         state, updated['batch_stats'], network, axis_name
       )
     correct = (logits.argmax(-1) == labels) * batch.weight
-    sums = {'loss': loss.sum(), 'correct': correct.sum()}
-    return state, lax.psum(sums, axis_name) | {'count': count}
+    sums = lax.psum({'loss': loss.sum(), 'accuracy': correct.sum()}, axis_name)
+    metrics = {name: total / count for name, total in sums.items()}
+    return state, metrics | {'count': count}
 
   return step
 

@@ -1,0 +1,161 @@
+"""From a config to the objects of a run. ConfigDicts end here."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.data import prepare
+from stclr_jax.learning import parallel
+from stclr_jax.models import encoders
+from stclr_jax.views import views
+
+DTYPES = ('float32', 'bfloat16')
+
+
+class DeviceVideos(NamedTuple):
+  """What the steps need of a video store, on every device.
+
+  Attributes:
+    frames: uint8 [num_frames, h, w, 3], all videos' one after the other.
+    first: index of each video's first frame, int32 [num_videos].
+    length: number of its frames, int32 [num_videos].
+    label: its expression, int32 [num_videos].
+  """
+
+  frames: jax.Array
+  first: jax.Array
+  length: jax.Array
+  label: jax.Array
+
+
+def load_videos(data):
+  """Reads the data set of a config, building the embedded one if needed.
+
+  Args:
+    data: `config.data`.
+
+  Returns:
+    A `VideoStore`.
+  """
+  return prepare.load_videos(
+    data.name,
+    split=data.split,
+    frame_size=tuple(data.frame_size),
+    data_dir=data.data_dir or None,
+  )
+
+
+def select_fold(store, data):
+  """Finds the fold of a config.
+
+  Args:
+    store: a `VideoStore`.
+    data: `config.data`.
+
+  Returns:
+    A `folds.Fold` of the store's video indices.
+  """
+  return folds.make_folds(
+    store.subject, num_folds=data.num_folds, assignment=data.fold_assignment
+  ).fold(data.fold)
+
+
+def on_devices(store):
+  """Puts a store on every device.
+
+  Args:
+    store: a `VideoStore`.
+
+  Returns:
+    `DeviceVideos`, replicated.
+  """
+  return parallel.replicate(
+    DeviceVideos(store.frames, store.first, store.length, store.label)
+  )
+
+
+def make_view_options(options):
+  """Makes the view options of a config.
+
+  Args:
+    options: `config.views`.
+
+  Returns:
+    A `views.ViewOptions`.
+  """
+  if options.size < encoders.MIN_IMAGE_SIZE:
+    raise ValueError(
+      f'`views.size` (={options.size}) must be at least '
+      f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
+    )
+  raise NotImplementedError
+
+
+def make_encoder(config):
+  """Makes the encoder of a config.
+
+  Args:
+    config: with `encoder` and `batch_norm`.
+
+  Returns:
+    An `encoders.Encoder`, synchronised over the devices if so configured.
+
+  Raises:
+    ValueError: for an unknown architecture or dtype.
+  """
+  options = config.encoder
+  if options.architecture not in encoders.ARCHITECTURES:
+    raise ValueError(
+      f'`encoder.architecture` (={options.architecture!r}) must be one of '
+      f'{", ".join(encoders.ARCHITECTURES)}.'
+    )
+  if options.dtype not in DTYPES:
+    raise ValueError(
+      f'`encoder.dtype` (={options.dtype!r}) must be one of '
+      f'{", ".join(DTYPES)}.'
+    )
+  return encoders.Encoder(
+    architecture=options.architecture,
+    width=options.width,
+    dtype=jnp.dtype(options.dtype),
+    momentum=config.batch_norm.momentum,
+    epsilon=config.batch_norm.epsilon,
+    axis_name=parallel.DEVICE_AXIS if config.batch_norm.sync else None,
+    lowering=options.lowering,
+  )
+
+
+def init_network(network, view_options, *, seed):
+  """Initialises a network.
+
+  Args:
+    network: a `PretrainNetwork` or `ClassifierNetwork`.
+    view_options: for the shape of a clip.
+    seed: int.
+
+  Returns:
+    {'params': ..., 'batch_stats': ...}.
+  """
+  size = view_options.size
+  clip = jnp.zeros((1, view_options.num_frames, size, size, 3))
+  # Compiled as one program: a network initialised operation by operation
+  # takes ten times as long.
+  init = jax.jit(lambda key: network.init(key, clip, train=False))
+  return init(jax.random.key(seed))
+
+
+def epoch_order(indices, *, seed, epoch):
+  """Shuffles videos, the same way whenever an epoch is run.
+
+  Args:
+    indices: int [n].
+    seed: int.
+    epoch: int.
+
+  Returns:
+    A permutation of `indices`, int32 [n].
+  """
+  return np.random.default_rng((seed, epoch)).permutation(indices)

@@ -1,0 +1,289 @@
+"""Fine-tuning: from an encoder to a classifier, tested on unseen people."""
+
+import functools
+import time
+
+import jax
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.evaluation import metrics
+from stclr_jax.evaluation import predictions as tables
+from stclr_jax.learning import checkpoints
+from stclr_jax.learning import parallel
+from stclr_jax.learning import state as states
+from stclr_jax.learning import steps
+from stclr_jax.models import heads
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import pictures
+from stclr_jax.workflows import training
+from stclr_jax.workflows import workdirs
+
+INITS = ('pretrained', 'scratch')
+
+
+def run(config, workdir):
+  """Fine-tunes and tests, or goes on where the workdir's run stopped.
+
+  Args:
+    config: as `configs/finetune.py` gives it.
+    workdir: path of the run's folder.
+
+  Returns:
+    The summary, also written to `summary.json`.
+
+  Raises:
+    FileNotFoundError: if there is no pretrained encoder where `init_from`
+      says.
+    ValueError: for a config that cannot run, before anything is written.
+    FloatingPointError: if a metric is not finite; the last checkpoint stays.
+  """
+  parallel.check_batch_size(config.batch_size)
+  view_options = assembly.make_view_options(config.views)
+  encoder = assembly.make_encoder(config)
+  pretrained = _read_pretrained(config)
+  store = assembly.load_videos(config.data)
+  fold = assembly.select_fold(store, config.data)
+  if pretrained is not None:
+    _refuse_leak(config, pretrained, store.subject[fold.test])
+  labelled = folds.labelled_subset(
+    store.label,
+    store.video_id,
+    fold.train,
+    config.data.labelled_fraction,
+    seed=config.data.labelled_seed,
+  )
+  network = heads.ClassifierNetwork(encoder, len(store.label_names))
+  variables = assembly.init_network(network, view_options, seed=config.seed)
+  if pretrained is not None:
+    variables = checkpoints.merge_encoder(
+      variables, pretrained.state, source=config.init_from
+    )
+  steps_per_epoch = -(-len(labelled) // config.batch_size)
+  stages = _stages(config, network, view_options, steps_per_epoch)
+  workdir = workdirs.open_workdir(workdir, config)
+  if (summary := workdirs.read_summary(workdir)) is not None:
+    print(f'The run in {workdir} is finished already.')
+    return summary
+
+  started = time.monotonic()
+  videos = assembly.on_devices(store)
+  print(
+    f'{store.name}: fine-tuning ({config.init}) on {len(labelled)} labelled '
+    f'videos, then testing on {len(fold.test)} videos of '
+    f'{len(np.unique(store.subject[fold.test]))} other people; '
+    f'{config.num_epochs} epochs of {steps_per_epoch} steps on '
+    f'{jax.device_count()} device(s).',
+    flush=True,
+  )
+
+  def end_epoch(epoch, variables, figures, journal):
+    del variables  # Nothing is tested before the end: no epoch is chosen.
+    if epoch % config.report_every_epochs == 0 or epoch == config.num_epochs:
+      journal.say(
+        f'epoch {epoch}/{config.num_epochs}: loss {figures["loss"]:.3f}, '
+        f'training accuracy {figures["accuracy"]:.1%}, {journal.pace()}'
+      )
+
+  outcome = training.train(
+    variables,
+    videos,
+    stages=stages,
+    batches=functools.partial(_batches, config, labelled, steps_per_epoch),
+    steps_per_epoch=steps_per_epoch,
+    clips_per_step=config.batch_size,
+    workdir=workdir,
+    notes=_notes(config, store, fold, labelled),
+    checkpoint_every_epochs=config.checkpoint.every_epochs,
+    keep_checkpoints=config.checkpoint.keep,
+    log_every_steps=config.log_every_steps,
+    end_epoch=end_epoch,
+  )
+  probabilities = _test(config, network, view_options, outcome, videos, fold)
+  summary = {
+    'workflow': 'finetune',
+    'preset': config.preset,
+    'data': store.name,
+    'synthetic': store.synthetic,
+    'init': config.init,
+    'fold': config.data.fold,
+    'labelled_videos': len(labelled),
+    'training_loss': outcome.figures['loss'],
+    'training_accuracy': outcome.figures['accuracy'],
+    **metrics.classification_summary(
+      store.label[fold.test], probabilities.argmax(1), store.label_names
+    ),
+    'accuracy_at_chance': 1 / len(store.label_names),
+    'clips_per_second': outcome.clips_per_second,
+    'epochs': config.num_epochs,
+    'steps': config.num_epochs * steps_per_epoch,
+    'seconds': time.monotonic() - started,
+  }
+  tables.write_predictions(
+    workdir / 'predictions.csv', store, fold.test, probabilities
+  )
+  pictures.save_confusion(workdir, summary)
+  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+  return summary
+
+
+def describe(summary, workdir):
+  """Says what came out and what to type next.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  labels = summary['labels']
+  width = max(map(len, labels))
+  head = ' ' * (width + 2) + ' '.join(f'{name[:4]:>4}' for name in labels)
+  rows = [
+    f'  {name:>{width}}' + ''.join(f'{count:5d}' for count in row)
+    for name, row in zip(labels, summary['confusion'], strict=True)
+  ]
+  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
+  flags = workdirs.forwarded_flags()
+  return '\n'.join(
+    [
+      'Confusion matrix on unseen people (rows true, columns predicted):',
+      head,
+      *rows,
+      f'Accuracy {summary["correct"]}/{summary["total"]} = '
+      f'{summary["accuracy"]:.1%} (chance '
+      f'{summary["accuracy_at_chance"]:.1%}), unweighted average recall '
+      f'{summary["uar"]:.1%}, macro-F1 {summary["macro_f1"]:.1%}',
+      f'In {workdir}: summary.json, predictions.csv, '
+      'figures/confusion_matrix.png',
+      'Next, what pretraining was worth:'
+      if summary['init'] == 'pretrained'
+      else 'Next, pretrain an encoder to compare with:',
+      f'  python main.py --config=configs/finetune.py{preset} '
+      f'--config.init=scratch{flags}'
+      if summary['init'] == 'pretrained'
+      else f'  python main.py --config=configs/pretrain.py{preset}{flags}',
+    ]
+  )
+
+
+def _read_pretrained(config):
+  """Reads the encoder to begin with; None for a fresh one."""
+  if config.init not in INITS:
+    raise ValueError(
+      f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
+    )
+  if config.init == 'scratch':
+    if config.init_from:
+      raise ValueError(
+        f"`init_from` (={config.init_from!r}) has no meaning with `init` = "
+        "'scratch'; drop one of the two."
+      )
+    return None
+  if not config.init_from:
+    raise ValueError(
+      "`init` = 'pretrained' needs `init_from`, the workdir of a pretraining "
+      'run: --config.init_from=WORKDIR. To start from nothing: '
+      '--config.init=scratch.'
+    )
+  return checkpoints.read(config.init_from)
+
+
+def _refuse_leak(config, pretrained, test_subjects):
+  leaked = sorted(
+    set(pretrained.notes['subjects_seen']) & set(test_subjects.tolist())
+  )
+  if leaked and config.pretrain_scope != 'all_unlabelled':
+    raise ValueError(
+      f'The encoder in `init_from` (={config.init_from}) was trained on '
+      f'videos of the people {leaked}, who are test people of `data.fold` '
+      f'(={config.data.fold}). Give the fold it was pretrained for, or say '
+      "that this is meant: --config.pretrain_scope=all_unlabelled."
+    )
+
+
+def _stages(config, network, view_options, steps_per_epoch):
+  """Plans the frozen stage (Sec. IV.A), if any, and the one of everything."""
+  optimizer = assembly.make_optimizer(config.optimizer)
+  frozen = config.frozen_epochs if config.init == 'pretrained' else 0
+  if not 0 <= frozen <= config.num_epochs:
+    raise ValueError(
+      f'`frozen_epochs` (={frozen}) must lie within the `num_epochs` '
+      f'(={config.num_epochs}), which counts both stages.'
+    )
+
+  def stage(start, stop, trained, peak):
+    step = steps.make_finetune_step(
+      network,
+      optimizer,
+      view_options=view_options,
+      seed=config.seed,
+      trained=trained,
+      axis_name=parallel.DEVICE_AXIS,
+    )
+    return training.Stage(
+      start,
+      stop,
+      functools.partial(
+        states.create_state,
+        optimizer=optimizer,
+        trained=steps.trained_parameters(trained),
+      ),
+      parallel.parallelize_training(step, num_scalars=2),
+      assembly.make_learning_rate(
+        config.optimizer,
+        peak=peak,
+        num_epochs=stop - start,
+        steps_per_epoch=steps_per_epoch,
+      ),
+    )
+
+  stages = [
+    stage(0, frozen, 'classifier', config.optimizer.frozen_learning_rate),
+    stage(frozen, config.num_epochs, 'all', config.optimizer.learning_rate),
+  ]
+  return [stage for stage in stages if stage.stop > stage.start]
+
+
+def _batches(config, labelled, steps_per_epoch, epoch):
+  """All labelled videos once, the last batch filled up with weight 0."""
+  order = assembly.epoch_order(labelled, seed=config.seed, epoch=epoch)
+  video = np.resize(order, steps_per_epoch * config.batch_size)
+  weight = (np.arange(len(video)) < len(order)).astype(np.float32)
+  return [
+    steps.Batch(parallel.shard(some), parallel.shard(weights))
+    for some, weights in zip(
+      np.split(video, steps_per_epoch),
+      np.split(weight, steps_per_epoch),
+      strict=True,
+    )
+  ]
+
+
+def _notes(config, store, fold, labelled):
+  return {
+    'workflow': 'finetune',
+    'encoder': workdirs.as_json(config.encoder),
+    'views': workdirs.as_json(config.views),
+    'data': store.name,
+    'labels': list(store.label_names),
+    'subjects_seen': np.unique(store.subject[fold.train]).tolist(),
+    'labelled_videos': [store.video_id[i] for i in labelled],
+  }
+
+
+def _test(config, network, view_options, outcome, videos, fold):
+  """Probabilities of each test video, float [n, num_classes]."""
+  classify = parallel.parallelize_inference(
+    steps.make_inference_step(
+      network, view_options=view_options, method='classify'
+    )
+  )
+  logits = classify(
+    outcome.variables,
+    videos,
+    fold.test,
+    batch_size=config.evaluation.batch_size,
+  )
+  return np.asarray(jax.nn.softmax(logits, axis=-1))

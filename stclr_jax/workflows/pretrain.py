@@ -1,0 +1,244 @@
+"""Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
+
+import math
+import time
+
+import jax
+import numpy as np
+
+from stclr_jax.evaluation import probes
+from stclr_jax.learning import losses
+from stclr_jax.learning import optimizers
+from stclr_jax.learning import parallel
+from stclr_jax.learning import state as states
+from stclr_jax.learning import steps
+from stclr_jax.models import heads
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import pictures
+from stclr_jax.workflows import training
+from stclr_jax.workflows import workdirs
+
+
+def run(config, workdir):
+  """Pretrains an encoder, or goes on where the workdir's run stopped.
+
+  Args:
+    config: as `configs/pretrain.py` gives it.
+    workdir: path of the run's folder.
+
+  Returns:
+    The summary, also written to `summary.json`.
+
+  Raises:
+    ValueError: for a config that cannot run, before anything is written.
+    FloatingPointError: if a metric is not finite; the last checkpoint stays.
+  """
+  losses.check_temperature(config.temperature)
+  parallel.check_batch_size(config.batch_size)
+  view_options = assembly.make_view_options(config.views)
+  network = make_network(config)
+  optimizer = assembly.make_optimizer(config.optimizer)
+  store = assembly.load_videos(config.data)
+  seen = videos_seen(config, store)
+  steps_per_epoch = _steps_per_epoch(config, seen)
+  learning_rate = assembly.make_learning_rate(
+    config.optimizer,
+    peak=config.optimizer.learning_rate,
+    num_epochs=config.num_epochs,
+    steps_per_epoch=steps_per_epoch,
+  )
+  workdir = workdirs.open_workdir(workdir, config)
+  if (summary := workdirs.read_summary(workdir)) is not None:
+    print(f'The run in {workdir} is finished already.')
+    return summary
+
+  started = time.monotonic()
+  variables = assembly.init_network(network, view_options, seed=config.seed)
+  videos = assembly.on_devices(store)
+  notes = _notes(config, store, seen)
+  print(
+    f'{store.name}: pretraining on {len(seen)} videos of '
+    f'{len(notes["subjects_seen"])} people, {config.num_epochs} epochs of '
+    f'{steps_per_epoch} steps on {jax.device_count()} device(s); encoder of '
+    f'{states.count_parameters(variables["params"]["encoder"]):,} parameters.',
+    flush=True,
+  )
+  pictures.save_view_pairs(workdir, store, seen[:3], view_options, config.seed)
+  chance = {
+    'loss': math.log(2 * config.batch_size - 1),
+    'knn_accuracy': 1 / len(store.label_names),
+  }
+  step = steps.make_pretrain_step(
+    network,
+    optimizer,
+    view_options=view_options,
+    seed=config.seed,
+    temperature=config.temperature,
+    axis_name=parallel.DEVICE_AXIS,
+  )
+  knn = _make_knn(config, network, view_options, store, videos, seen)
+
+  def end_epoch(epoch, variables, figures, journal):
+    if epoch % config.knn.every_epochs == 0 or epoch == config.num_epochs:
+      journal.pause()
+      figures['knn_accuracy'] = knn(variables)
+      journal.write(
+        step=epoch * steps_per_epoch,
+        epoch=epoch,
+        knn_accuracy=figures['knn_accuracy'],
+      )
+      journal.say(
+        f'epoch {epoch}/{config.num_epochs}: {_words(figures, chance)}, '
+        f'{journal.pace()}'
+      )
+
+  outcome = training.train(
+    variables,
+    videos,
+    stages=[
+      training.Stage(
+        start=0,
+        stop=config.num_epochs,
+        create_state=lambda fresh: states.create_state(fresh, optimizer),
+        step=parallel.parallelize_training(step, num_scalars=2),
+        learning_rate=learning_rate,
+      )
+    ],
+    batches=lambda epoch: _batches(config, seen, steps_per_epoch, epoch),
+    steps_per_epoch=steps_per_epoch,
+    clips_per_step=2 * config.batch_size,
+    workdir=workdir,
+    notes=notes,
+    checkpoint_every_epochs=config.checkpoint.every_epochs,
+    keep_checkpoints=config.checkpoint.keep,
+    log_every_steps=config.log_every_steps,
+    end_epoch=end_epoch,
+  )
+  summary = {
+    'workflow': 'pretrain',
+    'preset': config.preset,
+    'data': store.name,
+    'synthetic': store.synthetic,
+    **outcome.figures,
+    **{f'{name}_at_chance': value for name, value in chance.items()},
+    'views_per_second': outcome.clips_per_second,
+    'epochs': config.num_epochs,
+    'steps': config.num_epochs * steps_per_epoch,
+    'seconds': time.monotonic() - started,
+  }
+  pictures.save_pretraining_curves(workdir, chance)
+  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+  return summary
+
+
+def describe(summary, workdir):
+  """Says what came out and what to type next.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
+  chance = {
+    name: summary[f'{name}_at_chance'] for name in ('loss', 'knn_accuracy')
+  }
+  return (
+    f'Pretrained: {_words(summary, chance)}.\n'
+    f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/\n'
+    'Next, fine-tune it:\n'
+    f'  python main.py --config=configs/finetune.py{preset} '
+    f'--config.init_from={workdir}{workdirs.forwarded_flags()}'
+  )
+
+
+def make_network(config):
+  """Makes the network of a pretraining config."""
+  return heads.PretrainNetwork(
+    assembly.make_encoder(config),
+    heads.ProjectionHead(
+      config.projection.hidden_features, config.projection.features
+    ),
+  )
+
+
+PRETRAIN_SCOPES = ('train_folds', 'all_unlabelled')
+
+
+def videos_seen(config, store):
+  """Chooses the videos that pretraining may see.
+
+  Args:
+    config: with `pretrain_scope` and `data`.
+    store: a `VideoStore`.
+
+  Returns:
+    Video indices, int [n].
+
+  Raises:
+    ValueError: for an unknown scope.
+  """
+  if config.pretrain_scope not in PRETRAIN_SCOPES:
+    raise ValueError(
+      f'`pretrain_scope` (={config.pretrain_scope!r}) must be one of '
+      f'{", ".join(PRETRAIN_SCOPES)}.'
+    )
+  if config.pretrain_scope == 'all_unlabelled':
+    return np.arange(store.num_videos)
+  return assembly.select_fold(store, config.data).train
+
+
+def _steps_per_epoch(config, seen):
+  steps_per_epoch = len(seen) // config.batch_size
+  if not steps_per_epoch:
+    raise ValueError(
+      f'`batch_size` (={config.batch_size}) must not exceed the {len(seen)} '
+      'training videos; lower it.'
+    )
+  return steps_per_epoch
+
+
+def _notes(config, store, seen):
+  return {
+    'workflow': 'pretrain',
+    'encoder': workdirs.as_json(config.encoder),
+    'views': workdirs.as_json(config.views),
+    'data': store.name,
+    'subjects_seen': np.unique(store.subject[seen]).tolist(),
+  }
+
+
+def _make_knn(config, network, view_options, store, videos, seen):
+  encode = parallel.parallelize_inference(
+    steps.make_inference_step(
+      network, view_options=view_options, method='encode'
+    )
+  )
+
+  def knn(variables):
+    return probes.knn_accuracy(
+      encode(variables, videos, seen, batch_size=config.knn.batch_size),
+      store.label[seen],
+      store.subject[seen],
+      num_neighbors=config.knn.num_neighbors,
+    )
+
+  return knn
+
+
+def _batches(config, seen, steps_per_epoch, epoch):
+  order = assembly.epoch_order(seen, seed=config.seed, epoch=epoch)
+  # The remainder waits for the next shuffle: a video that fills up the last
+  # batch would be its own negative.
+  order = order[: steps_per_epoch * config.batch_size]
+  return [parallel.shard(batch) for batch in np.split(order, steps_per_epoch)]
+
+
+def _words(figures, chance):
+  return (
+    f'loss {figures["loss"]:.3f} (chance {chance["loss"]:.3f}), '
+    f'contrastive accuracy {figures["contrastive_accuracy"]:.1%}, '
+    f'kNN {figures["knn_accuracy"]:.1%} (chance {chance["knn_accuracy"]:.1%})'
+  )
