@@ -61,19 +61,20 @@ def save_views(path, original, views, *, title):
     figure.suptitle(title, fontsize=9)
 
 
-def save_curves(path, epochs, curves, *, title):
+def save_curves(path, curves, *, title):
   """Draws one small panel per curve over epochs.
 
   Args:
     path: PNG file to write.
-    epochs: [n] numbers.
-    curves: pairs (name, [n] values, level or None); a level is drawn as a
-      dashed line, for the value at chance.
+    curves: list of (name, epochs, values, level or None); a level is drawn as
+      a dashed line, for the value at chance.
     title: says which run.
   """
   with _figure(path, figsize=(4 * len(curves), 3)) as figure:
     panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (name, values, level) in zip(panels, curves, strict=True):
+    for axes, (name, epochs, values, level) in zip(
+      panels, curves, strict=True
+    ):
       axes.plot(epochs, values)
       if level is not None:
         axes.axhline(level, linestyle='--', color='grey', linewidth=1)

@@ -63,7 +63,9 @@ def run(config, workdir):
     f'{states.count_parameters(variables["params"]["encoder"]):,} parameters.',
     flush=True,
   )
-  pictures.save_view_pairs(workdir, store, seen[:3], view_options, config.seed)
+  pictures.save_view_pairs(
+    workdir, store, videos, seen[:3], view_options, config.seed
+  )
   chance = {
     'loss': math.log(2 * config.batch_size - 1),
     'knn_accuracy': 1 / len(store.label_names),

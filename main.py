@@ -1,0 +1,59 @@
+"""Runs one workflow: `python main.py --config=configs/NAME.py[:PRESET]`."""
+
+import importlib
+import pathlib
+import sys
+import traceback
+
+from absl import app
+from absl import flags
+from ml_collections import config_flags
+
+from stclr_jax.workflows import workdirs
+
+_CONFIG = config_flags.DEFINE_config_file(
+  'config',
+  None,
+  'What to run, such as configs/pretrain.py or configs/pretrain.py:paper; '
+  'each key can be set by --config.KEY=VALUE.',
+)
+_WORKDIR = flags.DEFINE_string(
+  'workdir',
+  None,
+  'Folder of the run; that of an unfinished run resumes it. Default: a fresh '
+  'folder in runs/.',
+)
+
+USER_ERRORS = (ValueError, FileNotFoundError, FloatingPointError)
+
+
+def main(argv):
+  """Reads the flags and hands over to the workflow that the config names."""
+  if len(argv) > 1:
+    raise app.UsageError(f'Unknown arguments: {" ".join(argv[1:])}')
+  config = _CONFIG.value
+  workdir = _WORKDIR.value or workdirs.default_workdir(config)
+  if config.notice:
+    print(config.notice, flush=True)
+  workflow = importlib.import_module(f'stclr_jax.workflows.{config.workflow}')
+  try:
+    summary = workflow.run(config, workdir)
+  except USER_ERRORS as error:
+    if not _is_ours(error):
+      raise
+    sys.exit(f'{type(error).__name__}: {error}')
+  print(workflow.describe(summary, workdir))
+  if config.notice:
+    print(config.notice)
+
+
+def _is_ours(error):
+  """Whether this project raised it, in words meant for the user."""
+  raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+  package = pathlib.Path(workdirs.__file__).parents[1]
+  return pathlib.Path(raised_in).is_relative_to(package)
+
+
+if __name__ == '__main__':
+  flags.mark_flag_as_required('config')
+  app.run(main)

@@ -1,0 +1,92 @@
+"""The pictures that a run leaves in its folder."""
+
+import json
+import pathlib
+
+import jax
+import numpy as np
+
+from stclr_jax.evaluation import figures
+from stclr_jax.learning import steps
+from stclr_jax.views import views
+
+
+def save_view_pairs(workdir, store, videos, indices, options, seed):
+  """Draws some videos, each with the positive pair of its first epoch.
+
+  Args:
+    workdir: path of the run.
+    store: a `VideoStore`.
+    videos: its `DeviceVideos`.
+    indices: of the videos to draw, int [n].
+    options: a `views.ViewOptions`.
+    seed: int, of the views.
+
+  Source: ST-CLR Fig. 2.
+  """
+  draw = jax.jit(views.draw_views, static_argnames=('seed', 'options'))
+  pair = [
+    np.asarray(
+      draw(
+        videos.frames,
+        videos.first,
+        videos.length,
+        indices,
+        seed=seed,
+        epoch=0,
+        view=view,
+        options=options,
+      )
+    )
+    for view in (steps.FIRST_VIEW, steps.SECOND_VIEW)
+  ]
+  for row, i in enumerate(indices):
+    original = store.frames[store.first[i] : store.first[i] + store.length[i]]
+    shown = [
+      (f'view {n}', np.clip(clips[row] * options.std + options.mean, 0, 1))
+      for n, clips in enumerate(pair, start=1)
+    ]
+    name = store.video_id[i].replace('/', '_')
+    figures.save_views(
+      pathlib.Path(workdir) / 'figures' / f'views_{name}.png',
+      original,
+      shown,
+      title=f'{store.video_id[i]} of {store.name}',
+    )
+
+
+def save_pretraining_curves(workdir, chance):
+  """Draws loss, contrastive accuracy and kNN accuracy from metrics.jsonl.
+
+  Args:
+    workdir: path of the run.
+    chance: the value at chance of some of the metrics.
+  """
+  with (pathlib.Path(workdir) / 'metrics.jsonl').open() as file:
+    lines = [json.loads(line) for line in file]
+  curves = []
+  for name in ('loss', 'contrastive_accuracy', 'knn_accuracy'):
+    points = [(line['epoch'], line[name]) for line in lines if name in line]
+    if points:
+      curves.append((name, *zip(*points, strict=True), chance.get(name)))
+  figures.save_curves(
+    pathlib.Path(workdir) / 'figures' / 'pretraining.png',
+    curves,
+    title='Pretraining (dashed: chance)',
+  )
+
+
+def save_confusion(workdir, summary):
+  """Draws the confusion matrix of a fine-tuning summary.
+
+  Args:
+    workdir: path of the run.
+    summary: of `metrics.classification_summary`, with 'data'.
+  """
+  figures.save_confusion_matrix(
+    pathlib.Path(workdir) / 'figures' / 'confusion_matrix.png',
+    summary['confusion'],
+    summary['labels'],
+    title=f'{summary["data"]}: {summary["correct"]} of {summary["total"]} '
+    'videos of unseen people',
+  )

@@ -1,0 +1,250 @@
+import functools
+
+from flax import linen as nn
+import jax
+from jax import lax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stclr_jax.models import encoders
+from stclr_jax.models import heads
+from stclr_jax.models.convolutions import Conv
+from stclr_jax.models.encoders import Encoder
+
+PARAMETERS = {
+  'r2plus1d_18': 31_300_125,
+  'r3d_18': 33_166_272,
+  'mc3_18': 11_490_240,
+}
+
+# Table I, [c, t, h, w] as printed, in the order of computation. Each line of
+# a block's first convolution is its spatial half, then its temporal half.
+TABLE_I = [
+  (45, 16, 112, 112),
+  (64, 16, 112, 112),
+  *[(144, 16, 112, 112), (64, 16, 112, 112)] * 4,
+  (230, 16, 56, 56),
+  (128, 8, 56, 56),
+  (230, 8, 56, 56),
+  (128, 8, 56, 56),
+  (128, 8, 56, 56),  # Residual layer 1
+  *[(288, 8, 56, 56), (128, 8, 56, 56)] * 2,
+  (460, 8, 28, 28),
+  (256, 4, 28, 28),
+  (460, 4, 28, 28),
+  (256, 4, 28, 28),
+  (256, 4, 28, 28),  # Residual layer 2
+  *[(576, 4, 28, 28), (256, 4, 28, 28)] * 2,
+  (921, 4, 14, 14),
+  (512, 2, 14, 14),
+  (921, 2, 14, 14),
+  (512, 2, 14, 14),
+  (512, 2, 14, 14),  # Residual layer 3
+  *[(1152, 2, 14, 14), (512, 2, 14, 14)] * 2,
+]
+
+
+def conv_outputs(architecture, clip_shape):
+  """Shapes [c, t, h, w] of all convolutions' outputs, in order."""
+  shapes = []
+
+  def note_shape(next_fun, args, kwargs, context):
+    y = next_fun(*args, **kwargs)
+    if isinstance(context.module, Conv):
+      _, t, h, w, c = y.shape
+      shapes.append((c, t, h, w))
+    return y
+
+  encoder = Encoder(architecture=architecture)
+  with nn.intercept_methods(note_shape):
+    h, _ = jax.eval_shape(
+      lambda: encoder.init_with_output(
+        jax.random.key(0), jnp.zeros((1, *clip_shape)), train=False
+      )
+    )
+  return shapes, h.shape
+
+
+def test_every_row_of_table_1():
+  shapes, pooled = conv_outputs('r2plus1d_18', (16, 224, 224, 3))
+  assert shapes == TABLE_I
+  assert pooled == (1, 512)
+
+
+def test_mc3_never_strides_time():
+  shapes, _ = conv_outputs('mc3_18', (16, 224, 224, 3))
+  assert {t for _, t, _, _ in shapes} == {16}
+  assert shapes[-1] == (512, 16, 14, 14)
+
+
+def test_r3d_halves_time_with_space():
+  shapes, _ = conv_outputs('r3d_18', (16, 224, 224, 3))
+  assert shapes[-1] == (512, 2, 14, 14)
+
+
+@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+def test_parameter_count_is_torchvisions(architecture):
+  variables = jax.eval_shape(
+    lambda: Encoder(architecture=architecture).init(
+      jax.random.key(0), jnp.zeros((1, 16, 32, 32, 3)), train=False
+    )
+  )
+  leaves = jax.tree.leaves(variables['params'])
+  assert sum(leaf.size for leaf in leaves) == PARAMETERS[architecture]
+
+
+# --- One block against plain lax, forward and gradient ---------------------
+
+
+def reference_conv(x, kernel, strides):
+  return lax.conv_general_dilated(
+    x,
+    kernel,
+    strides,
+    [(k // 2, k // 2) for k in kernel.shape[:3]],
+    dimension_numbers=('NDHWC', 'DHWIO', 'NDHWC'),
+  )
+
+
+def reference_norm(x, params):
+  mean = x.mean((0, 1, 2, 3), keepdims=True)
+  var = jnp.square(x - mean).mean((0, 1, 2, 3), keepdims=True)
+  scale, bias = (
+    params[name][None, None, None, None] for name in ('scale', 'bias')
+  )
+  return (x - mean) / jnp.sqrt(var + 1e-5) * scale + bias
+
+
+def reference_conv_2plus1d(x, params, stride):
+  x = reference_conv(x, params['spatial']['kernel'], (1, stride, stride))
+  x = jax.nn.relu(reference_norm(x, params['norm']))
+  return reference_conv(x, params['temporal']['kernel'], (stride, 1, 1))
+
+
+def reference_block(params, x, stride):
+  y = reference_conv_2plus1d(x, params['conv1'], stride)
+  y = jax.nn.relu(reference_norm(y, params['norm1']))
+  y = reference_conv_2plus1d(y, params['conv2'], 1)
+  y = reference_norm(y, params['norm2'])
+  if 'downsample' in params:
+    x = reference_conv(x, params['downsample']['kernel'], (stride,) * 3)
+    x = reference_norm(x, params['downsample_norm'])
+  return jax.nn.relu(x + y)
+
+
+def make_block(in_features, features, stride, lowering):
+  block = encoders.ResidualBlock(
+    features,
+    stride,
+    architecture='r2plus1d_18',
+    flat=False,
+    conv=functools.partial(Conv, dtype=jnp.float64, lowering=lowering),
+    norm=functools.partial(encoders.BatchNorm, dtype=jnp.float64),
+  )
+  rng = np.random.default_rng(0)
+  x = rng.standard_normal((2, 4, 6, 6, in_features))
+  variables = block.init(jax.random.key(1), x, train=False)
+  # Away from the initial ones and zeros, where mistakes could hide.
+  variables = jax.tree.map(
+    lambda v: v + 0.1 * rng.standard_normal(v.shape), variables
+  )
+  return block, variables, x
+
+
+@pytest.mark.parametrize('lowering', ['im2col', 'convolution'])
+@pytest.mark.parametrize(
+  'in_features,features,stride', [(8, 8, 1), (8, 16, 2), (64, 128, 2)]
+)
+def test_block_equals_plain_lax(
+  in_features, features, stride, lowering, float64
+):
+  block, variables, x = make_block(in_features, features, stride, lowering)
+
+  def ours(params, x):
+    y, _ = block.apply(
+      variables | {'params': params}, x, train=True, mutable=['batch_stats']
+    )
+    return y
+
+  theirs = functools.partial(reference_block, stride=stride)
+  np.testing.assert_allclose(
+    ours(variables['params'], x),
+    theirs(variables['params'], x),
+    rtol=1e-9,
+    atol=1e-9,
+  )
+  gradients = [
+    jax.grad(lambda p, x, f=f: jnp.sum(jnp.sin(f(p, x))), (0, 1))(
+      variables['params'], x
+    )
+    for f in (ours, theirs)
+  ]
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-7, atol=1e-9),
+    *gradients,
+  )
+
+
+def test_mid_features_are_the_papers():
+  pairs = [(64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]
+  pairs += [(256, 512), (512, 512)]
+  assert [encoders.mid_features(*pair) for pair in pairs] == [
+    144, 230, 288, 460, 576, 921, 1152,
+  ]  # fmt: skip
+
+
+# --- Small encoders, dtypes, heads, errors -----------------------------------
+
+
+@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+def test_small_encoder_encodes(architecture):
+  encoder = Encoder(architecture=architecture, width=1 / 16)
+  clips = jax.random.normal(jax.random.key(0), (2, 4, 16, 16, 3))
+  h, variables = encoder.init_with_output(
+    jax.random.key(1), clips, train=False
+  )
+  assert h.shape == (2, 32) and h.dtype == jnp.float32
+  assert np.isfinite(h).all() and np.abs(h[0] - h[1]).max() > 1e-4
+  assert variables['batch_stats']
+
+
+def test_bfloat16_encoder_keeps_float32_parameters():
+  encoder = Encoder(width=1 / 16, dtype=jnp.bfloat16)
+  clips = jax.random.normal(jax.random.key(0), (2, 4, 16, 16, 3))
+  h, variables = encoder.init_with_output(
+    jax.random.key(1), clips, train=False
+  )
+  assert h.dtype == jnp.float32
+  assert {v.dtype for v in jax.tree.leaves(variables)} == {jnp.dtype('float32')}
+  exact = Encoder(width=1 / 16).apply(variables, clips, train=False)
+  np.testing.assert_allclose(h, exact, atol=0.05 * np.abs(exact).max())
+
+
+def test_unknown_architecture_is_refused():
+  encoder = Encoder(architecture='resnet50')
+  with pytest.raises(ValueError, match="architecture.*'resnet50'.*r3d_18"):
+    encoder.init(jax.random.key(0), jnp.zeros((1, 4, 16, 16, 3)), train=False)
+
+
+@pytest.mark.parametrize('shape', [(1, 4, 15, 16, 3), (1, 4, 16, 8, 3)])
+def test_too_small_images_are_refused(shape):
+  with pytest.raises(ValueError, match='at least 16x16'):
+    Encoder().init(jax.random.key(0), jnp.zeros(shape), train=False)
+
+
+def test_channels_first_is_refused():
+  with pytest.raises(ValueError, match=r'\(1, 3, 16, 32, 32\).*channels last'):
+    clips = jnp.zeros((1, 3, 16, 32, 32))
+    Encoder().init(jax.random.key(0), clips, train=False)
+
+
+def test_projection_head_is_512_512_128():
+  head = heads.ProjectionHead()
+  params = head.init(jax.random.key(0), jnp.zeros((1, 512)))['params']
+  assert params['hidden']['kernel'].shape == (512, 512)
+  assert params['output']['kernel'].shape == (512, 128)
+  # A ReLU between: flipping the sign of the input is no longer linear.
+  h = jax.random.normal(jax.random.key(1), (3, 512))
+  z, mirrored = (head.apply({'params': params}, s * h) for s in (1, -1))
+  assert np.abs(z + mirrored).max() > 0.1
