@@ -77,9 +77,7 @@ def _paper():
   config.report_every_epochs = 10
   config.evaluation = ml_collections.ConfigDict({'batch_size': 32})
   config.log_every_steps = 10
-  config.checkpoint = ml_collections.ConfigDict(
-    {'every_epochs': 10, 'keep': 1}
-  )
+  config.checkpoint = ml_collections.ConfigDict({'every_epochs': 10, 'keep': 1})
   return config
 
 

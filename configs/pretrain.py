@@ -74,9 +74,7 @@ def _paper():
     }
   )
   config.log_every_steps = 10
-  config.checkpoint = ml_collections.ConfigDict(
-    {'every_epochs': 10, 'keep': 2}
-  )
+  config.checkpoint = ml_collections.ConfigDict({'every_epochs': 10, 'keep': 2})
   return config
 
 

@@ -33,8 +33,9 @@ def save_confusion_matrix(path, confusion, label_names, *, title):
 
   with _figure(path, figsize=(6, 5.4)) as figure:
     axes = figure.subplots()
-    ConfusionMatrixDisplay(np.asarray(confusion), display_labels=label_names)\
-      .plot(ax=axes, cmap='Blues', colorbar=False, xticks_rotation=30)
+    ConfusionMatrixDisplay(
+      np.asarray(confusion), display_labels=label_names
+    ).plot(ax=axes, cmap='Blues', colorbar=False, xticks_rotation=30)
     axes.set_title(title, fontsize=10)
 
 
@@ -72,9 +73,7 @@ def save_curves(path, curves, *, title):
   """
   with _figure(path, figsize=(4 * len(curves), 3)) as figure:
     panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (name, epochs, values, level) in zip(
-      panels, curves, strict=True
-    ):
+    for axes, (name, epochs, values, level) in zip(panels, curves, strict=True):
       axes.plot(epochs, values)
       if level is not None:
         axes.axhline(level, linestyle='--', color='grey', linewidth=1)

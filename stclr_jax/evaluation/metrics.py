@@ -25,9 +25,7 @@ def classification_summary(labels, predictions, label_names):
   correct = int((labels == predictions).sum())
   return {
     'accuracy': correct / len(labels),
-    'uar': float(
-      sklearn_metrics.recall_score(labels, predictions, **average)
-    ),
+    'uar': float(sklearn_metrics.recall_score(labels, predictions, **average)),
     'macro_f1': float(sklearn_metrics.f1_score(labels, predictions, **average)),
     'correct': correct,
     'total': len(labels),

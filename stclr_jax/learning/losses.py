@@ -6,9 +6,9 @@ Losses are per example; the division happens once, in the step.
 from typing import NamedTuple
 
 import jax
-from jax import lax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 # A zero embedding has no direction; this only keeps its gradient finite.
 MIN_NORM = 1e-12

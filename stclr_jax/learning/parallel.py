@@ -11,10 +11,10 @@ at each step.
 import functools
 
 import jax
+import numpy as np
 from jax.sharding import Mesh
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
-import numpy as np
 
 DEVICE_AXIS = 'devices'
 

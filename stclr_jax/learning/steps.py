@@ -10,9 +10,9 @@ devices compute what one would.
 from typing import NamedTuple
 
 import jax
-from jax import lax
 import jax.numpy as jnp
 import optax
+from jax import lax
 
 from stclr_jax.learning import losses
 from stclr_jax.learning.state import select

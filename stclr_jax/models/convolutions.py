@@ -8,14 +8,14 @@ for CPUs, where XLA's convolution gradients are several times slower than its
 matrix products.
 """
 
-from collections.abc import Sequence
 import itertools
 import math
+from collections.abc import Sequence
 
-from flax import linen as nn
 import jax
-from jax import lax
 import jax.numpy as jnp
+from flax import linen as nn
+from jax import lax
 
 LOWERINGS = ('auto', 'im2col', 'convolution')
 

@@ -8,12 +8,12 @@ Table I prints [c, t, h, w]. Submodules carry torchvision's names, so that
 weights map one to one.
 """
 
+import functools
 from collections.abc import Callable
 from collections.abc import Sequence
-import functools
 
-from flax import linen as nn
 import jax.numpy as jnp
+from flax import linen as nn
 
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.normalization import BatchNorm

@@ -1,8 +1,8 @@
 """Batch normalisation as torch defines it, synchronised over devices."""
 
-from flax import linen as nn
 import jax
 import jax.numpy as jnp
+from flax import linen as nn
 
 
 class BatchNorm(nn.Module):

@@ -177,7 +177,7 @@ def _read_pretrained(config):
   if config.init == 'scratch':
     if config.init_from:
       raise ValueError(
-        f"`init_from` (={config.init_from!r}) has no meaning with `init` = "
+        f'`init_from` (={config.init_from!r}) has no meaning with `init` = '
         "'scratch'; drop one of the two."
       )
     return None
@@ -199,7 +199,7 @@ def _refuse_leak(config, pretrained, test_subjects):
       f'The encoder in `init_from` (={config.init_from}) was trained on '
       f'videos of the people {leaked}, who are test people of `data.fold` '
       f'(={config.data.fold}). Give the fold it was pretrained for, or say '
-      "that this is meant: --config.pretrain_scope=all_unlabelled."
+      'that this is meant: --config.pretrain_scope=all_unlabelled.'
     )
 
 

@@ -8,7 +8,6 @@ import numpy as np
 
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import losses
-from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps

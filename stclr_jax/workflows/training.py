@@ -1,7 +1,7 @@
 """The loop that every kind of training shares: stages, epochs, checkpoints."""
 
-from collections.abc import Callable
 import pathlib
+from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
 

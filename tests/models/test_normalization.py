@@ -38,7 +38,9 @@ def test_eval_mode_uses_running_statistics_and_moves_nothing():
   expected = 2 * (x - np.arange(6)) / np.sqrt(4 + 1e-5) - 1
   np.testing.assert_allclose(y, expected, atol=1e-5)
   assert jax.tree.all(
-    jax.tree.map(np.array_equal, updated, {'batch_stats': variables['batch_stats']})
+    jax.tree.map(
+      np.array_equal, updated, {'batch_stats': variables['batch_stats']}
+    )
   )
 
 
