@@ -18,12 +18,16 @@ def nt_xent_numpy(z_1, z_2, temperature):
   """Eq. (1), one embedding at a time."""
   z = np.concatenate([z_1, z_2]).astype(np.float64)
   n = len(z_1)
-  cosine = [[a @ b / np.linalg.norm(a) / np.linalg.norm(b) for b in z] for a in z]
+  cosine = [
+    [a @ b / np.linalg.norm(a) / np.linalg.norm(b) for b in z] for a in z
+  ]
   loss = []
   for i in range(2 * n):
     positive = (i + n) % (2 * n)
     others = [cosine[i][k] / temperature for k in range(2 * n) if k != i]
-    loss.append(np.log(np.sum(np.exp(others))) - cosine[i][positive] / temperature)
+    loss.append(
+      np.log(np.sum(np.exp(others))) - cosine[i][positive] / temperature
+    )
   return np.array(loss)
 
 
