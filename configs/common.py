@@ -79,7 +79,8 @@ def views():
       'temporal': {
         'enabled': True,  # off (Table IV): always uniform
         'variant': 'paper',  # 'author_code': the sampler the author published
-        # random, uniform, sequential; chosen: "randomly choose" (Sec. III)
+        # of random, uniform and sequential; chosen: "randomly choose" (Sec.
+        # III) without more. The author's code has 0.5, 0.1, 0.4.
         'probabilities': (1 / 3, 1 / 3, 1 / 3),
       },
       'crop': {

@@ -71,7 +71,7 @@ def _paper():
       'schedule': 'plateau',  # Sec. IV.A; on the training loss (chosen)
       'patience': 3,  # Sec. IV.A
       'factor': 0.1,  # chosen: torch's default
-      'warmup_epochs': 0,
+      'warmup_epochs': 0,  # of the cosine
     }
   )
   config.report_every_epochs = 10

@@ -63,7 +63,9 @@ def _paper():
       'momentum': 0.9,
       'weight_decay': 1e-4,
       'schedule': 'constant',  # chosen: the paper names none
-      'warmup_epochs': 0,
+      'warmup_epochs': 0,  # of the cosine
+      'patience': 3,  # of the plateau; unused by both others
+      'factor': 0.1,  # of the plateau
     }
   )
   config.knn = ml_collections.ConfigDict(

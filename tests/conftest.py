@@ -6,6 +6,8 @@ import pytest
 # Eight devices on one processor prove what eight GPUs would compute.
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_platforms', 'cpu')
+# Most of a test's time would go into optimising programs that run once.
+jax.config.update('jax_disable_most_optimizations', True)
 # A broadcast over ranks that nobody wrote down is a bug until shown otherwise.
 jax.config.update('jax_numpy_rank_promotion', 'raise')
 

@@ -49,29 +49,50 @@ def make_pretrain_step(
 
   Returns:
     `step(state, videos, indices, epoch, learning_rate) -> (state, metrics)`:
-    `indices` int32 [n] are this device's videos, `metrics` the scalars 'loss',
-    'contrastive_accuracy' and 'gradient_norm' of the global batch, and its
-    'count' of embeddings.
+    `indices` int32 [n] are this device's videos; metrics as in
+    `make_contrastive_update`.
+  """
+  update = make_contrastive_update(
+    network, optimizer, temperature=temperature, axis_name=axis_name
+  )
+
+  def step(state, videos, indices, epoch, learning_rate):
+    pair = [
+      views.draw_views(
+        videos.frames,
+        videos.first,
+        videos.length,
+        indices,
+        seed=seed,
+        epoch=epoch,
+        view=view,
+        options=view_options,
+      )
+      for view in (FIRST_VIEW, SECOND_VIEW)
+    ]
+    return update(state, jnp.concatenate(pair), learning_rate)
+
+  return step
+
+
+def make_contrastive_update(network, optimizer, *, temperature, axis_name):
+  """Makes the contrastive step of views that are drawn already.
+
+  Args:
+    network: a `PretrainNetwork`.
+    optimizer: gives directions, see `optimizers`.
+    temperature: tau of eq. (1).
+    axis_name: device axis.
+
+  Returns:
+    `update(state, clips, learning_rate) -> (state, metrics)`: `clips`
+    [2n, t, h, w, 3] are this device's first views, then its second ones;
+    `metrics` the scalars 'loss', 'contrastive_accuracy' and 'gradient_norm'
+    of the global batch, and its 'count' of embeddings.
   """
   losses.check_temperature(temperature)
 
-  def step(state, videos, indices, epoch, learning_rate):
-    clips = jnp.concatenate(
-      [
-        views.draw_views(
-          videos.frames,
-          videos.first,
-          videos.length,
-          indices,
-          seed=seed,
-          epoch=epoch,
-          view=view,
-          options=view_options,
-        )
-        for view in (FIRST_VIEW, SECOND_VIEW)
-      ]
-    )  # [2n, t, h, w, 3]
-
+  def update(state, clips, learning_rate):
     def loss_fn(params):
       z, updated = network.apply(
         {'params': params, 'batch_stats': state.batch_stats},
@@ -89,16 +110,16 @@ def make_pretrain_step(
     )(state.params)
     gradients = lax.pmean(gradients, axis_name)
     state = _descend(state, optimizer, gradients, learning_rate, None)
+    state = _with_statistics(state, batch_stats, network, axis_name)
     metrics = {
       'loss': lax.pmean(loss, axis_name),
       'contrastive_accuracy': lax.pmean(correct.mean(), axis_name),
-      'gradient_norm': optax.global_norm(gradients),
+      'gradient_norm': optax.tree.norm(gradients),
       'count': lax.psum(correct.size, axis_name),
     }
-    state = _with_statistics(state, batch_stats, network, axis_name)
     return state, metrics
 
-  return step
+  return update
 
 
 def make_finetune_step(

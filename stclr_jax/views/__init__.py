@@ -1,0 +1,1 @@
+"""Views of videos: temporal sampling and spatial augmentation."""

@@ -8,6 +8,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.data import prepare
+from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
 
@@ -90,7 +91,26 @@ def make_view_options(options):
       f'`views.size` (={options.size}) must be at least '
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
-  raise NotImplementedError
+  temporal, crop, flip, color = (
+    options.temporal, options.crop, options.flip, options.color
+  )
+  strengths = (color.brightness, color.contrast, color.saturation, color.hue)
+  return views.ViewOptions(
+    num_frames=options.num_frames,
+    size=options.size,
+    temporal_probabilities=(
+      tuple(temporal.probabilities) if temporal.enabled else (0.0, 1.0, 0.0)
+    ),
+    temporal_variant=temporal.variant,
+    crop_enabled=crop.enabled,
+    crop_area=tuple(crop.area),
+    crop_aspect=tuple(crop.aspect),
+    flip_probability=flip.probability if flip.enabled else 0.0,
+    color_probability=color.probability if color.enabled else 0.0,
+    color_strengths=strengths,
+    mean=tuple(options.mean),
+    std=tuple(options.std),
+  )
 
 
 def make_encoder(config):
@@ -124,6 +144,42 @@ def make_encoder(config):
     epsilon=config.batch_norm.epsilon,
     axis_name=parallel.DEVICE_AXIS if config.batch_norm.sync else None,
     lowering=options.lowering,
+  )
+
+
+def make_optimizer(options):
+  """Makes the optimiser of a config.
+
+  Args:
+    options: `config.optimizer`.
+
+  Returns:
+    An `optax.GradientTransformation` that gives directions.
+  """
+  return optimizers.create_optimizer(
+    options.name, momentum=options.momentum, weight_decay=options.weight_decay
+  )
+
+
+def make_learning_rate(options, *, peak, num_epochs, steps_per_epoch):
+  """Makes the learning rate of a stage.
+
+  Args:
+    options: `config.optimizer`.
+    peak: the stage's rate.
+    num_epochs: of the stage.
+    steps_per_epoch: of the run.
+
+  Returns:
+    A `LearningRate`.
+  """
+  return optimizers.create_learning_rate(
+    options.schedule,
+    peak=peak,
+    num_steps=num_epochs * steps_per_epoch,
+    warmup_steps=options.warmup_epochs * steps_per_epoch,
+    patience=options.patience,
+    factor=options.factor,
   )
 
 

@@ -203,9 +203,7 @@ def init_with_output(encoder, clips):
   init = jax.jit(
     lambda c: encoder.init_with_output(jax.random.key(1), c, train=False)
   )
-  # It runs once; unoptimised it compiles in a fifth of the time.
-  options = {'xla_backend_optimization_level': 0}
-  return init.lower(clips).compile(compiler_options=options)(clips)
+  return init(clips)
 
 
 @pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)

@@ -1,0 +1,172 @@
+"""Colour distortion (Sec. III.A.1, spatial (3)), with torchvision's formulas.
+
+Brightness, contrast, saturation and hue change in a random order, by factors
+that are drawn once per clip and applied to all of its frames.
+"""
+
+import math
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from stclr_jax.views import levels
+
+BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
+NAMES = ('brightness', 'contrast', 'saturation', 'hue')
+
+# chosen: the first author's later code (ActiveFER, pre_train.py).
+DEFAULT_STRENGTHS = (0.4, 0.4, 0.4, 0.1)
+
+GREY = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale
+
+
+class ColorDistortion(NamedTuple):
+  """What happens to the colours of a clip; 1, 1, 1, 0 is nothing.
+
+  Attributes:
+    order: the four operations in their order, int32 [4].
+    brightness: factor, float32 [].
+    contrast: factor, float32 [].
+    saturation: factor, float32 [].
+    hue: shift in turns of the colour wheel, float32 [].
+  """
+
+  order: jax.Array
+  brightness: jax.Array
+  contrast: jax.Array
+  saturation: jax.Array
+  hue: jax.Array
+
+
+def draw_color(key, *, strengths=DEFAULT_STRENGTHS, probability=0.8):
+  """Draws the colour distortion of a clip.
+
+  Args:
+    key: typed key.
+    strengths: of brightness, contrast and saturation: a factor is uniform in
+      [max(0, 1 - strength), 1 + strength]; of hue: the shift is uniform in
+      [-strength, strength], in turns. 0 switches an operation off.
+    probability: of any change at all. The default is chosen: SimCLR's and
+      ActiveFER's.
+
+  Returns:
+    A `ColorDistortion`; where nothing is to change, that which does nothing.
+
+  Raises:
+    ValueError: for strengths out of bounds.
+
+  Source: Sec. III.A.1 (3); the distribution is that of torchvision's
+    `RandomApply([ColorJitter(...)], probability)`.
+  """
+  check_strengths(strengths)
+  key_order, key_applied, key_values = jax.random.split(key, 3)
+  *factor_strengths, hue_strength = strengths
+  ranges = [(max(0, 1 - s), 1 + s) for s in factor_strengths]
+  values = levels.draw_uniform(
+    key_values, [*ranges, (-hue_strength, hue_strength)]
+  )
+  applied = levels.draw_event(key_applied, probability)
+  values = jnp.where(applied, values, jnp.array([1.0, 1.0, 1.0, 0.0]))
+  order = jax.random.permutation(key_order, jnp.arange(4, dtype=jnp.int32))
+  return ColorDistortion(order, *values)
+
+
+def apply_color(clip, distortion):
+  """Changes the colours of a clip, in the order drawn.
+
+  An operation whose factor is 1 (hue: whose shift is 0) leaves every bit as it
+  was. Under `vmap` a `switch` would compute all four operations at all four
+  places. Here hue, which is many instructions, is computed once, and contrast,
+  which must see a whole frame, twice: before the hue and after it, one of them
+  with a factor of 1. Brightness and saturation fit in anywhere.
+
+  Args:
+    clip: float32 [t, h, w, 3] in [0, 1].
+    distortion: a `ColorDistortion`.
+
+  Returns:
+    float32 [t, h, w, 3] in [0, 1].
+
+  Source: torchvision's `ColorJitter` on float tensors: each operation clamps,
+    contrast blends with the mean grey of its frame.
+  """
+  factors = jnp.stack(distortion[1:])
+  place = jnp.argsort(distortion.order)  # of each operation
+  pixelwise = jnp.where(
+    place[BRIGHTNESS] < place[SATURATION],
+    jnp.array([BRIGHTNESS, SATURATION]),
+    jnp.array([SATURATION, BRIGHTNESS]),
+  )
+  planes = jnp.moveaxis(clip, -1, 0)  # [3, t, h, w]
+  for before_hue in (True, False):
+    in_half = (place < place[HUE]) == before_hue
+    in_half_factors = jnp.where(in_half, factors, 1.0)
+    for before_contrast in (True, False):
+      now = (place < place[CONTRAST]) == before_contrast
+      for operation in pixelwise:
+        factor = jnp.where(now[operation], in_half_factors[operation], 1.0)
+        grey = jnp.where(operation == SATURATION, _grey(planes), 0.0)
+        planes = _blend(planes, grey, factor)
+      if before_contrast:
+        mean = _grey(planes).mean((1, 2), keepdims=True)
+        planes = _blend(planes, mean, in_half_factors[CONTRAST])
+    if before_hue:
+      planes = _shift_hue(planes, distortion.hue)
+  return jnp.moveaxis(planes, 0, -1)
+
+
+def check_strengths(strengths):
+  """Raises ValueError unless they are four that a distortion can have."""
+  if len(strengths) != len(NAMES):
+    raise ValueError(
+      f'`strengths` (={tuple(strengths)}) of the colour distortion must be '
+      f'{len(NAMES)} numbers, one each for {", ".join(NAMES)}.'
+    )
+  for name, strength in zip(NAMES, strengths, strict=True):
+    limit = 0.5 if name == 'hue' else math.inf
+    if not 0 <= strength <= limit:
+      raise ValueError(
+        f'`{name}` (={strength}), a strength of the colour distortion, must '
+        f'be at least 0 and at most {limit}; 0 switches it off.'
+      )
+
+
+def _grey(planes):
+  red, green, blue = planes
+  return GREY[0] * red + GREY[1] * green + GREY[2] * blue  # [t, h, w]
+
+
+def _blend(planes, reference, factor):
+  blended = factor * planes + ((1 - factor) * reference)[None]
+  return jnp.clip(blended, 0, 1)
+
+
+def _shift_hue(planes, shift):
+  """Turns the colour wheel by `shift`, keeping value and saturation.
+
+  The formula is HSV's without its six cases: with the hue in sixths of a turn,
+  a channel is the largest one less the chroma times a trapezium of the hue,
+  which is 0 around that channel's own colour and 1 on the other side.
+  """
+  red, green, blue = planes
+  value = jnp.maximum(jnp.maximum(red, green), blue)
+  chroma = value - jnp.minimum(jnp.minimum(red, green), blue)
+  divisor = jnp.where(chroma == 0, 1.0, chroma)
+  sixths = jnp.where(
+    value == red,
+    (green - blue) / divisor,
+    jnp.where(
+      value == green,
+      2.0 + (blue - red) / divisor,
+      4.0 + (red - green) / divisor,
+    ),
+  )
+  sixths = sixths + 6 * shift
+  shifted = []
+  for offset in (5.0, 3.0, 1.0):
+    turned = sixths + offset
+    turned = turned - 6 * jnp.floor(turned / 6)
+    trapezium = jnp.clip(jnp.minimum(turned, 4 - turned), 0, 1)
+    shifted.append(value - chroma * trapezium)
+  return jnp.where(shift == 0, planes, jnp.stack(shifted))

@@ -1,0 +1,178 @@
+import csv
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import finetune
+from stclr_jax.workflows import pretrain
+
+
+@pytest.fixture
+def pretrained(tiny_store, tiny_config, tmp_path):
+  workdir = tmp_path / 'pretrained'
+  pretrain.run(tiny_config('pretrain', num_epochs=1), workdir)
+  return workdir
+
+
+def encoder_of(workdir):
+  state = checkpoints.read(workdir).state
+  return {k: state[k]['encoder'] for k in ('params', 'batch_stats')}
+
+
+def test_run_tests_on_unseen_people(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  config = tiny_config('finetune', init_from=str(pretrained))
+  summary = finetune.run(config, tmp_path / 'run')
+  assert summary == json.loads((tmp_path / 'run/summary.json').read_text())
+  assert summary['total'] == 6 and summary['labelled_videos'] == 54
+  assert np.sum(summary['confusion']) == 6
+  assert np.trace(summary['confusion']) == summary['correct']
+  assert summary['labels'] == list(tiny_store.label_names)
+  with (tmp_path / 'run/predictions.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  assert {row['subject'] for row in rows} == {'1'}
+  assert sum(int(row['correct']) for row in rows) == summary['correct']
+  for row in rows:
+    probabilities = [float(row[f'p_{name}']) for name in summary['labels']]
+    assert abs(sum(probabilities) - 1) < 1e-4
+    best = summary['labels'][int(np.argmax(probabilities))]
+    assert row['prediction'] == best
+  assert (tmp_path / 'run/figures/confusion_matrix.png').stat().st_size > 1000
+  assert 'Accuracy' in finetune.describe(summary, tmp_path / 'run')
+
+
+def test_frozen_stage_leaves_the_encoder_bit_for_bit(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  config = tiny_config(
+    'finetune', init_from=str(pretrained), num_epochs=2, frozen_epochs=2
+  )
+  finetune.run(config, tmp_path / 'run')
+  before, after = encoder_of(pretrained), encoder_of(tmp_path / 'run')
+  jax.tree.map(np.testing.assert_array_equal, before, after)
+  classifier = checkpoints.read(tmp_path / 'run').state['params']['classifier']
+  assert np.abs(classifier['bias']).max() > 0
+
+
+def test_second_stage_trains_everything_with_a_fresh_optimizer(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  config = tiny_config('finetune', init_from=str(pretrained))
+  finetune.run(config, tmp_path / 'run')
+  before, after = encoder_of(pretrained), encoder_of(tmp_path / 'run')
+  equal = jax.tree.map(np.array_equal, before, after)
+  assert not any(jax.tree.leaves(equal))
+  state = checkpoints.read(tmp_path / 'run').state
+  steps_per_epoch = 7  # 54 videos in batches of 8, the last one filled up
+  assert int(state['step']) == steps_per_epoch
+  assert int(state['opt_state']['count']) == steps_per_epoch
+
+
+def test_interrupted_run_ends_where_an_uninterrupted_one_does(
+  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
+):
+  config = tiny_config(
+    'finetune',
+    **{
+      'init_from': str(pretrained),
+      'num_epochs': 4,
+      'frozen_epochs': 2,
+      'optimizer.schedule': 'plateau',
+    },
+  )
+  whole = finetune.run(config, tmp_path / 'whole')
+  train_epoch = finetune.training._train_epoch
+  for last_epoch in (1, 2, 3):  # within stage one, between stages, within two
+
+    def dying(stage, state, videos, epoch, batches, journal, last=last_epoch):
+      if epoch == last:
+        raise KeyboardInterrupt
+      return train_epoch(stage, state, videos, epoch, batches, journal)
+
+    with monkeypatch.context() as patch:
+      patch.setattr(finetune.training, '_train_epoch', dying)
+      with pytest.raises(KeyboardInterrupt):
+        finetune.run(config, tmp_path / 'cut')
+  resumed = finetune.run(config, tmp_path / 'cut')
+  assert resumed['confusion'] == whole['confusion']
+  assert resumed['training_loss'] == whole['training_loss']
+  jax.tree.map(
+    np.testing.assert_array_equal,
+    checkpoints.read(tmp_path / 'whole').state,
+    checkpoints.read(tmp_path / 'cut').state,
+  )
+
+
+def test_scratch_trains_everything_from_the_first_epoch(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config('finetune', init='scratch', num_epochs=1)
+  summary = finetune.run(config, tmp_path / 'run')
+  assert summary['init'] == 'scratch'
+  stats = encoder_of(tmp_path / 'run')['batch_stats']
+  assert np.abs(stats['stem_norm']['mean']).max() > 0
+
+
+def test_labelled_fraction_uses_fewer_videos(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config('finetune', init='scratch', num_epochs=1)
+  config.data.labelled_fraction = 0.25
+  summary = finetune.run(config, tmp_path / 'run')
+  assert 12 <= summary['labelled_videos'] <= 18
+  used = checkpoints.read(tmp_path / 'run').notes['labelled_videos']
+  assert len(used) == summary['labelled_videos']
+  assert not any(video.startswith('P001') for video in used)
+
+
+def test_people_seen_in_pretraining_may_not_be_tested(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  changes = {'init_from': str(pretrained), 'data.fold': 3, 'num_epochs': 1}
+  config = tiny_config('finetune', **changes)
+  with pytest.raises(ValueError, match=r'people \[4\].*`data.fold` \(=3\)'):
+    finetune.run(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+  config.pretrain_scope = 'all_unlabelled'
+  finetune.run(config, tmp_path / 'run')
+
+
+def test_encoder_of_another_architecture_shows_both_sides(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  config = tiny_config('finetune', init_from=str(pretrained))
+  config.encoder.architecture = 'r3d_18'
+  with pytest.raises(ValueError) as error:
+    finetune.run(config, tmp_path / 'run')
+  message = str(error.value)
+  assert 'Only in the checkpoint: layer1_0/conv1/norm' in message
+  assert 'Only in this config:    layer1_0/conv1/conv/kernel' in message
+  assert not (tmp_path / 'run').exists()
+
+
+@pytest.mark.parametrize(
+  'changes,message',
+  [
+    ({}, "'pretrained' needs `init_from`.*--config.init=scratch"),
+    ({'init': 'imagenet'}, "'imagenet'.*pretrained, scratch"),
+    ({'init': 'scratch', 'init_from': 'x'}, "'x'.*no meaning"),
+    ({'init': 'scratch', 'frozen_epochs': 1, 'batch_size': 9}, '=9.*8 devices'),
+    ({'init': 'scratch', 'data.labelled_fraction': 0.0}, 'fraction'),
+  ],
+)
+def test_bad_configs_are_refused_before_anything_is_written(
+  tiny_store, tiny_config, tmp_path, changes, message
+):
+  with pytest.raises(ValueError, match=message):
+    finetune.run(tiny_config('finetune', **changes), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+def test_missing_checkpoint_names_the_folder(tiny_store, tiny_config, tmp_path):
+  config = tiny_config('finetune', init_from=str(tmp_path / 'nowhere'))
+  with pytest.raises(FileNotFoundError, match='nowhere.checkpoints'):
+    finetune.run(config, tmp_path / 'run')

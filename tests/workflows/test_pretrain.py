@@ -1,0 +1,153 @@
+import json
+import math
+
+import jax
+import numpy as np
+import pytest
+
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import journal
+from stclr_jax.workflows import pretrain
+
+
+def arrays(workdir):
+  return jax.tree.leaves(checkpoints.read(workdir).state)
+
+
+def stop_after(monkeypatch, steps):
+  """Lets the run die like a killed process, after some steps were recorded."""
+  record = journal.Journal.record
+  calls = []
+
+  def dying_record(self, *args, **kwargs):
+    calls.append(args)
+    if len(calls) > steps:
+      raise KeyboardInterrupt
+    record(self, *args, **kwargs)
+
+  monkeypatch.setattr(journal.Journal, 'record', dying_record)
+
+
+def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
+  summary = pretrain.run(tiny_config('pretrain'), tmp_path)
+  assert summary == json.loads((tmp_path / 'summary.json').read_text())
+  assert math.isclose(summary['loss_at_chance'], math.log(15))
+  assert summary['data'] == 'tiny:vl_strong' and summary['synthetic']
+  assert summary['preset'] == 'demo'
+  assert summary['steps'] == 2 * (54 // 8)  # fold 0 leaves one person out
+  assert 0 <= summary['knn_accuracy'] <= 1
+  assert summary['views_per_second'] > 0
+  lines = [
+    json.loads(line)
+    for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()
+  ]
+  steps = [line['step'] for line in lines if 'loss' in line]
+  assert steps == list(range(1, summary['steps'] + 1))
+  assert json.loads((tmp_path / 'config.json').read_text())['batch_size'] == 8
+  assert (tmp_path / 'environment.json').exists()
+  pictures = {path.name for path in (tmp_path / 'figures').iterdir()}
+  assert {'pretraining.png', 'views_P002_Anger.png'} <= pictures
+  notes = checkpoints.read(tmp_path).notes
+  assert notes['subjects_seen'] == list(range(2, 11))
+  described = pretrain.describe(summary, tmp_path)
+  assert f'--config.init_from={tmp_path}' in described
+
+
+def test_interrupted_run_ends_where_an_uninterrupted_one_does(
+  tiny_store, tiny_config, tmp_path, monkeypatch
+):
+  config = tiny_config('pretrain', num_epochs=3)
+  whole = pretrain.run(config, tmp_path / 'whole')
+  with monkeypatch.context() as patch:
+    stop_after(patch, steps=8)  # in the second epoch of six steps
+    with pytest.raises(KeyboardInterrupt):
+      pretrain.run(config, tmp_path / 'cut')
+  assert not (tmp_path / 'cut' / 'summary.json').exists()
+  resumed = pretrain.run(config, tmp_path / 'cut')
+  for name in ('loss', 'knn_accuracy', 'contrastive_accuracy', 'steps'):
+    assert resumed[name] == whole[name]
+  for a, b in zip(
+    arrays(tmp_path / 'whole'), arrays(tmp_path / 'cut'), strict=True
+  ):
+    np.testing.assert_array_equal(a, b)
+  logged = [
+    [json.loads(x)['step'] for x in (tmp_path / run / 'metrics.jsonl').open()]
+    for run in ('whole', 'cut')
+  ]
+  assert logged[0] == logged[1]
+
+
+def test_finished_run_is_not_run_again(
+  tiny_store, tiny_config, tmp_path, monkeypatch
+):
+  config = tiny_config('pretrain', num_epochs=1)
+  summary = pretrain.run(config, tmp_path)
+  stop_after(monkeypatch, steps=0)
+  assert pretrain.run(config, tmp_path) == summary
+
+
+def test_not_finite_loss_stops_and_keeps_the_checkpoint(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config('pretrain', num_epochs=3)
+  good = tiny_config('pretrain', num_epochs=3)
+  with pytest.MonkeyPatch.context() as patch:
+    stop_after(patch, steps=8)
+    with pytest.raises(KeyboardInterrupt):
+      pretrain.run(good, tmp_path)
+  before = arrays(tmp_path)
+
+  def poisoned(fetch):
+    return lambda metrics: {k: float('nan') for k in fetch(metrics)}
+
+  with pytest.MonkeyPatch.context() as patch:
+    patch.setattr(journal.jax, 'device_get', poisoned(jax.device_get))
+    with pytest.raises(FloatingPointError, match='`loss` is nan at step 7 '):
+      pretrain.run(config, tmp_path)
+  for a, b in zip(before, arrays(tmp_path), strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_workdir_of_another_config_is_refused(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config('pretrain', num_epochs=1)
+  pretrain.run(config, tmp_path)
+  config.temperature = 0.5
+  with pytest.raises(ValueError, match='temperature: there 0.1, here 0.5'):
+    pretrain.run(config, tmp_path)
+
+
+def test_foreign_folder_is_refused(tiny_store, tiny_config, tmp_path):
+  (tmp_path / 'thesis.tex').write_text('mine')
+  with pytest.raises(ValueError, match='holds files but no config.json'):
+    pretrain.run(tiny_config('pretrain'), tmp_path)
+  assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
+
+
+@pytest.mark.parametrize(
+  'changes,message',
+  [
+    ({'temperature': 0.0}, 'temperature.*must be positive'),
+    ({'batch_size': 30}, '=30.*divisible by the 8 devices; 24 or 32'),
+    ({'batch_size': 64}, '=64.*exceed the 54 training videos'),
+    ({'encoder.architecture': 'resnet'}, "'resnet'.*r2plus1d_18"),
+    ({'encoder.dtype': 'float8'}, "'float8'.*bfloat16"),
+    ({'views.size': 8}, '=8.*at least 16 pixels'),
+    ({'pretrain_scope': 'test'}, "'test'.*all_unlabelled"),
+    ({'optimizer.name': 'lars'}, "'lars'.*sgd"),
+    ({'optimizer.schedule': 'step'}, "'step'.*cosine"),
+    ({'data.fold': 10}, '10'),
+  ],
+)
+def test_bad_configs_are_refused_before_anything_is_written(
+  tiny_store, tiny_config, tmp_path, changes, message
+):
+  with pytest.raises(ValueError, match=message):
+    pretrain.run(tiny_config('pretrain', **changes), tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+
+
+def test_all_unlabelled_sees_everybody(tiny_store, tiny_config):
+  config = tiny_config('pretrain', pretrain_scope='all_unlabelled')
+  assert len(pretrain.videos_seen(config, tiny_store)) == 60
