@@ -3,6 +3,8 @@
 import jax
 import pytest
 
+from stclr_jax.models import encoders
+
 # Eight devices on one processor prove what eight GPUs would compute.
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_platforms', 'cpu')
@@ -17,3 +19,14 @@ def float64():
   """Runs one test in float64, where two programs can agree to 1e-9."""
   with jax.enable_x64(True):
     yield
+
+
+@pytest.fixture
+def shallow_encoder(monkeypatch):
+  """Leaves a quarter of the encoder: two stages of one block.
+
+  For tests of what is around the encoder; it compiles in a quarter of the
+  time and still has a strided block with a shortcut.
+  """
+  monkeypatch.setattr(encoders, 'STAGE_FEATURES', (64, 128))
+  monkeypatch.setattr(encoders, 'BLOCKS_PER_STAGE', 1)

@@ -245,7 +245,8 @@ def _shape_surroundings(identity, head):
            (0.45 * w + 0.2 * part, line + 0.10), (part * w, line - 0.04),
            (-0.45 * w + 0.2 * part, line + 0.10), (-0.82 * w, 0.55 * line - 0.1),
            (-0.93 * w, -0.25)]  # fmt: skip
-  curves['hair'] = face_shape.curve([*over, *under], 100, closed=True)
+  if style != 'bald':
+    curves['hair'] = face_shape.curve([*over, *under], 100, closed=True)
   for strand, at in enumerate((-0.75, -0.45, -0.15, 0.2, 0.5, 0.8)):
     points = [(0.9 * part * w + 0.15 * at, crown * lift + 0.05),
               (at * 0.75 * w, (crown + line) / 2 + 0.12 * abs(at)),
@@ -347,7 +348,7 @@ def _paint(canvas, outlines, colours, identity, unit):
   _fill(canvas, outlines['teeth'], c['teeth'])
   _line(canvas, outlines['seam'], tuple(0.45 * v for v in c['lips']),
         0.025 * unit)  # fmt: skip
-  if style != 'bald':
+  if 'hair' in outlines:
     _fill(canvas, outlines['hair'], c['hair'])
     for strand in range(6):
       _line(canvas, outlines[f'strand{strand}'], dim['hair'], 0.03 * unit)
@@ -401,7 +402,12 @@ def _shade(folds, outlines, index, unit, size, frame_size):
     elif depth < -0.02:
       grey = _NEUTRAL * (1 + 0.28 * min(-depth, 1.6))
       _line(broad, shrink(points[index]), grey, 0.045 * unit)
+  if 'hair' in outlines:  # hides wrinkles
+    _fill(fine, outlines['hair'], float(_NEUTRAL))
   fine = cv2.resize(fine, frame_size, interpolation=cv2.INTER_AREA)
+  softness = 0.02 * unit * frame_size[0] / size[1]
+  if softness > 0.3:
+    fine = cv2.GaussianBlur(fine, (0, 0), softness)
   broad = cv2.GaussianBlur(broad, (0, 0), 0.025 * unit)
   broad = cv2.resize(broad, frame_size, interpolation=cv2.INTER_LINEAR)
   return fine.astype(np.float32) * broad / np.float32(_NEUTRAL**2)

@@ -115,7 +115,7 @@ def _add_brow(curves, creases, identity, au, side, sign):
   p = identity
   # Along the brow, inner to outer.
   x = np.array([0.20, 0.40, 0.60, 0.80, 0.98]) * p['brow_length']
-  y = -p['brow_y'] - p['brow_arch'] * np.array([0, 0.5, 0.9, 1.0, 0.1])
+  y = -p['brow_y'] - p['brow_arch'] * np.array([0.1, 0.7, 1.0, 0.8, -0.2])
   # 1 lifts the inner end, 2 the outer one, 4 lowers and draws together, 9
   # pulls the inner end down.
   lift = (
@@ -212,8 +212,10 @@ def _add_cheek(curves, creases, identity, au, side, sign):
   fold = [
     (sign * wing, top),
     (sign * (wing + 0.10 + 0.7 * bulge), top + 0.15 - 0.02 * au['au10']),
-    ((corner_x + sign * (wing + 0.22 + bulge)) / 2 + sign * 0.07,
-     (corner_y + top + 0.12) / 2),
+    (
+      (corner_x + sign * (wing + 0.22 + bulge)) / 2 + sign * 0.07,
+      (corner_y + top + 0.12) / 2,
+    ),
     (corner_x + sign * (0.10 + 0.4 * bulge), corner_y - 0.02),
   ]
   depth = (

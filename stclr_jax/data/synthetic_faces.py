@@ -25,6 +25,11 @@ VERSION = '1.0.0'
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 CONDITIONS = ('vl_strong', 'vl_weak', 'vl_dark', 'ni_strong')
 FRAMINGS = ('scene', 'face')
+# The sets that the builder packages.
+SIZES = {
+  'synthetic': {'height': 240, 'width': 320, 'framing': 'scene'},
+  'synthetic_demo': {'height': 64, 'width': 64, 'framing': 'face'},
+}
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 17, 20, 23, 24, 25, 26)
 MAX_SUBJECTS = 80  # Oulu-CASIA's
 MIN_SIZE = 32  # chosen: below it an eye has fewer than two pixels

@@ -67,8 +67,11 @@ def draw_color(key, *, strengths=DEFAULT_STRENGTHS, probability=0.8):
     key_values, [*ranges, (-hue_strength, hue_strength)]
   )
   applied = levels.draw_event(key_applied, probability)
-  values = jnp.where(applied, values, jnp.array([1.0, 1.0, 1.0, 0.0]))
-  order = jax.random.permutation(key_order, jnp.arange(4, dtype=jnp.int32))
+  neutral = jnp.array([1.0, 1.0, 1.0, 0.0], jnp.float32)
+  values = jnp.where(applied, values, neutral)
+  # `permutation` does the same, and takes longer to compile.
+  order = jnp.argsort(jax.random.bits(key_order, (4,), jnp.uint32))
+  order = order.astype(jnp.int32)
   return ColorDistortion(order, *values)
 
 

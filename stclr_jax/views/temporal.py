@@ -8,6 +8,7 @@ shorter than the clip repeats frames; each strategy says how.
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import lax
 
 STRATEGIES = ('random', 'uniform', 'sequential')
 
@@ -90,10 +91,14 @@ def sample_random(key, num_video_frames, *, num_frames):
   last = total - num_frames + place
   bound = jnp.where(total >= num_frames, last + 1, total)
   drawn = jax.random.randint(key, (num_frames,), 0, bound, jnp.int32)
-  chosen = jnp.full(num_frames, -1, jnp.int32)
-  for i in range(num_frames):
+
+  def choose(i, chosen):
     frame = jnp.where(jnp.any(chosen == drawn[i]), last[i], drawn[i])
-    chosen = jnp.where(place == i, frame, chosen)
+    return chosen.at[i].set(frame)
+
+  # A loop: unrolled, it would take longer to compile.
+  none = jnp.full(num_frames, -1, jnp.int32)
+  chosen = lax.fori_loop(0, num_frames, choose, none)
   repeated = jnp.where(place < total, place, drawn)
   return jnp.sort(jnp.where(total >= num_frames, chosen, repeated))
 

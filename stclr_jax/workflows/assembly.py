@@ -11,6 +11,7 @@ from stclr_jax.data import prepare
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
+from stclr_jax.views import views
 
 DTYPES = ('float32', 'bfloat16')
 
@@ -92,7 +93,10 @@ def make_view_options(options):
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
   temporal, crop, flip, color = (
-    options.temporal, options.crop, options.flip, options.color
+    options.temporal,
+    options.crop,
+    options.flip,
+    options.color,
   )
   strengths = (color.brightness, color.contrast, color.saturation, color.hue)
   return views.ViewOptions(

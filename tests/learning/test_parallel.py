@@ -33,7 +33,7 @@ jax.tree_util.register_pytree_node(
 
 
 @pytest.fixture
-def clips_as_views(monkeypatch):
+def clips_as_views(monkeypatch, shallow_encoder):
   monkeypatch.setattr(
     steps.views,
     'draw_views',
@@ -48,9 +48,7 @@ def make_videos(dtype):
 
 
 def make_step(kind, dtype, *, sync=True):
-  encoder = Encoder(
-    width=1 / 16, dtype=dtype, axis_name=AXIS if sync else None
-  )
+  encoder = Encoder(width=1 / 16, dtype=dtype, axis_name=AXIS if sync else None)
   # Minus the learning rate times this direction is the gradient itself.
   optimizer = optax.identity()
   common = dict(view_options=None, seed=0, axis_name=AXIS)
@@ -117,8 +115,10 @@ def test_loss_and_statistics_equal_one_devices(kind, devices, clips_as_views):
   loss, _, statistics = run(kind, np.float32, devices)
   expected_loss, _, expected_statistics = run_on_one(kind, np.float32)
   difference = largest_difference(statistics, expected_statistics)
-  print(f'{kind}, {devices} devices, float32: loss differs by '
-        f'{abs(loss - expected_loss):.1e}, statistics by {difference:.1e}')
+  print(
+    f'{kind}, {devices} devices, float32: loss differs by '
+    f'{abs(loss - expected_loss):.1e}, statistics by {difference:.1e}'
+  )
   assert abs(loss / expected_loss - 1) < 1e-5
   assert difference < 1e-5
 
@@ -130,8 +130,10 @@ def test_gradients_equal_one_devices(kind, devices, clips_as_views, float64):
   expected_loss, expected, _ = run_on_one(kind, np.float64)
   assert min(np.abs(g).max() for g in jax.tree.leaves(expected)) > 1e-9
   difference = largest_difference(gradients, expected)
-  print(f'{kind}, {devices} devices, float64: loss differs by '
-        f'{abs(loss - expected_loss):.1e}, gradients by {difference:.1e}')
+  print(
+    f'{kind}, {devices} devices, float64: loss differs by '
+    f'{abs(loss - expected_loss):.1e}, gradients by {difference:.1e}'
+  )
   assert abs(loss - expected_loss) < 1e-9
   assert difference < 1e-9
 
@@ -174,6 +176,6 @@ def test_inference_pads_and_cuts(count):
   'batch_size,remedy', [(30, '24 or 32'), (3, '; 8 would'), (0, '; 8 would')]
 )
 def test_indivisible_batches_are_refused(batch_size, remedy):
-  with pytest.raises(ValueError, match=f"={batch_size}.*8 devices") as e:
+  with pytest.raises(ValueError, match=f'={batch_size}.*8 devices') as e:
     parallel.check_batch_size(batch_size)
   assert remedy in str(e.value)

@@ -23,7 +23,7 @@ def compile_once(tmp_path_factory):
 
 
 @pytest.fixture
-def tiny_store(monkeypatch):
+def tiny_store(monkeypatch, shallow_encoder):
   """Ten people; an expression is where a bright spot moves to."""
   rng = np.random.default_rng(0)
   subject, label = np.divmod(np.arange(60), 6)

@@ -117,9 +117,7 @@ def test_scratch_trains_everything_from_the_first_epoch(
   assert np.abs(stats['stem_norm']['mean']).max() > 0
 
 
-def test_labelled_fraction_uses_fewer_videos(
-  tiny_store, tiny_config, tmp_path
-):
+def test_labelled_fraction_uses_fewer_videos(tiny_store, tiny_config, tmp_path):
   config = tiny_config('finetune', init='scratch', num_epochs=1)
   config.data.labelled_fraction = 0.25
   summary = finetune.run(config, tmp_path / 'run')

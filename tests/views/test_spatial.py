@@ -1,0 +1,415 @@
+"""Crop, flip and colour against torchvision, and what a clip must keep.
+
+The constants were computed once, with torch 2.13.0 and torchvision 0.28.0 on a
+CPU, from `image(...) / 255` as a float tensor [t, 3, h, w], with the functions
+of `torchvision.transforms.functional`: `resized_crop(x, top, left, height,
+width, [size, size], antialias=True)` of `image(2, 24, 32)`; the four
+`adjust_...` of `image(2, 6, 8)`. Kept is every `step`-th value of the result
+as [t, h, w, 3]. The moments of crops are those of 20,000 calls of
+`RandomResizedCrop.get_params(x, [0.2, 1], [3 / 4, 4 / 3])`.
+"""
+
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+
+from stclr_jax.views import color
+from stclr_jax.views import spatial
+
+TOLERANCE = 2e-3 / 255  # torch rounds its resize weights more than we do
+COLOR_STEP = 37
+
+
+def image(frames, height, width):
+  f, i, j, c = np.indices((frames, height, width, 3))
+  values = 7 * i * i + 13 * j * (c + 1) + 5 * i * j + 31 * c + 97 * f
+  return (values % 256).astype(np.uint8)
+
+
+def as_box(*numbers):
+  return spatial.Box(*(jnp.int32(number) for number in numbers))
+
+
+# Compiled once for a shape of clip.
+apply_color = jax.jit(color.apply_color)
+
+
+def distort(clip, order=(0, 1, 2, 3), *, values=(1, 1, 1, 0)):
+  values = (jnp.float32(value) for value in values)
+  distortion = color.ColorDistortion(jnp.array(order, jnp.int32), *values)
+  return np.asarray(apply_color(clip, distortion))
+
+
+def draw_many(draw, count, **options):
+  keys = jax.random.split(jax.random.key(1), count)
+  draws = jax.jit(jax.vmap(lambda key: draw(key, **options)))(keys)
+  return jax.tree.map(np.asarray, draws)
+
+
+# Smaller, larger, the whole frame, and smaller one way but larger the other.
+@pytest.mark.parametrize(
+  'box, size, step, expected',
+  [
+    (
+      (3, 5, 17, 22),
+      8,
+      49,
+      [0.43662, 0.468781, 0.48672, 0.585243]
+      + [0.448416, 0.5039, 0.484128, 0.469317],
+    ),
+    (
+      (9, 11, 5, 4),
+      8,
+      49,
+      [0.709804, 0.171078, 0.543137, 0.515012]
+      + [0.587255, 0.301777, 0.767341, 0.337194],
+    ),
+    (
+      (0, 0, 24, 32),
+      40,
+      1201,
+      [0.0, 0.246274, 0.254902, 0.448627]
+      + [0.573333, 0.734118, 0.715294, 0.543922],
+    ),
+    (
+      (2, 0, 22, 9),
+      12,
+      109,
+      [0.196863, 0.646102, 0.647059, 0.522645]
+      + [0.74063, 0.520815, 0.384314, 0.658692],
+    ),
+  ],
+)
+def test_resized_crop_is_torchvisions(box, size, step, expected):
+  clip = spatial.apply_crop(image(2, 24, 32), as_box(*box), size=size)
+  values = np.asarray(clip).ravel()[::step] / 255
+  np.testing.assert_allclose(values, expected, rtol=0, atol=TOLERANCE)
+
+
+def test_crop_of_the_same_size_copies_every_bit():
+  clip = image(2, 24, 32)
+  cropped = spatial.apply_crop(clip, as_box(4, 7, 16, 16), size=16)
+  np.testing.assert_array_equal(cropped, clip[:, 4:20, 7:23])
+
+
+def test_crop_sees_nothing_outside_of_its_box():
+  clip = image(2, 24, 32)
+  blackened = np.zeros_like(clip)
+  blackened[:, 3:20, 5:27] = clip[:, 3:20, 5:27]
+  box = as_box(3, 5, 17, 22)
+  np.testing.assert_array_equal(
+    spatial.apply_crop(clip, box, size=8),
+    spatial.apply_crop(blackened, box, size=8),
+  )
+
+
+def test_crop_keeps_a_constant_and_halves_a_ramp():
+  ramp = np.broadcast_to(
+    np.arange(32, dtype=np.float32)[:, None], (1, 16, 32, 3)
+  )
+  constant = np.full_like(ramp, 200.0)
+  box = as_box(0, 0, 16, 32)
+  kept = spatial.apply_crop(constant, box, size=16)
+  np.testing.assert_allclose(kept, 200.0, rtol=1e-6)
+  halved = spatial.apply_crop(ramp, box, size=16)
+  inside = np.arange(16)[1:-1] * 2 + 0.5  # at the ends the triangle is cut
+  np.testing.assert_allclose(halved[0, 3, 1:-1, 0], inside, rtol=1e-6)
+
+
+def test_flip_within_the_crop_is_the_flip_after_it():
+  clip, box = image(2, 24, 32), as_box(3, 5, 17, 22)
+  plain = spatial.apply_crop(clip, box, size=8, flip=jnp.bool_(False))
+  flipped = spatial.apply_crop(clip, box, size=8, flip=jnp.bool_(True))
+  np.testing.assert_allclose(flipped, plain[:, :, ::-1], atol=1e-4)
+  np.testing.assert_array_equal(
+    spatial.apply_flip(clip, jnp.bool_(True)), clip[:, :, ::-1]
+  )
+  np.testing.assert_array_equal(
+    spatial.apply_flip(clip, jnp.bool_(False)), clip
+  )
+
+
+@pytest.mark.parametrize(
+  'frame_size, mean, std, area, fallback',
+  [
+    (
+      (240, 320),
+      (26.144, 61.224, 187.948, 197.063),
+      (25.088, 44.168, 33.867, 45.759),
+      0.49677,
+      None,
+    ),
+    # So wide that one crop in nine is the fallback.
+    (
+      (20, 60),
+      (0.929, 20.002, 18.139, 20.1),
+      (1.26, 11.514, 1.72, 3.756),
+      0.30638,
+      ((0, 16, 20, 27), 0.11385),
+    ),
+  ],
+)
+def test_crops_are_distributed_as_torchvisions(
+  frame_size, mean, std, area, fallback
+):
+  count = 20000
+  box = draw_many(lambda key: spatial.draw_crop(key, frame_size), count)
+  drawn = np.stack(box, axis=1)
+  # Four and a half errors of the difference of two means of 20,000.
+  error = 4.5 * np.asarray(std) * np.sqrt(2 / count)
+  assert (np.abs(drawn.mean(0) - mean) < error).all()
+  np.testing.assert_allclose(drawn.std(0), std, rtol=0.03)
+  share = (box.height * box.width).mean() / np.prod(frame_size)
+  assert share == pytest.approx(area, rel=0.015)
+  if fallback is not None:
+    expected, frequency = fallback
+    seen = (drawn == np.asarray(expected)).all(1).mean()
+    assert seen == pytest.approx(frequency, abs=0.015)
+
+
+def test_crops_fit_and_keep_to_their_ranges():
+  box = draw_many(
+    lambda key: spatial.draw_crop(
+      key, (480, 640), area=(0.3, 0.6), aspect=(0.8, 1.25)
+    ),
+    4000,
+  )
+  assert box.top.min() == 0 and (box.top + box.height).max() == 480
+  assert box.left.min() == 0 and (box.left + box.width).max() == 640
+  # Up to the rounding to whole pixels.
+  area = box.height * box.width / (480 * 640)
+  assert area.min() == pytest.approx(0.3, abs=0.003)
+  assert area.max() == pytest.approx(0.6, abs=0.003)
+  aspect = box.width / box.height
+  assert aspect.min() == pytest.approx(0.8, abs=0.005)
+  assert aspect.max() == pytest.approx(1.25, abs=0.005)
+
+
+@pytest.mark.parametrize('frame_size', [(32, 32), (24, 32), (32, 24)])
+def test_least_crop_is_the_whole_square(frame_size):
+  box = spatial.draw_crop(
+    jax.random.key(0), frame_size, area=(1, 1), aspect=(1, 1)
+  )
+  assert box == spatial.centre_square(frame_size)
+  clip = image(1, *frame_size)
+  side = min(frame_size)
+  top, left = (frame_size[0] - side) // 2, (frame_size[1] - side) // 2
+  np.testing.assert_array_equal(
+    spatial.apply_crop(clip, box, size=side),
+    clip[:, top : top + side, left : left + side],
+  )
+
+
+def test_flips_are_as_probable_as_asked():
+  for probability in (0.0, 0.3, 1.0):
+    flips = draw_many(spatial.draw_flip, 2000, probability=probability)
+    assert flips.mean() == pytest.approx(probability, abs=0.04)
+    assert probability not in (0, 1) or (flips == probability).all()
+
+
+@pytest.mark.parametrize(
+  'name, value, expected',
+  [
+    (
+      'brightness',
+      0.6,
+      [0.0, 0.381176, 0.294118, 0.049412]
+      + [0.362353, 0.305882, 0.508235, 0.009412],
+    ),
+    (
+      'brightness',
+      1.4,
+      [0.0, 0.889412, 0.686275, 0.115294, 0.84549, 0.713726, 1.0, 0.021961],
+    ),
+    (
+      'contrast',
+      0.6,
+      [0.186234, 0.567411, 0.480352, 0.235646]
+      + [0.565159, 0.508689, 0.711042, 0.212218],
+    ),
+    (
+      'contrast',
+      1.4,
+      [0.0, 0.703178, 0.50004, 0.0, 0.642684, 0.510919, 0.983076, 0.0],
+    ),
+    (
+      'saturation',
+      0.6,
+      [0.039631, 0.611196, 0.432563, 0.205079]
+      + [0.591136, 0.451396, 0.638396, 0.1041],
+    ),
+    (
+      'saturation',
+      1.4,
+      [0.0, 0.659393, 0.54783, 0.0, 0.616707, 0.568212, 1.0, 0.0],
+    ),
+    (
+      'hue',
+      -0.1,
+      [0.0, 0.960784, 0.465882, 0.082353]
+      + [0.776471, 0.760784, 0.847059, 0.015686],
+    ),
+    (
+      'hue',
+      0.07,
+      [0.0, 0.361883, 0.490196, 0.082353]
+      + [0.458981, 0.246275, 0.847059, 0.015686],
+    ),
+    (
+      'hue',
+      0.5,
+      [0.243137, 0.635294, 0.247059, 0.835294]
+      + [0.603921, 0.384314, 0.066667, 0.592157],
+    ),
+  ],
+)
+def test_color_operation_is_torchvisions(name, value, expected):
+  values = [1.0, 1.0, 1.0, 0.0]
+  values[color.NAMES.index(name)] = value
+  clip = image(2, 6, 8).astype(np.float32) / 255
+  # The order is irrelevant to one operation alone.
+  for order in ((0, 1, 2, 3), (3, 1, 0, 2)):
+    changed = distort(clip, order, values=values).ravel()[::COLOR_STEP]
+    np.testing.assert_allclose(changed, expected, rtol=0, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize(
+  'order, expected',
+  [
+    (
+      (0, 1, 2, 3),
+      [0.142546, 0.942905, 0.666071, 0.153721, 0.94742, 1.0, 1.0, 0.132054],
+    ),
+    (
+      (3, 2, 1, 0),
+      [0.216005, 1.0, 0.686155, 0.216005, 0.953813, 1.0, 1.0, 0.221535],
+    ),
+    (
+      (1, 3, 0, 2),
+      [0.128209, 1.0, 0.651734, 0.091236, 0.930021, 1.0, 1.0, 0.148363],
+    ),
+    (
+      (2, 0, 3, 1),
+      [0.19496, 0.89496, 0.686929, 0.19496]
+      + [0.891341, 0.891341, 0.891341, 0.191341],
+    ),
+  ],
+)
+def test_color_operations_in_order_are_torchvisions(order, expected):
+  clip = image(2, 6, 8).astype(np.float32) / 255
+  changed = distort(clip, order, values=(1.3, 0.7, 1.35, -0.08))
+  np.testing.assert_allclose(
+    changed.ravel()[::COLOR_STEP], expected, rtol=0, atol=TOLERANCE
+  )
+
+
+def test_every_order_is_its_operations_one_by_one():
+  clip = image(2, 6, 8).astype(np.float32) / 255
+  values = (1.3, 0.7, 1.35, -0.08)
+  neutral = (1, 1, 1, 0)
+  for order in itertools.permutations(range(4)):
+    expected = clip
+    for operation in order:
+      alone = [values[i] if i == operation else neutral[i] for i in range(4)]
+      expected = distort(expected, values=alone)
+    np.testing.assert_allclose(
+      distort(clip, order, values=values), expected, atol=1e-5
+    )
+
+
+def test_neutral_color_keeps_every_bit():
+  clip = image(2, 24, 32).astype(np.float32) / 255
+  for order in ((0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)):
+    np.testing.assert_array_equal(distort(clip, order), clip)
+
+
+def test_black_white_and_grey_have_no_hue():
+  clip = np.zeros((3, 2, 2, 3), np.float32)
+  clip[1], clip[2] = 1.0, 0.3
+  np.testing.assert_array_equal(distort(clip, values=(1, 1, 1, 0.3)), clip)
+
+
+def test_color_strength_zero_is_the_identity():
+  distortion = color.draw_color(
+    jax.random.key(0), strengths=(0, 0, 0, 0), probability=1
+  )
+  clip = image(2, 6, 8).astype(np.float32) / 255
+  np.testing.assert_array_equal(apply_color(clip, distortion), clip)
+
+
+@pytest.mark.parametrize('switched_off', range(4))
+def test_each_color_operation_can_be_switched_off_alone(switched_off):
+  strengths = list(color.DEFAULT_STRENGTHS)
+  strengths[switched_off] = 0
+  drawn = draw_many(color.draw_color, 50, strengths=strengths, probability=1.0)
+  for i, values in enumerate(drawn[1:]):
+    if i == switched_off:
+      assert (values == (0 if i == color.HUE else 1)).all()
+    else:
+      assert len(set(values.tolist())) > 40
+
+
+def test_color_parameters_are_uniform_in_their_ranges():
+  drawn = draw_many(
+    color.draw_color, 4800, strengths=(0.4, 0.2, 1.5, 0.1), probability=1.0
+  )
+  ranges = [(0.6, 1.4), (0.8, 1.2), (0.0, 2.5), (-0.1, 0.1)]
+  for values, (low, high) in zip(drawn[1:], ranges, strict=True):
+    assert low <= values.min() and values.max() <= high
+    uniform = scipy.stats.uniform(low, high - low)
+    assert scipy.stats.kstest(values, uniform.cdf).pvalue > 0.01
+  orders, counts = np.unique(drawn.order, axis=0, return_counts=True)
+  assert len(orders) == 24
+  assert scipy.stats.chisquare(counts).pvalue > 0.01
+
+
+@pytest.mark.parametrize('probability', [0.0, 0.8, 1.0])
+def test_color_is_applied_as_often_as_asked(probability):
+  drawn = draw_many(color.draw_color, 2000, probability=probability)
+  changed = np.stack(drawn[1:], axis=1) != np.float32([1, 1, 1, 0])
+  assert (changed.all(1) | ~changed.any(1)).all()  # all of it or nothing
+  assert changed.all(1).mean() == pytest.approx(probability, abs=0.03)
+
+
+def test_all_frames_of_a_clip_are_treated_alike():
+  # Four times the same frame must give four times the same.
+  clip = np.repeat(image(1, 24, 32), 4, axis=0)
+  for seed in range(3):
+    key_crop, key_flip, key_color = jax.random.split(jax.random.key(seed), 3)
+    box = spatial.draw_crop(key_crop, (24, 32))
+    flip = spatial.draw_flip(key_flip)
+    view = spatial.apply_crop(clip, box, size=12, flip=flip) / 255
+    distortion = color.draw_color(key_color, probability=1.0)
+    view = np.asarray(color.apply_color(view, distortion))
+    np.testing.assert_allclose(view, view[[0] * 4], rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    ({'area': (0, 1)}, r'`area` \(=\(0, 1\)\).*above 0'),
+    ({'area': (0.5, 0.2)}, 'smallest and a largest'),
+    ({'area': (0.5, 1.2)}, 'up to 1'),
+    ({'aspect': (2, 1)}, r'`aspect` \(=\(2, 1\)\)'),
+  ],
+)
+def test_crop_errors_name_the_rule(options, message):
+  with pytest.raises(ValueError, match=message):
+    spatial.draw_crop(jax.random.key(0), (24, 32), **options)
+
+
+@pytest.mark.parametrize(
+  'strengths, message',
+  [
+    ((0.4, 0.4, 0.4), 'must be 4 numbers'),
+    ((0.4, -0.1, 0.4, 0.1), r'`contrast` \(=-0.1\)'),
+    ((0.4, 0.4, 0.4, 0.6), r'`hue` \(=0.6\).*at most 0.5'),
+  ],
+)
+def test_color_errors_name_the_rule(strengths, message):
+  with pytest.raises(ValueError, match=message):
+    color.draw_color(jax.random.key(0), strengths=strengths)

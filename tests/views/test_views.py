@@ -1,0 +1,245 @@
+import dataclasses
+import itertools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from stclr_jax.views import spatial
+from stclr_jax.views import temporal
+from stclr_jax.views import views
+
+LENGTHS = np.array([9, 21, 1, 6, 30, 16, 8, 7], np.int32)
+FIRST = np.concatenate([[0], np.cumsum(LENGTHS)[:-1]]).astype(np.int32)
+FRAME_SIZE = (24, 32)
+OPTIONS = views.ViewOptions(num_frames=8, size=16)
+WHERE = {'seed': 3, 'epoch': 5, 'view': 1}
+OFF = views.ViewOptions(
+  num_frames=8,
+  size=16,
+  temporal_probabilities=(0, 1, 0),
+  crop_enabled=False,
+  flip_probability=0,
+  color_probability=0,
+)
+# A thousandth of a grey level, in normalised units.
+PIXEL_TOLERANCE = 1e-3 / 255 / min(OPTIONS.std)
+
+
+@pytest.fixture(scope='module')
+def frames():
+  rng = np.random.default_rng(0)
+  shape = (LENGTHS.sum(), *FRAME_SIZE, 3)
+  return rng.integers(0, 256, shape, dtype=np.uint8)
+
+
+# Compiled once for a shape of batch; compiling is what these tests spend.
+draw_views = jax.jit(views.draw_views, static_argnames=('seed', 'options'))
+take_views = jax.jit(views.evaluation_views, static_argnames='options')
+
+
+@jax.jit
+def draw_parameters(videos):
+  def draw(video):
+    key = views.view_key(WHERE['seed'], WHERE['epoch'], video, WHERE['view'])
+    length = jnp.asarray(LENGTHS)[video]
+    return views.draw_parameters(key, length, FRAME_SIZE, options=OPTIONS)
+
+  return jax.vmap(draw)(videos)
+
+
+@pytest.fixture(scope='module')
+def draw_some(frames):
+  def draw(videos, **where):
+    where = WHERE | {'options': OPTIONS} | where
+    return draw_views(frames, FIRST, LENGTHS, videos, **where)
+
+  return draw
+
+
+def assert_bits_equal(tree_1, tree_2):
+  jax.tree.map(np.testing.assert_array_equal, tree_1, tree_2)
+
+
+def test_parameters_do_not_depend_on_the_batch():
+  together = draw_parameters(np.arange(8))
+  for batch in ([5], [6, 5, 4, 3, 2, 1, 0, 7, 0, 3, 5]):
+    assert_bits_equal(
+      draw_parameters(np.array(batch)),
+      jax.tree.map(lambda x, b=batch: x[np.array(b)], together),
+    )
+
+
+def test_parameters_do_not_depend_on_the_devices():
+  together = draw_parameters(np.arange(8))
+  spread = jax.pmap(draw_parameters)(np.arange(8).reshape(4, 2))
+  spread = jax.tree.map(lambda x: x.reshape(8, *x.shape[2:]), spread)
+  assert_bits_equal(spread, together)
+
+
+def test_pixels_do_not_depend_on_batch_or_devices(draw_some):
+  together = np.asarray(draw_some(np.arange(8)))
+  one_by_one = [draw_some(np.array([i]))[0] for i in range(8)]
+  np.testing.assert_allclose(together, one_by_one, rtol=0, atol=PIXEL_TOLERANCE)
+  spread = jax.pmap(draw_some)(np.arange(8).reshape(8, 1))
+  np.testing.assert_allclose(
+    together, spread[:, 0], rtol=0, atol=PIXEL_TOLERANCE
+  )
+
+
+def test_views_are_the_same_in_a_sharded_program(draw_some):
+  mesh = jax.sharding.Mesh(np.asarray(jax.devices()), ('devices',))
+  sharding = jax.sharding.NamedSharding(
+    mesh, jax.sharding.PartitionSpec('devices')
+  )
+  videos = jax.device_put(np.arange(8), sharding)
+  assert_bits_equal(draw_parameters(videos), draw_parameters(np.arange(8)))
+  np.testing.assert_allclose(
+    draw_some(videos),
+    draw_some(np.arange(8)),
+    rtol=0,
+    atol=PIXEL_TOLERANCE,
+  )
+
+
+def test_every_seed_epoch_video_and_view_has_its_key():
+  numbers = itertools.product(range(3), repeat=4)
+  keys = {
+    tuple(jax.random.key_data(views.view_key(*four)).tolist())
+    for four in numbers
+  }
+  assert len(keys) == 3**4
+
+
+def test_key_ignores_the_default_generator():
+  expected = views.view_key(0, 1, 2, 3)
+  with jax.default_prng_impl('rbg'):
+    assert views.view_key(0, 1, 2, 3) == expected
+
+
+def test_two_views_and_two_epochs_differ(draw_some):
+  videos = np.array([1])
+  view = np.asarray(draw_some(videos))
+  assert np.abs(view - draw_some(videos, view=2)).mean() > 0.1
+  assert np.abs(view - draw_some(videos, epoch=6)).mean() > 0.1
+  np.testing.assert_array_equal(view, draw_some(videos))
+
+
+def test_a_view_is_its_parameters_applied_in_order(frames, draw_some):
+  video = 4
+  parameters = jax.tree.map(lambda x: x[0], draw_parameters(np.array([video])))
+  start = FIRST[video]
+  clip = frames[start : start + LENGTHS[video]][np.asarray(parameters.indices)]
+  clip = spatial.apply_crop(clip, parameters.box, size=OPTIONS.size) / 255
+  clip = spatial.apply_flip(clip, parameters.flip)
+  clip = views.color.apply_color(jnp.clip(clip, 0, 1), parameters.color)
+  expected = (np.asarray(clip) - OPTIONS.mean) / np.asarray(OPTIONS.std)
+  np.testing.assert_allclose(
+    draw_some(np.array([video]))[0], expected, rtol=0, atol=PIXEL_TOLERANCE
+  )
+
+
+def test_views_are_normalised_float32_of_their_size(draw_some):
+  clips = draw_some(np.arange(8))
+  assert clips.shape == (8, 8, 16, 16, 3) and clips.dtype == jnp.float32
+  pixels = np.asarray(clips) * OPTIONS.std + np.asarray(OPTIONS.mean)
+  assert pixels.min() > -1e-6 and pixels.max() < 1 + 1e-6
+
+
+def draw_one(video, options):
+  key = views.view_key(0, 0, video, 0)
+  return views.draw_parameters(key, LENGTHS[video], FRAME_SIZE, options=options)
+
+
+@pytest.mark.parametrize(
+  'part, off',
+  [
+    ('indices', {'temporal_probabilities': (0, 1, 0)}),
+    ('box', {'crop_enabled': False}),
+    ('flip', {'flip_probability': 0}),
+    ('color', {'color_probability': 0}),
+  ],
+)
+def test_each_augmentation_can_be_switched_off_alone(part, off):
+  on = dataclasses.replace(OPTIONS, flip_probability=1, color_probability=1)
+  without = draw_one(4, dataclasses.replace(on, **off))
+  neutral = draw_one(4, OFF)
+  # The order of no operations is of no consequence.
+  compare = (lambda x: x[1:]) if part == 'color' else (lambda x: x)
+  assert_bits_equal(
+    compare(getattr(without, part)), compare(getattr(neutral, part))
+  )
+  drawn = draw_one(4, on)
+  for other in drawn._fields:
+    if other != part:
+      assert_bits_equal(getattr(without, other), getattr(drawn, other))
+
+
+def test_everything_switched_off_is_the_evaluations_view(frames):
+  videos = np.arange(8)
+  np.testing.assert_allclose(
+    draw_views(frames, FIRST, LENGTHS, videos, **WHERE, options=OFF),
+    take_views(frames, FIRST, LENGTHS, videos, options=OPTIONS),
+    rtol=0,
+    atol=PIXEL_TOLERANCE,
+  )
+
+
+def test_evaluation_takes_uniform_frames_and_the_centre_square(frames):
+  options = dataclasses.replace(OPTIONS, size=24)  # no resizing
+  clips = take_views(frames, FIRST, LENGTHS, np.arange(8), options=options)
+  for video, clip in enumerate(clips):
+    indices = temporal.sample_uniform(LENGTHS[video], num_frames=8)
+    expected = frames[FIRST[video] + np.asarray(indices), :, 4:28] / 255
+    expected = (expected - OPTIONS.mean) / np.asarray(OPTIONS.std)
+    np.testing.assert_allclose(clip, expected, atol=1e-5)
+
+
+def test_no_view_shows_another_video():
+  # Every frame is as grey as its video's number.
+  videos = np.arange(8)
+  grey = np.repeat(videos * 30, LENGTHS).astype(np.uint8)
+  frames = np.broadcast_to(
+    grey[:, None, None, None], (len(grey), *FRAME_SIZE, 3)
+  )
+  options = dataclasses.replace(
+    OPTIONS, color_probability=0, mean=(0, 0, 0), std=(1, 1, 1)
+  )
+  clips = draw_views(frames, FIRST, LENGTHS, videos, **WHERE, options=options)
+  shown = np.asarray(clips).reshape(8, -1) * 255
+  np.testing.assert_allclose(
+    shown, np.broadcast_to(videos[:, None] * 30, shown.shape), atol=1e-3
+  )
+
+
+def test_normalize_uses_the_constants_of_kinetics():
+  clip = jnp.broadcast_to(jnp.array(views.KINETICS_MEAN), (2, 4, 4, 3))
+  normalize = views.normalize
+  zero = normalize(clip, views.KINETICS_MEAN, views.KINETICS_STD)
+  np.testing.assert_array_equal(zero, 0)
+  one = normalize(jnp.ones((1, 1, 1, 3)), (0.5,) * 3, (0.25,) * 3)
+  np.testing.assert_array_equal(one, 2)
+
+
+def test_options_are_hashable_also_when_made_of_lists():
+  made = views.ViewOptions(mean=list(OPTIONS.mean), crop_area=[0.2, 1.0])
+  assert hash(made) == hash(views.ViewOptions()) and made == views.ViewOptions()
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    ({'num_frames': 0}, r'`num_frames` \(=0\)'),
+    ({'size': 0}, r'`size` \(=0\)'),
+    ({'flip_probability': 1.2}, r'`flip_probability` \(=1.2\)'),
+    ({'temporal_variant': 'mine'}, "'mine'"),
+    ({'temporal_probabilities': (1, 1, 1)}, 'sum'),
+    ({'crop_area': (0, 1)}, '`area`'),
+    ({'color_strengths': (1, 1, 1, 1)}, '`hue`'),
+    ({'std': (1, 0, 1)}, '`std`'),
+  ],
+)
+def test_wrong_options_fail_when_made(options, message):
+  with pytest.raises(ValueError, match=message):
+    views.ViewOptions(**options)

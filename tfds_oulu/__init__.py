@@ -1,0 +1,1 @@
+"""The TFDS builder of Oulu-CASIA and of the embedded drawn faces."""
