@@ -15,6 +15,9 @@ from etils import epath
 from stclr_jax.data import synthetic_faces
 from tfds_oulu import layout
 
+# Asked once: TFDS's test case puts a mock in place of `os`.
+_NUM_THREADS = os.cpu_count()
+
 MANUAL_DOWNLOAD_INSTRUCTIONS = """\
 Oulu-CASIA is licensed by the Center for Machine Vision and Signal Analysis,
 University of Oulu, for research, and cannot be downloaded without it:
@@ -215,8 +218,10 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     if policy == 'stop':
       raise ValueError(
         f'{len(unreadable)} frames cannot be decoded, so nothing was built:\n'
-        f'{listing}\nUnpack them again, or leave them out with the builder '
-        "config's on_corrupt='skip'."
+        f'{listing}\nUnpack them again, or leave them out:\n'
+        '  tfds build tfds_oulu --manual_dir=FOLDER --config='
+        '\'{"name": "oulu_casia_readable", "on_corrupt": "skip"}\'\n'
+        'and then train with --config.data.name=oulu_casia_readable'
       )
     print(f'Left out {len(unreadable)} frames:\n{listing}', flush=True)
 
@@ -236,7 +241,7 @@ def _find_unreadable(conditions):
     for video in videos
     for file in video.frames
   ]
-  with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+  with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as pool:
     reasons = pool.map(lambda item: _why_unreadable(item[0]), files)
     return {
       file: (video, reason)

@@ -4,7 +4,7 @@ Three layers: a colour canvas of filled outlines, drawn two to four times larger
 than the frame and averaged down; a canvas of thin creases and one of broad
 shadows, both multiplied in; then the lamp, its flicker and the noise of the
 camera, fresh for every frame. `face_shape` decides where things are,
-`synthetic_faces` who moves what when.
+`performances` who moves what when.
 """
 
 import math
@@ -73,7 +73,7 @@ def draw_frames(
 
   Args:
     random: NumPy generator of the noise and flicker.
-    identity: face parameters, float by name (`synthetic_faces.Person`).
+    identity: face parameters, float by name (`performances.Person`).
     day: light, background and clothes, float by name.
     units: action units of the left and right, float [t, 2, units], 0 to 1.2.
     closed: how far the lids are closed by a blink, float [t], 0 to 1.
@@ -130,8 +130,8 @@ def draw_frames(
     picture = picture * (light * gain) * shade[..., None]
     channels = 1 if camera.infrared else 3
     noise = random.standard_normal([height, width, channels], np.float32)
-    picture = picture + camera.noise * noise
-    frames[index] = np.clip(picture + 0.5, 0, 255).astype(np.uint8)
+    picture += camera.noise * noise
+    frames[index] = np.clip(picture + 0.5, 0, 255, out=picture)
   return frames
 
 
@@ -243,14 +243,15 @@ def _shape_surroundings(identity, head):
   part = p['hair_side']
   under = [(0.93 * w, -0.25), (0.82 * w, 0.55 * line - 0.1),
            (0.45 * w + 0.2 * part, line + 0.10), (part * w, line - 0.04),
-           (-0.45 * w + 0.2 * part, line + 0.10), (-0.82 * w, 0.55 * line - 0.1),
+           (-0.45 * w + 0.2 * part, line + 0.10),
+           (-0.82 * w, 0.55 * line - 0.1),
            (-0.93 * w, -0.25)]  # fmt: skip
   if style != 'bald':
     curves['hair'] = face_shape.curve([*over, *under], 100, closed=True)
   for strand, at in enumerate((-0.75, -0.45, -0.15, 0.2, 0.5, 0.8)):
     points = [(0.9 * part * w + 0.15 * at, crown * lift + 0.05),
               (at * 0.75 * w, (crown + line) / 2 + 0.12 * abs(at)),
-              (at * 0.92 * w, line + 0.1 + 0.5 * abs(at) ** 3)]  # fmt: skip
+              (at * 0.90 * w, line - 0.10 + 0.4 * abs(at) ** 3)]  # fmt: skip
     curves[f'strand{strand}'] = face_shape.curve(points, 12)
   down = 2.2 if style == 'long' else 0.3
   spread = 1.22 if style == 'long' else 1.0
@@ -261,7 +262,8 @@ def _shape_surroundings(identity, head):
 
   jaw = w * p['jaw_width']
   neck = [(0.80 * jaw, 0.9), (0.78 * jaw, 2.0), (0.95 * jaw, 2.5),
-          (-0.95 * jaw, 2.5), (-0.78 * jaw, 2.0), (-0.80 * jaw, 0.9)]  # fmt: skip
+          (-0.95 * jaw, 2.5), (-0.78 * jaw, 2.0),
+          (-0.80 * jaw, 0.9)]  # fmt: skip
   curves['neck'] = face_shape.curve(neck, 40, closed=True)
   cloth = [(0.72 * jaw, 2.10), (1.6, 2.35), (2.2, 2.75), (2.6, 5.5),
            (-2.6, 5.5), (-2.2, 2.75), (-1.6, 2.35), (-0.72 * jaw, 2.10),
@@ -287,14 +289,15 @@ def _name_hair(identity):
 def _draw_background(day, colours, size):
   """A wall, a curtain or a shelf behind the chair; uint8 [h, w, 3]."""
   height, width = size
-  y, x = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
-  tone = 1.08 - 0.20 * y
+  y = np.linspace(0, 1, height, dtype=np.float32)[:, None]
+  x = np.linspace(0, 1, width, dtype=np.float32)
+  tone = 1.08 - 0.20 * y + 0 * x
   if day['background_kind'] > 0.7:
     tone = tone * (1 + 0.12 * np.sin(2 * np.pi * 9 * x))
   elif day['background_kind'] > 0.4:
     edge = 0.15 + 0.7 * day['background_hue']
     tone = tone * np.where(x > edge, 0.72, 1.0)
-  wall = tone[..., None] * colours['wall']
+  wall = tone[..., None] * colours['wall'].astype(np.float32)
   return np.clip(wall, 0, 255).astype(np.uint8)
 
 
@@ -387,19 +390,23 @@ def _shade(folds, outlines, index, unit, size, frame_size):
 
   _fill(broad, shrink(outlines['neck']), _NEUTRAL - 34.0)
   _fill(broad, shrink(outlines['head']), float(_NEUTRAL))
-  _line(broad, shrink(outlines['head']), _NEUTRAL - 44.0, 0.05 * unit, True)
+  # The head turns away from the light towards its outline, drawn a little
+  # inside so that the wall behind stays clear.
+  middle = outlines['head'].mean(0)
+  edge = (middle + 0.94 * (outlines['head'] - middle)).astype(np.int32)
+  _line(broad, shrink(edge), _NEUTRAL - 44.0, 0.05 * unit, True)
   for side in '01':
     _line(broad, shrink(outlines[f'fold{side}']), _NEUTRAL - 22.0, 0.04 * unit)
   for points, depths in folds:
     depth = depths[index] if np.ndim(depths) else depths
-    if depth > 0.02:
+    if depth > 0.03:
       # chosen: a wrinkle of depth 1 takes 45 % of the light in its middle,
       # and its surroundings lose some too.
       grey = _NEUTRAL * (1 - 0.45 * min(depth, 1.6))
       _line(fine, points[index], grey, 0.045 * unit)
       grey = _NEUTRAL * (1 - 0.16 * min(depth, 1.6))
       _line(broad, shrink(points[index]), grey, 0.022 * unit)
-    elif depth < -0.02:
+    elif depth < -0.03:
       grey = _NEUTRAL * (1 + 0.28 * min(-depth, 1.6))
       _line(broad, shrink(points[index]), grey, 0.045 * unit)
   if 'hair' in outlines:  # hides wrinkles

@@ -1,6 +1,6 @@
 """The shape of a drawn face: identity and action units to curves and creases.
 
-Everything is in face units (see `synthetic_faces._IDENTITY`): 1 is the distance
+Everything is in face units (see `performances._IDENTITY`): 1 is the distance
 between the pupils, x to the viewer's right, y down. Each action unit moves what
 its muscle moves (Ekman & Friesen's Facial Action Coding System); how far is
 chosen so that full intensity is clear at 64x64 and half of it is not certain.
@@ -11,7 +11,7 @@ import functools
 
 import numpy as np
 
-from stclr_jax.data.synthetic_faces import UNITS
+from stclr_jax.data.performances import UNITS
 
 
 @functools.cache
@@ -101,13 +101,13 @@ def _add_head(curves, identity, au):
   right = [(0, p['crown_y']), *half, (0, chin)]
   left = [(-x, y) for x, y in reversed(half)]
   curves['head'] = curve([*right, *left], 96, closed=True)
-  # The beard line follows the jaw.
-  low = half[3:]
-  inner = [(0.80 * x, 0.86 * y + 0.10) for x, y in low]
+  # A beard follows the jaw and meets under the nose.
   mouth = p['nose_y'] + p['mouth_gap']
-  outline = [*low, (0, chin), *((-x, y) for x, y in reversed(low))]
-  inside = [*inner[:2], (0.60 * w, mouth - 0.20), (0, mouth - 0.24)]
-  outline += [*((-x, y) for x, y in inside[:3]), *reversed(inside)]
+  low = [(0.97 * w, 0.50), *half[4:]]
+  inside = [(0.78 * w, 0.85), (0.62 * w, mouth - 0.08), (0.30, mouth - 0.17)]
+  right = [*reversed(low), *inside]  # chin, up the jaw, back to the nose
+  left = [(-x, y) for x, y in reversed(right)]
+  outline = [(0, chin), *right, (0, mouth - 0.20), *left]
   curves['beard'] = curve(outline, 80, closed=True)
 
 
@@ -157,7 +157,7 @@ def _add_eye(curves, creases, identity, au, closed, side, sign):
   upper = upper - h * (0.45 * au['au7'] + 0.25 * au['au6'])
   upper = upper - h * (0.25 * au['au4'] + 0.40 * au['au9'])
   lower = h * (0.75 - 0.50 * au['au7'] - 0.60 * au['au6'] - 0.25 * au['au9'])
-  upper = np.maximum(upper, 0.15 * h)
+  upper = np.maximum(upper, 0.30 * h)
   lower = np.maximum(lower, 0.02 * h)
   upper = upper * (1 - closed) - (lower - 0.05 * h) * closed
   along = np.linspace(-1, 1, 17)  # inner to outer corner
@@ -296,6 +296,7 @@ def _mouth_corner(identity, au, sign):
   y = (
     p['nose_y']
     + p['mouth_gap']
+    - 0.02
     - 0.21 * au['au12']
     + 0.16 * au['au15']
     + 0.04 * au['au20']

@@ -25,11 +25,12 @@ def load_videos(name, *, split, frame_size, data_dir=None):
     FileNotFoundError: if the licensed data has not been built; it is never
       replaced by anything else.
   """
-  if name not in NAMES:
+  if name not in NAMES and not name.startswith('oulu_casia_'):
     raise ValueError(
-      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}.'
+      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}, or the '
+      'name, oulu_casia_..., that you gave a builder config of your own.'
     )
-  synthetic = name != 'oulu_casia'
+  synthetic = not name.startswith('oulu_casia')
   label = f'{name}:{split}'
   if importlib.util.find_spec('tensorflow_datasets') is None:
     if not synthetic:
@@ -53,9 +54,10 @@ def load_videos(name, *, split, frame_size, data_dir=None):
 def _built_records(name, split, data_dir):
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
-  builder = oulu.Builder(config=name, data_dir=data_dir)
+  config = name if name in NAMES else oulu.FolderConfig(name=name)
+  builder = oulu.Builder(config=config, data_dir=data_dir)
   if not builder.is_prepared():
-    if name == 'oulu_casia':
+    if name.startswith('oulu_casia'):
       raise FileNotFoundError(
         oulu.missing_data_message(f'{builder.data_dir} (no built data set)')
       )
