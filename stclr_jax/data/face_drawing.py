@@ -4,7 +4,9 @@ Three layers: a colour canvas of filled outlines, drawn two to four times larger
 than the frame and averaged down; a canvas of thin creases and one of broad
 shadows, both multiplied in; then the lamp, its flicker and the noise of the
 camera, fresh for every frame. `face_shape` decides where things are,
-`performances` who moves what when.
+`performances` who moves what when. Colours, outlines of hair and clothes and
+widths of lines are chosen by eye, from contact sheets
+(`benchmarks/data_hardness.py --sheet`).
 """
 
 import math

@@ -106,9 +106,14 @@ _POSE = ('x', 'y', 'scale', 'roll', 'yaw', 'pitch')
 # chosen: seated, looking at the camera; about a pixel at 64x64.
 _DRIFT = np.array([0.020, 0.020, 0.006, 0.012, 0.025, 0.025])
 
+# The resting face. chosen: four units below half intensity, any but those that
+# no face rests in (9, 25, 26), so that an apex alone is ambiguous.
 _REST_UNITS = (1, 2, 4, 5, 6, 7, 10, 11, 12, 15, 17, 20, 23, 24)
-_NUM_REST = 4  # chosen: "a few"
+_NUM_REST = 4
 _REST_RANGE = (0.15, 0.50)
+# Intensity at the apex: what the person shows in general times what the clip
+# does. chosen: from barely visible (0.33) to full; main and bracketed units
+# alike, as the source gives frequencies only.
 _EXPRESSIVITY = (0.60, 1.10)
 _INTENSITY = (0.55, 1.00)
 

@@ -52,7 +52,7 @@ class Video(NamedTuple):
   frames: np.ndarray
 
 
-def _check(num_subjects, framing, height, width, conditions):
+def _check(num_subjects, framing, height, width, conditions, seed):
   """Raises ValueError where the arguments name no set that can be drawn."""
   if not 1 <= num_subjects <= MAX_SUBJECTS:
     raise ValueError(
@@ -68,6 +68,10 @@ def _check(num_subjects, framing, height, width, conditions):
     raise ValueError(
       f'`height` and `width` (={height}, {width}) must be {MIN_SIZE} or more, '
       'or expressions vanish; draw larger and resize.'
+    )
+  if seed < 0:
+    raise ValueError(
+      f'`seed` (={seed}) must be 0 or more; the published set is seed 0.'
     )
   for condition in conditions:
     if condition not in CONDITIONS:
@@ -124,7 +128,7 @@ def draw_videos(
   Raises:
     ValueError: an argument is out of its range.
   """
-  _check(num_subjects, framing, height, width, [condition])
+  _check(num_subjects, framing, height, width, [condition], seed)
 
   def draw(which):
     return _draw_video(
@@ -189,7 +193,7 @@ def write_folder(
   """
   import cv2  # drawing only
 
-  _check(num_subjects, framing, height, width, conditions)
+  _check(num_subjects, framing, height, width, conditions, seed)
   if not 1 <= jpeg_quality <= 100:
     raise ValueError(
       f'`jpeg_quality` (={jpeg_quality}) must be 1 to 100; 95 is usual.'

@@ -14,6 +14,11 @@ def arrays(workdir):
   return jax.tree.leaves(checkpoints.read(workdir).state)
 
 
+def read_metrics(workdir):
+  text = (workdir / 'metrics.jsonl').read_text()
+  return [json.loads(line) for line in text.splitlines()]
+
+
 def stop_after(monkeypatch, steps):
   """Lets the run die like a killed process, after some steps were recorded."""
   record = journal.Journal.record
@@ -37,10 +42,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert summary['steps'] == 2 * (54 // 8)  # fold 0 leaves one person out
   assert 0 <= summary['knn_accuracy'] <= 1
   assert summary['views_per_second'] > 0
-  lines = [
-    json.loads(line)
-    for line in (tmp_path / 'metrics.jsonl').read_text().splitlines()
-  ]
+  lines = read_metrics(tmp_path)
   steps = [line['step'] for line in lines if 'loss' in line]
   assert steps == list(range(1, summary['steps'] + 1))
   assert json.loads((tmp_path / 'config.json').read_text())['batch_size'] == 8
@@ -70,11 +72,7 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     arrays(tmp_path / 'whole'), arrays(tmp_path / 'cut'), strict=True
   ):
     np.testing.assert_array_equal(a, b)
-  logged = [
-    [json.loads(x)['step'] for x in (tmp_path / run / 'metrics.jsonl').open()]
-    for run in ('whole', 'cut')
-  ]
-  assert logged[0] == logged[1]
+  assert read_metrics(tmp_path / 'whole') == read_metrics(tmp_path / 'cut')
 
 
 def test_finished_run_is_not_run_again(
