@@ -9,6 +9,7 @@ from absl import app
 from absl import flags
 from ml_collections import config_flags
 
+from stclr_jax.learning import parallel
 from stclr_jax.workflows import workdirs
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -35,6 +36,7 @@ def main(argv):
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   if config.notice:
     print(config.notice, flush=True)
+  parallel.use_cpu_cores(config.batch_size)
   workflow = importlib.import_module(f'stclr_jax.workflows.{config.workflow}')
   try:
     summary = workflow.run(config, workdir)

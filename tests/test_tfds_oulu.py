@@ -40,9 +40,7 @@ def build(tmp_path, on_corrupt=None):
     config = oulu.FolderConfig(name='oulu_casia_mine', on_corrupt=on_corrupt)
   builder = oulu.Builder(config=config, data_dir=tmp_path / 'data')
   builder.download_and_prepare(
-    download_config=tfds.download.DownloadConfig(
-      manual_dir=tmp_path / 'manual'
-    )
+    download_config=tfds.download.DownloadConfig(manual_dir=tmp_path / 'manual')
   )
   return builder
 
@@ -55,7 +53,9 @@ def test_builds_what_is_there(tmp_path):
   assert set(builder.info.splits) == {'vl_strong', 'ni_dark'}
   source = builder.as_data_source(split='vl_strong')
   assert len(source) == 12
-  example = next(e for e in source if e['video_id'] in ('P002/Fear', b'P002/Fear'))
+  example = next(
+    e for e in source if e['video_id'] in ('P002/Fear', b'P002/Fear')
+  )
   assert example['subject'] == 2 and example['label'] == 2
   stored = tmp_path / 'manual/OriginalImg/VL/Strong/P002/Fear/001.jpeg'
   # The bytes as they came, not decoded and encoded again.

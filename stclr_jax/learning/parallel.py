@@ -9,6 +9,7 @@ at each step.
 """
 
 import functools
+import os
 
 import jax
 import numpy as np
@@ -17,6 +18,33 @@ from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
 DEVICE_AXIS = 'devices'
+
+_HAS_AFFINITY = hasattr(os, 'sched_getaffinity')  # not on a Mac
+
+
+# chosen: beyond it a device's share of a small batch is too small to pay.
+MAX_CPU_DEVICES = 8
+
+
+def use_cpu_cores(batch_size):
+  """Makes JAX see a CPU as one device a core; call before anything else.
+
+  XLA computes most of such a network's operations on one core at a time. Two
+  devices on two cores took 1.4 s for a step that takes one 2.7 s. GPUs and
+  TPUs are not touched, nor is a number that the user has set already.
+
+  Args:
+    batch_size: videos over all devices, which they must share evenly.
+  """
+  flags = os.environ.get('XLA_FLAGS', '')
+  if 'xla_force_host_platform_device_count' in flags:
+    return
+  if jax.config.jax_num_cpu_devices > 0:
+    return
+  cores = len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count()
+  shares = range(1, min(cores, MAX_CPU_DEVICES) + 1)
+  devices = max(n for n in shares if batch_size % n == 0 or n == 1)
+  jax.config.update('jax_num_cpu_devices', devices)
 
 
 def parallelize_training(step, *, num_scalars):

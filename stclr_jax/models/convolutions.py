@@ -19,10 +19,15 @@ from jax import lax
 
 LOWERINGS = ('auto', 'im2col', 'convolution')
 
-# Above this, im2col would fill a laptop's memory with columns: at 4 views of
-# 16x224x224 they take 26 GB, as 2D convolutions the whole step takes 12.
-# chosen: the demo's largest column matrix is 0.1 GB; 16x112x112 at 2 views
-# (0.24 GB) still gains.
+# On a CPU, im2col pays where its columns stay in the cache, or where each of
+# them is used for many features; else reading and writing them costs more than
+# XLA's slow convolutions. chosen: measured forward and backward on 2 cores at
+# the demo's sizes and at 8x56x56, see benchmarks/README.md.
+CACHED_COLUMNS_BYTES = 2**23
+MANY_FEATURES = 64
+
+# Above this, im2col would fill a laptop's memory: at 4 views of 16x224x224 its
+# columns take 26 GB, as 2D convolutions the whole step takes 12.
 MAX_COLUMNS_BYTES = 2**29
 
 # He-normal over the fan-out, as torchvision initialises its video networks.
@@ -106,7 +111,11 @@ def _faster_lowering(x, kernel, strides):
     -(-n // s) for n, s in zip(x.shape[1:4], strides, strict=True)
   )
   columns_bytes = positions * math.prod(kernel.shape[:4]) * x.dtype.itemsize
-  return 'im2col' if columns_bytes <= MAX_COLUMNS_BYTES else 'convolution'
+  if kernel.shape[-1] >= MANY_FEATURES:
+    limit = MAX_COLUMNS_BYTES
+  else:
+    limit = CACHED_COLUMNS_BYTES
+  return 'im2col' if columns_bytes <= limit else 'convolution'
 
 
 def _columns(x, kernel_size, strides):

@@ -76,7 +76,7 @@ def test_auto_avoids_columns_that_fill_the_memory(monkeypatch):
   x, kernel = make_case((1, 3, 3))
   programs = {}
   for limit in (0, 2**30):
-    monkeypatch.setattr(convolutions, 'MAX_COLUMNS_BYTES', limit)
+    monkeypatch.setattr(convolutions, 'CACHED_COLUMNS_BYTES', limit)
 
     def convolve(x, kernel):
       return convolutions.convolve(x, kernel)

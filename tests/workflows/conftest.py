@@ -31,7 +31,9 @@ def tiny_store(monkeypatch, shallow_encoder):
   first = np.cumsum(length) - length
   frames = rng.integers(0, 60, (length.sum(), 16, 20, 3)).astype(np.uint8)
   for i in range(60):
-    frames[first[i] : first[i] + length[i], ..., i % 3] += np.uint8(10 * subject[i])
+    frames[first[i] : first[i] + length[i], ..., i % 3] += np.uint8(
+      10 * subject[i]
+    )
     for t in range(length[i]):
       row, column = 4 + 4 * (label[i] // 3), 4 + 6 * (label[i] % 3)
       size = 1 + 3 * t // length[i]

@@ -1,0 +1,114 @@
+"""Trained networks as plain functions of clips."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+
+from stclr_jax.learning import checkpoints
+from stclr_jax.models import heads
+from stclr_jax.models.encoders import Encoder
+from stclr_jax.views import spatial
+from stclr_jax.views import temporal
+from stclr_jax.views import views
+
+
+def load_encoder(directory):
+  """Loads the encoder of a run.
+
+  Args:
+    directory: workdir of a pretraining or fine-tuning run.
+
+  Returns:
+    `encoder(clips)`: uint8 RGB [b, t, h, w, 3], any t, h and w, to
+    representations, float32 [b, 512] (times the encoder's width). Each clip
+    is looked at as in evaluation: frames at equal distances from first to
+    last, the largest centred square.
+
+  Raises:
+    FileNotFoundError: if there is no finished checkpoint.
+  """
+  checkpoint = checkpoints.read(directory)
+  encoder = _make_encoder(checkpoint.notes)
+  variables = {
+    collection: checkpoint.state[collection]['encoder']
+    for collection in ('params', 'batch_stats')
+  }
+  return _on_clips(
+    lambda clips: encoder.apply(variables, clips, train=False),
+    checkpoint.notes['views'],
+  )
+
+
+def load_classifier(directory):
+  """Loads the classifier of a run.
+
+  Args:
+    directory: workdir of a fine-tuning run.
+
+  Returns:
+    `classifier(clips)`: uint8 RGB [b, t, h, w, 3], see `load_encoder`, to
+    probabilities, float32 [b, num_classes]; its attribute `labels` names the
+    classes.
+
+  Raises:
+    FileNotFoundError: if there is no finished checkpoint.
+    ValueError: if the run trained no classifier.
+  """
+  checkpoint = checkpoints.read(directory)
+  if checkpoint.notes['workflow'] != 'finetune':
+    raise ValueError(
+      f'The run in {directory} is a {checkpoint.notes["workflow"]} run and '
+      'has no classifier; give a fine-tuning workdir, or use load_encoder.'
+    )
+  labels = tuple(checkpoint.notes['labels'])
+  network = heads.ClassifierNetwork(
+    _make_encoder(checkpoint.notes), len(labels)
+  )
+  variables = {
+    'params': checkpoint.state['params'],
+    'batch_stats': checkpoint.state['batch_stats'],
+  }
+  classifier = _on_clips(
+    lambda clips: jax.nn.softmax(network.apply(variables, clips, train=False)),
+    checkpoint.notes['views'],
+  )
+  classifier.labels = labels
+  return classifier
+
+
+def _make_encoder(notes):
+  options = notes['encoder']
+  return Encoder(
+    architecture=options['architecture'],
+    width=options['width'],
+    dtype=jnp.dtype(options['dtype']),
+    lowering=options['lowering'],
+  )
+
+
+def _on_clips(function, options):
+  """Puts the evaluation's view before a function of normalised clips."""
+
+  @jax.jit
+  def look_and_apply(clips):
+    indices = temporal.sample_uniform(
+      clips.shape[1], num_frames=options['num_frames']
+    )
+    box = spatial.centre_square(clips.shape[2:4])
+    crop = functools.partial(
+      spatial.apply_crop, box=box, size=options['size'], flip=False
+    )
+    looked = jnp.clip(jax.vmap(crop)(clips[:, indices]) / 255, 0, 1)
+    return function(views.normalize(looked, options['mean'], options['std']))
+
+  def apply(clips):
+    clips = jnp.asarray(clips)
+    if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != jnp.uint8:
+      raise ValueError(
+        f'`clips` (of shape {clips.shape}, {clips.dtype}) must be uint8 RGB '
+        '[b, t, h, w, 3].'
+      )
+    return look_and_apply(clips)
+
+  return apply

@@ -1,0 +1,79 @@
+import jax
+import numpy as np
+import optax
+import pytest
+
+import stclr_jax
+from stclr_jax.learning import checkpoints
+from stclr_jax.learning import state as states
+from stclr_jax.models import heads
+from stclr_jax.models.encoders import Encoder
+from stclr_jax.views import views
+
+OPTIONS = views.ViewOptions(num_frames=4, size=16)
+LABELS = ('a', 'b', 'c')
+
+
+@pytest.fixture
+def workdir(tmp_path, shallow_encoder):
+  """A run's folder with one checkpoint of a random classifier."""
+  network = heads.ClassifierNetwork(Encoder(width=1 / 16), len(LABELS))
+  clip = np.zeros((1, 4, 16, 16, 3), np.float32)
+  init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
+  variables = jax.tree.map(lambda x: x + 0.1, init())
+  identity = optax.identity()
+  notes = {
+    'workflow': 'finetune',
+    'labels': LABELS,
+    'encoder': {
+      'architecture': 'r2plus1d_18',
+      'width': 1 / 16,
+      'dtype': 'float32',
+      'lowering': 'auto',
+    },
+    'views': {
+      'num_frames': 4, 'size': 16, 'mean': OPTIONS.mean, 'std': OPTIONS.std,
+    },
+  }  # fmt: skip
+  with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
+    saved.save(1, states.create_state(variables, identity), notes)
+  return tmp_path, network, variables
+
+
+def test_loaded_networks_see_what_evaluation_sees(workdir):
+  directory, network, variables = workdir
+  clips = np.random.default_rng(0).integers(0, 256, (3, 9, 20, 30, 3), np.uint8)
+  frames = clips.reshape(-1, 20, 30, 3)
+  first, length = np.arange(3) * 9, np.full(3, 9)
+  looked = views.evaluation_views(
+    frames, first, length, np.arange(3), options=OPTIONS
+  )
+  h = stclr_jax.load_encoder(directory)(clips)
+  expected = network.apply(variables, looked, method=network.encode)
+  np.testing.assert_allclose(h, expected, rtol=1e-4, atol=1e-5)
+  classifier = stclr_jax.load_classifier(directory)
+  logits = network.apply(variables, looked, train=False)
+  np.testing.assert_allclose(
+    classifier(clips), jax.nn.softmax(logits), rtol=1e-4, atol=1e-5
+  )
+  assert classifier.labels == LABELS
+
+
+def test_other_inputs_are_refused(workdir):
+  encoder = stclr_jax.load_encoder(workdir[0])
+  with pytest.raises(ValueError, match='float.*must be uint8'):
+    encoder(np.zeros((1, 4, 16, 16, 3)).astype(np.float64))
+  with pytest.raises(ValueError, match=r'\(4, 16, 16, 3\).*\[b, t, h, w, 3\]'):
+    encoder(np.zeros((4, 16, 16, 3), np.uint8))
+
+
+def test_a_pretraining_run_has_no_classifier(tmp_path):
+  with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
+    saved.save(1, {'params': np.zeros(1)}, {'workflow': 'pretrain'})
+  with pytest.raises(ValueError, match='has no classifier.*load_encoder'):
+    stclr_jax.load_classifier(tmp_path)
+
+
+def test_missing_run_is_named(tmp_path):
+  with pytest.raises(FileNotFoundError, match='nowhere'):
+    stclr_jax.load_encoder(tmp_path / 'nowhere')
