@@ -1,4 +1,4 @@
-"""House rules that a test can hold: who imports whom, and what is named where."""
+"""House rules that a test can hold: imports, names, sizes, docstrings."""
 
 import ast
 import inspect
