@@ -7,6 +7,7 @@ import traceback
 
 from absl import app
 from absl import flags
+from absl import logging
 from ml_collections import config_flags
 
 from stclr_jax.learning import parallel
@@ -32,6 +33,7 @@ def main(argv):
   """Reads the flags and hands over to the workflow that the config names."""
   if len(argv) > 1:
     raise app.UsageError(f'Unknown arguments: {" ".join(argv[1:])}')
+  logging.set_verbosity(logging.WARNING)  # Orbax tells of every file
   config = _CONFIG.value
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   if config.notice:
