@@ -134,7 +134,9 @@ class Journal:
       self._timed_steps += 1
       self._timed_seconds += now - self._last
     self._last = now
-    for name, value in figures.items():
+    # The loss first: where it is not finite, the others only follow.
+    for name in sorted(figures, key=lambda name: name != 'loss'):
+      value = figures[name]
       if not math.isfinite(value):
         raise FloatingPointError(
           f'`{name}` is {value} at step {step} (epoch {epoch}), so the run '
