@@ -2,7 +2,7 @@
 
     python benchmarks/data_hardness.py --size synthetic_demo
     python benchmarks/data_hardness.py --size synthetic --check
-    python benchmarks/data_hardness.py --sheet /tmp/faces.png   # to look at
+    python benchmarks/data_hardness.py --sheet faces.png   # to look at
 
 Real videos of posed expressions tell the person at once and the expression only
 by what changes. The set is meant to be hard in the same way, and learnable:

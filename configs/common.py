@@ -20,13 +20,33 @@ DEMO_NOTICE = (
 )
 
 
-def check_preset(preset):
-  """Refuses a preset that does not exist."""
+def make(preset, *, paper, demo):
+  """Makes the config of a preset.
+
+  Args:
+    preset: 'demo' (drawn faces, a laptop CPU), 'paper' (the recipe) or
+      'paper_112' (the recipe at 112 pixels, for one GPU).
+    paper: makes the recipe.
+    demo: changes the recipe into the demo, in place.
+
+  Returns:
+    A ConfigDict.
+
+  Raises:
+    ValueError: for another preset.
+  """
   if preset not in PRESETS:
     raise ValueError(
       f'The preset (={preset!r}) must be one of {", ".join(PRESETS)}, as in '
       '--config=configs/pretrain.py:paper.'
     )
+  config = paper()
+  config.preset = preset
+  if preset == 'paper_112':
+    config.views.size = 112
+  if preset == 'demo':
+    demo(config)
+  return config
 
 
 def data():

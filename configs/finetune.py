@@ -15,23 +15,8 @@ from configs import common
 
 
 def get_config(preset='demo'):
-  """Returns the config of a fine-tuning run.
-
-  Args:
-    preset: 'demo' (drawn faces, a laptop CPU), 'paper' (the recipe) or
-      'paper_112' (the recipe at 112 pixels, for one GPU).
-
-  Returns:
-    A ConfigDict.
-  """
-  common.check_preset(preset)
-  config = _paper()
-  config.preset = preset
-  if preset == 'paper_112':
-    config.views.size = 112
-  if preset == 'demo':
-    _demo(config)
-  return config
+  """Returns the config of a fine-tuning run; see `common.make`."""
+  return common.make(preset, paper=_paper, demo=_demo)
 
 
 def _paper():

@@ -42,9 +42,13 @@ def use_cpu_cores(batch_size):
   if jax.config.jax_num_cpu_devices > 0:
     return
   cores = len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count()
-  shares = range(1, min(cores, MAX_CPU_DEVICES) + 1)
-  devices = max(n for n in shares if batch_size % n == 0 or n == 1)
-  jax.config.update('jax_num_cpu_devices', devices)
+  jax.config.update('jax_num_cpu_devices', _cpu_devices(batch_size, cores))
+
+
+def _cpu_devices(batch_size, cores):
+  """The most devices that can share a batch evenly, one a core."""
+  most = max(1, min(cores, MAX_CPU_DEVICES))
+  return max(n for n in range(1, most + 1) if n == 1 or batch_size % n == 0)
 
 
 def parallelize_training(step, *, num_scalars):

@@ -179,3 +179,11 @@ def test_indivisible_batches_are_refused(batch_size, remedy):
   with pytest.raises(ValueError, match=f'={batch_size}.*8 devices') as e:
     parallel.check_batch_size(batch_size)
   assert remedy in str(e.value)
+
+
+@pytest.mark.parametrize(
+  'batch_size,cores,devices',
+  [(36, 2, 2), (36, 16, 6), (36, 5, 4), (35, 2, 1), (1, 8, 1), (24, 0, 1)],
+)
+def test_cpu_devices_share_the_batch(batch_size, cores, devices):
+  assert parallel._cpu_devices(batch_size, cores) == devices
