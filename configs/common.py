@@ -99,9 +99,10 @@ def views():
       'temporal': {
         'enabled': True,  # off (Table IV): always uniform
         'variant': 'paper',  # 'author_code': the sampler the author published
-        # of random, uniform and sequential; chosen: "randomly choose" (Sec.
-        # III) without more. The author's code has 0.5, 0.1, 0.4.
-        'probabilities': (1 / 3, 1 / 3, 1 / 3),
+        # Of random, uniform and sequential. () is the variant's own: a third
+        # each for 'paper' (chosen: Sec. III says "randomly choose"), 0.5, 0.1
+        # and 0.4 for 'author_code'.
+        'probabilities': (),
       },
       'crop': {
         'enabled': True,  # off (Table IV): the evaluation's centre square

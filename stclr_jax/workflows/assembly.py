@@ -99,12 +99,13 @@ def make_view_options(options):
     options.color,
   )
   strengths = (color.brightness, color.contrast, color.saturation, color.hue)
+  probabilities = tuple(temporal.probabilities) or None  # the variant's own
+  if not temporal.enabled:
+    probabilities = (0.0, 1.0, 0.0)
   return views.ViewOptions(
     num_frames=options.num_frames,
     size=options.size,
-    temporal_probabilities=(
-      tuple(temporal.probabilities) if temporal.enabled else (0.0, 1.0, 0.0)
-    ),
+    temporal_probabilities=probabilities,
     temporal_variant=temporal.variant,
     crop_enabled=crop.enabled,
     crop_area=tuple(crop.area),
