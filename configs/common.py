@@ -137,6 +137,8 @@ def demo_overrides(config, *, workflow):
   config.data.name = 'synthetic_demo'
   config.data.frame_size = (64, 64)
   config.views.num_frames = 4  # first to last still shows the change
+  # Four consecutive frames of 21 see little of the change; sixteen see it.
+  config.views.temporal.probabilities = (0.5, 0.5, 0.0)
   config.views.size = 32
   config.encoder.width = 0.25
   config.encoder.dtype = 'float32'  # a CPU has no fast bfloat16
