@@ -16,6 +16,10 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
+from jax.ad_checkpoint import checkpoint_name
+
+# What rematerialisation may keep, see `encoders.REMAT`.
+OUTPUT = 'convolution'
 
 LOWERINGS = ('auto', 'im2col', 'convolution')
 
@@ -41,6 +45,9 @@ class Conv(nn.Module):
     features: output channels.
     kernel_size: extent in (t, h, w), each odd.
     strides: step in (t, h, w).
+    in_padding: channels of zeros that the input has behind its own; they have
+      no parameters.
+    out_padding: channels of zeros to put behind the features.
     dtype: dtype of the arithmetic; the kernel itself stays a float32
       parameter.
     lowering: 'convolution', 'im2col', or 'auto' for the faster one on the
@@ -50,6 +57,8 @@ class Conv(nn.Module):
   features: int
   kernel_size: Sequence[int]
   strides: Sequence[int] = (1, 1, 1)
+  in_padding: int = 0
+  out_padding: int = 0
   dtype: jnp.dtype = jnp.float32
   lowering: str = 'auto'
 
@@ -59,14 +68,17 @@ class Conv(nn.Module):
     kernel = self.param(
       'kernel',
       kernel_init,
-      (*self.kernel_size, x.shape[-1], self.features),
+      (*self.kernel_size, x.shape[-1] - self.in_padding, self.features),
     )
-    return convolve(
+    channels = ((0, self.in_padding), (0, self.out_padding))
+    kernel = jnp.pad(kernel.astype(self.dtype), ((0, 0),) * 3 + channels)
+    y = convolve(
       x.astype(self.dtype),
-      kernel.astype(self.dtype),
+      kernel,
       strides=self.strides,
       lowering=self.lowering,
     )
+    return checkpoint_name(y, OUTPUT)
 
 
 def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):

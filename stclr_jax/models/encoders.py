@@ -9,12 +9,14 @@ weights map one to one.
 """
 
 import functools
-from collections.abc import Callable
-from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from stclr_jax.models import convolutions
+from stclr_jax.models import normalization
+from stclr_jax.models.blocks import ResidualBlock
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.normalization import BatchNorm
 
@@ -24,131 +26,23 @@ STAGE_FEATURES = (64, 128, 256, 512)  # Table I
 STEM_MID_FEATURES = 45  # Table I, first row
 BLOCKS_PER_STAGE = 2  # Table I: 18 layers
 
+# What is kept from the forward pass for the backward pass. 'none': all that it
+# reads. 'batch_norm': convolutions' outputs; what batch norms and ReLUs make of
+# them is computed again. 'block': blocks' inputs; everything is computed again.
+# Statistics are always kept, so that no device waits for another twice.
+REMAT = {
+  'none': None,
+  'batch_norm': (convolutions.OUTPUT, normalization.STATISTICS),
+  'block': (normalization.STATISTICS,),
+}
+
+# A GPU's tensor cores take 8 channels of 16 bits at once; cuDNN is slow where
+# channels do not fill them, and XLA fills them up for float16 only. Parameters
+# stay exact: the zeros are added when a kernel is used.
+GPU_CHANNEL_MULTIPLE = 8
+
 # Four halvings of the height leave nothing of a smaller image but padding.
 MIN_IMAGE_SIZE = 16
-
-
-def mid_features(in_features, features):
-  """N_i: features between the halves of a (2+1)D block.
-
-  Chosen so that the pair has as many parameters as the 3x3x3 convolution that
-  it replaces; computed once per residual block, from the block's own input
-  and output, and used by both of its convolutions (hence 230, 460 and 921 in
-  Table I also where the input already has the stage's features).
-
-  Args:
-    in_features: channels entering the residual block (M_{i-1}).
-    features: channels leaving it (M_i).
-
-  Returns:
-    N_i as an int.
-
-  Source: Tran et al. 2018 (arXiv:1711.11248), Sec. 3.5; torchvision
-    `BasicBlock`.
-  """
-  return (in_features * features * 27) // (in_features * 9 + features * 3)
-
-
-class Conv2Plus1D(nn.Module):
-  """A 2D convolution in space, then a 1D convolution in time (Figure 3).
-
-  Attributes:
-    features: output channels M_i.
-    mid_features: channels between the two, N_i.
-    stride: of space in the first half and of time in the second.
-    conv: makes a convolution.
-    norm: makes a batch norm; one sits between the halves, before a ReLU.
-  """
-
-  features: int
-  mid_features: int
-  stride: int
-  conv: Callable
-  norm: Callable
-
-  @nn.compact
-  def __call__(self, x, *, train):
-    s = self.stride
-    x = self.conv(self.mid_features, (1, 3, 3), (1, s, s), name='spatial')(x)
-    x = nn.relu(self.norm(name='norm')(x, train=train))
-    return self.conv(self.features, (3, 1, 1), (s, 1, 1), name='temporal')(x)
-
-
-class Conv3D(nn.Module):
-  """A single convolution with the interface of `Conv2Plus1D`.
-
-  Attributes:
-    features: output channels.
-    kernel_size: extent in (t, h, w).
-    strides: step in (t, h, w).
-    conv: makes a convolution.
-  """
-
-  features: int
-  kernel_size: Sequence[int]
-  strides: Sequence[int]
-  conv: Callable
-
-  @nn.compact
-  def __call__(self, x, *, train):
-    del train  # Nothing in here behaves differently in training.
-    return self.conv(
-      self.features, self.kernel_size, self.strides, name='conv'
-    )(x)
-
-
-class ResidualBlock(nn.Module):
-  """Two convolutions beside a shortcut ('Conv Block' in Table I).
-
-  Attributes:
-    features: output channels.
-    stride: of space, and of time where `strides_time`, in the first
-      convolution; the shortcut then is a 1x1x1 convolution ('Residual
-      layer').
-    architecture: decides the convolution, with `flat`.
-    flat: whether an mc3_18 block has left time behind (stages 2 to 4).
-    conv: makes a convolution.
-    norm: makes a batch norm.
-  """
-
-  features: int
-  stride: int
-  architecture: str
-  flat: bool
-  conv: Callable
-  norm: Callable
-
-  @nn.compact
-  def __call__(self, x, *, train):
-    make_conv = self._conv_maker(x.shape[-1])
-    y = make_conv(self.stride, name='conv1')(x, train=train)
-    y = nn.relu(self.norm(name='norm1')(y, train=train))
-    y = make_conv(1, name='conv2')(y, train=train)
-    y = self.norm(name='norm2')(y, train=train)
-    if x.shape[-1] != self.features or self.stride != 1:
-      strides = (1 if self.flat else self.stride, self.stride, self.stride)
-      x = self.conv(self.features, (1, 1, 1), strides, name='downsample')(x)
-      x = self.norm(name='downsample_norm')(x, train=train)
-    return nn.relu(x + y)
-
-  def _conv_maker(self, in_features):
-    if self.architecture == 'r2plus1d_18':
-      return functools.partial(
-        Conv2Plus1D,
-        self.features,
-        mid_features(in_features, self.features),
-        conv=self.conv,
-        norm=self.norm,
-      )
-    kernel_size = (1, 3, 3) if self.flat else (3, 3, 3)
-
-    def make(stride, name):
-      strides = (1 if self.flat else stride, stride, stride)
-      return Conv3D(
-        self.features, kernel_size, strides, conv=self.conv, name=name
-      )
-
-    return make
 
 
 class Encoder(nn.Module):
@@ -163,6 +57,11 @@ class Encoder(nn.Module):
     epsilon: of the batch norms.
     axis_name: device axis over which batch norm synchronises, or None.
     lowering: see `convolutions.Conv`.
+    remat: 'none', 'batch_norm' or 'block': how much is computed again in the
+      backward pass to save memory, see `REMAT`. Results do not depend on it.
+    channel_multiple: the channels between the halves of a (2+1)D convolution
+      are filled up with zeros to a multiple of this; None for what the
+      default device likes. Results do not depend on it.
 
   Source: ST-CLR Table I and Fig. 4; torchvision.models.video.
   """
@@ -174,6 +73,8 @@ class Encoder(nn.Module):
   epsilon: float = 1e-5
   axis_name: str | None = None
   lowering: str = 'auto'
+  remat: str = 'none'
+  channel_multiple: int | None = None
 
   @nn.compact
   def __call__(self, clips, *, train):
@@ -199,38 +100,76 @@ class Encoder(nn.Module):
       axis_name=self.axis_name,
     )
     scaled = functools.partial(scale_features, width=self.width)
+    channel_multiple = self._channel_multiple()
 
-    x = clips
-    if self.architecture == 'r2plus1d_18':
-      x = conv(
-        scaled(STEM_MID_FEATURES), (1, 7, 7), (1, 2, 2), name='stem_spatial'
-      )(x)
-      x = nn.relu(norm(name='stem_spatial_norm')(x, train=train))
-      x = conv(scaled(STAGE_FEATURES[0]), (3, 1, 1), name='stem_temporal')(x)
-    else:
-      x = conv(scaled(STAGE_FEATURES[0]), (3, 7, 7), (1, 2, 2), name='stem')(x)
-    x = nn.relu(norm(name='stem_norm')(x, train=train))
+    def stem(encoder, x):
+      conv_in, norm_in = (functools.partial(m, parent=encoder) for m in makers)
+      if self.architecture != 'r2plus1d_18':
+        x = conv_in(
+          scaled(STAGE_FEATURES[0]), (3, 7, 7), (1, 2, 2), name='stem'
+        )(x)
+      else:
+        mid = scaled(STEM_MID_FEATURES)
+        padding = -mid % channel_multiple
+        x = conv_in(
+          mid, (1, 7, 7), (1, 2, 2), out_padding=padding, name='stem_spatial'
+        )(x)
+        x = norm_in(padding=padding, name='stem_spatial_norm')(
+          x, train=train, relu=True
+        )
+        x = conv_in(
+          scaled(STAGE_FEATURES[0]),
+          (3, 1, 1),
+          in_padding=padding,
+          name='stem_temporal',
+        )(x)
+      return norm_in(name='stem_norm')(x, train=train, relu=True)
 
-    for stage, features in enumerate(STAGE_FEATURES, start=1):
-      for block in range(BLOCKS_PER_STAGE):
-        x = ResidualBlock(
-          scaled(features),
-          stride=2 if stage > 1 and block == 0 else 1,
-          architecture=self.architecture,
-          flat=self.architecture == 'mc3_18' and stage > 1,
-          conv=conv,
-          norm=norm,
-          name=f'layer{stage}_{block}',
-        )(x, train=train)
+    def block(encoder, x, *, stage, index):
+      return ResidualBlock(
+        scaled(STAGE_FEATURES[stage - 1]),
+        stride=2 if stage > 1 and index == 0 else 1,
+        architecture=self.architecture,
+        flat=self.architecture == 'mc3_18' and stage > 1,
+        channel_multiple=channel_multiple,
+        conv=conv,
+        norm=norm,
+        parent=encoder,
+        name=f'layer{stage}_{index}',
+      )(x, train=train)
+
+    makers = conv, norm
+    x = self._rematerialized(stem)(self, clips)
+    for stage in range(1, len(STAGE_FEATURES) + 1):
+      for index in range(BLOCKS_PER_STAGE):
+        one = functools.partial(block, stage=stage, index=index)
+        x = self._rematerialized(one)(self, x)
 
     x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
     return x.mean((-4, -3, -2))  # [b, t, h, w, c] -> [b, c]
+
+  def _rematerialized(self, part):
+    """Lets the backward pass compute a part of the network again."""
+    kept = REMAT[self.remat]
+    if kept is None:
+      return part
+    policy = jax.checkpoint_policies.save_only_these_names(*kept)
+    return nn.remat(part, policy=policy)
+
+  def _channel_multiple(self):
+    if self.channel_multiple is not None:
+      return self.channel_multiple
+    return GPU_CHANNEL_MULTIPLE if jax.default_backend() == 'gpu' else 1
 
   def _check(self, shape):
     if self.architecture not in ARCHITECTURES:
       raise ValueError(
         f'`architecture` (={self.architecture!r}) must be one of '
         f'{", ".join(ARCHITECTURES)}.'
+      )
+    if self.remat not in REMAT:
+      raise ValueError(
+        f'`remat` (={self.remat!r}) must be one of {", ".join(REMAT)}.'
       )
     if len(shape) != 5 or shape[-1] != 3:
       raise ValueError(

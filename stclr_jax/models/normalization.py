@@ -1,16 +1,30 @@
-"""Batch normalisation as torch defines it, synchronised over devices."""
+"""Batch normalisation as torch defines it, fused with what follows it.
+
+In these networks a batch norm is followed by a ReLU, at the end of a residual
+block with the shortcut added in between. Left to automatic differentiation,
+the backward pass keeps the normalised values beside the convolution's output.
+`normalize_batch` keeps that output and two numbers a channel, and computes the
+rest again while it reads: two passes over memory each way, and one all-reduce.
+"""
+
+import functools
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jax import lax
+from jax.ad_checkpoint import checkpoint_name
+
+# What rematerialisation may keep, see `encoders.REMAT`.
+STATISTICS = 'statistics'
 
 
 class BatchNorm(nn.Module):
   """Normalises each channel by the statistics of the (global) batch.
 
-  Differs from `flax.linen.BatchNorm` in one point: the running variance is
-  the unbiased one, as torch keeps it. Statistics are at least float32,
-  whatever the compute dtype, and cost one all-reduce when synchronised.
+  Differs from `flax.linen.BatchNorm` in that the running variance is the
+  unbiased one, as torch keeps it, and in what it is fused with. Statistics are
+  at least float32, whatever the compute dtype.
 
   Attributes:
     momentum: share of the old running value kept at an update; torch's 0.1
@@ -19,6 +33,8 @@ class BatchNorm(nn.Module):
     dtype: dtype of the result.
     axis_name: device axis over which the batch is spread; None for one
       device, or for statistics of each device by itself.
+    padding: channels of zeros that the input has behind its own; they stay
+      zeros, and have neither parameters nor running statistics.
 
   Source: torch.nn.BatchNorm3d and torch.nn.SyncBatchNorm; Ioffe & Szegedy
     2015 (arXiv:1502.03167).
@@ -28,52 +44,144 @@ class BatchNorm(nn.Module):
   epsilon: float = 1e-5
   dtype: jnp.dtype = jnp.float32
   axis_name: str | None = None
+  padding: int = 0
 
   @nn.compact
-  def __call__(self, x, *, train):
-    """Normalises float [*b, c] by the batch's statistics, or the running."""
-    features = x.shape[-1:]
-    scale = self.param('scale', nn.initializers.ones, features)
-    bias = self.param('bias', nn.initializers.zeros, features)
-    running_mean = self.variable('batch_stats', 'mean', jnp.zeros, features)
-    running_var = self.variable('batch_stats', 'var', jnp.ones, features)
+  def __call__(self, x, *, train, residual=None, relu=False):
+    """Normalises by the batch's statistics, or the running ones.
 
-    x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
-    if train:
-      mean, var, count = batch_statistics(x, axis_name=self.axis_name)
-      if not self.is_initializing():
-        unbiased = var * (count / (count - 1))
-        running_mean.value = self._moved(running_mean.value, mean)
-        running_var.value = self._moved(running_var.value, unbiased)
-    else:
-      mean, var = running_mean.value, running_var.value
+    Args:
+      x: float [*b, c].
+      train: whether to use, and move, the batch's own statistics.
+      residual: added to the result, float [*b, c], or None.
+      relu: whether negative results become 0, after the addition.
 
-    gain = scale * jax.lax.rsqrt(var + self.epsilon)
-    shape = (1,) * (x.ndim - 1) + features
-    y = (x - mean.reshape(shape)) * gain.reshape(shape) + bias.reshape(shape)
+    Returns:
+      [*b, c], of `dtype`.
+    """
+    features = x.shape[-1] - self.padding
+    scale = self.param('scale', nn.initializers.ones, (features,))
+    bias = self.param('bias', nn.initializers.zeros, (features,))
+    running_mean = self.variable('batch_stats', 'mean', jnp.zeros, (features,))
+    running_var = self.variable('batch_stats', 'var', jnp.ones, (features,))
+
+    scale, bias = self._padded(scale), self._padded(bias)
+    if not train:
+      mean, var = map(self._padded, (running_mean.value, running_var.value))
+      gain = scale * lax.rsqrt(var + self.epsilon)
+      y = _scale_shift(x, mean, gain, bias, residual, relu)
+      return y.astype(self.dtype)
+
+    y, mean, var = normalize_batch(
+      x, scale, bias, residual, self.epsilon, relu, self.axis_name
+    )
+    if not self.is_initializing():
+      count = _count(x, self.axis_name)
+      unbiased = var * (count / (count - 1))
+      running_mean.value = self._moved(running_mean.value, mean)
+      running_var.value = self._moved(running_var.value, unbiased)
     return y.astype(self.dtype)
 
+  def _padded(self, values):
+    return jnp.pad(values, (0, self.padding))
+
   def _moved(self, old, new):
-    return self.momentum * old + (1 - self.momentum) * new
+    return self.momentum * old + (1 - self.momentum) * new[: old.size]
+
+
+@functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
+def normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name):
+  """Normalises by the batch's own statistics, adds, rectifies.
+
+  Args:
+    x: float [*b, c].
+    scale: of the normalised values, at least float32 [c].
+    bias: added to them, at least float32 [c].
+    residual: added then, float [*b, c], or None.
+    epsilon: added to the variance.
+    relu: whether negative results become 0.
+    axis_name: device axis over which the batch is spread, or None.
+
+  Returns:
+    y [*b, c] in the dtype of `x`; the batch's mean [c] and biased variance
+    [c], at least float32, which carry no gradient.
+  """
+  return _forward(x, scale, bias, residual, epsilon, relu, axis_name)[0]
+
+
+def _forward(x, scale, bias, residual, epsilon, relu, axis_name):
+  mean, var = batch_statistics(x, axis_name=axis_name)
+  rstd = lax.rsqrt(var + epsilon)
+  y = _scale_shift(x, mean, scale * rstd, bias, residual, relu)
+  kept = (x, mean, rstd, scale, bias, residual)
+  return (y.astype(x.dtype), mean, var), kept
+
+
+def _backward(epsilon, relu, axis_name, kept, cotangents):
+  del epsilon
+  x, mean, rstd, scale, bias, residual = kept
+  axes = tuple(range(x.ndim - 1))
+  dz = _accurate(cotangents[0])
+  if relu:
+    # Not kept: it costs no reading that is not done anyway.
+    z = _scale_shift(x, mean, scale * rstd, bias, residual, relu=False)
+    dz = jnp.where(z > 0, dz, 0)
+  normalized = (_accurate(x) - _over(mean, x)) * _over(rstd, x)
+  sums = jnp.stack([dz.sum(axes), (dz * normalized).sum(axes)])  # [2, c]
+  # The parameters' gradients are this device's; x has moved the statistics of
+  # all devices.
+  dbias, dscale = sums
+  if axis_name is not None:
+    sums = lax.psum(sums, axis_name)
+  mean_dz, mean_dz_normalized = sums / _count(x, axis_name)
+  dx = _over(scale * rstd, x) * (
+    dz - _over(mean_dz, x) - normalized * _over(mean_dz_normalized, x)
+  )
+  dresidual = None if residual is None else dz.astype(residual.dtype)
+  return dx.astype(x.dtype), dscale, dbias, dresidual
+
+
+normalize_batch.defvjp(_forward, _backward)
 
 
 def batch_statistics(x, *, axis_name=None):
   """Mean and variance of each channel over a batch spread over devices.
 
   Args:
-    x: float [*b, c], at least float32.
+    x: float [*b, c].
     axis_name: device axis of the batch, or None.
 
   Returns:
-    mean [c], biased variance [c], and the number of values per channel.
+    mean [c] and biased variance [c], at least float32.
   """
   axes = tuple(range(x.ndim - 1))
+  x = _accurate(x)
   moments = jnp.stack([x.mean(axes), jnp.square(x).mean(axes)])  # [2, c]
-  count = x.size // x.shape[-1]
   if axis_name is not None:
-    moments = jax.lax.pmean(moments, axis_name)
-    count *= jax.lax.axis_size(axis_name)
-  mean, mean_of_squares = moments
+    moments = lax.pmean(moments, axis_name)
+  mean, mean_of_squares = checkpoint_name(moments, STATISTICS)
   # Rounding can leave a tiny negative number where a channel is constant.
   var = jnp.maximum(mean_of_squares - jnp.square(mean), 0)
-  return mean, var, count
+  return mean, var
+
+
+def _scale_shift(x, mean, gain, bias, residual, relu):
+  y = (_accurate(x) - _over(mean, x)) * _over(gain, x) + _over(bias, x)
+  if residual is not None:
+    y += _accurate(residual)
+  return nn.relu(y) if relu else y
+
+
+def _count(x, axis_name):
+  """Number of values a channel has over all devices."""
+  count = x.size // x.shape[-1]
+  return count * (1 if axis_name is None else lax.axis_size(axis_name))
+
+
+def _accurate(x):
+  return x.astype(jnp.promote_types(jnp.float32, x.dtype))
+
+
+def _over(values, x):
+  """Shapes [c] so that it broadcasts over x, [*b, c], without a promotion."""
+  return values.reshape((1,) * (x.ndim - 1) + values.shape)

@@ -7,10 +7,12 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
+from stclr_jax.models import blocks
 from stclr_jax.models import encoders
 from stclr_jax.models import heads
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.encoders import Encoder
+from stclr_jax.models.normalization import BatchNorm
 
 PARAMETERS = {
   'r2plus1d_18': 31_300_125,
@@ -134,13 +136,14 @@ def reference_block(params, x, stride):
 
 
 def make_block(in_features, features, stride, lowering):
-  block = encoders.ResidualBlock(
+  block = blocks.ResidualBlock(
     features,
     stride,
     architecture='r2plus1d_18',
     flat=False,
+    channel_multiple=1,
     conv=functools.partial(Conv, dtype=jnp.float64, lowering=lowering),
-    norm=functools.partial(encoders.BatchNorm, dtype=jnp.float64),
+    norm=functools.partial(BatchNorm, dtype=jnp.float64),
   )
   rng = np.random.default_rng(0)
   x = rng.standard_normal((2, 4, 6, 6, in_features))
@@ -191,7 +194,7 @@ def test_block_equals_plain_lax(
 def test_mid_features_are_the_papers():
   pairs = [(64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]
   pairs += [(256, 512), (512, 512)]
-  assert [encoders.mid_features(*pair) for pair in pairs] == [
+  assert [blocks.mid_features(*pair) for pair in pairs] == [
     144, 230, 288, 460, 576, 921, 1152,
   ]  # fmt: skip
 
