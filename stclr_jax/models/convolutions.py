@@ -1,38 +1,31 @@
 """One convolution over [b, t, h, w, c], lowered as its device likes it.
 
 The arithmetic is torch's `Conv3d` with symmetric padding of half the kernel
-and no bias. It is written in two equal ways, because no single one is fast
-everywhere: XLA's convolutions for GPUs and TPUs, as 2D NHWC wherever one of
-time and space has extent one, and gathered columns times a matrix (im2col)
-for CPUs, where XLA's convolution gradients are several times slower than its
-matrix products.
+and no bias. Wherever one of time and space has extent one, it is written in
+2D; see `convolutions_xla` for GPUs and TPUs and `convolutions_cpu` for CPUs.
 """
 
-import itertools
-import math
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
-from jax import lax
 from jax.ad_checkpoint import checkpoint_name
+
+from stclr_jax.models import convolutions_cpu
+from stclr_jax.models import convolutions_xla
 
 # What rematerialisation may keep, see `encoders.REMAT`.
 OUTPUT = 'convolution'
 
 LOWERINGS = ('auto', 'im2col', 'convolution')
 
-# On a CPU, im2col pays where its columns stay in the cache, or where each of
-# them is used for many features; else reading and writing them costs more than
-# XLA's slow convolutions. chosen: measured forward and backward on 2 cores at
-# the demo's sizes and at 8x56x56, see benchmarks/README.md.
-CACHED_COLUMNS_BYTES = 2**23
-MANY_FEATURES = 64
-
-# Above this, im2col would fill a laptop's memory: at 4 views of 16x224x224 its
-# columns take 26 GB, as 2D convolutions the whole step takes 12.
-MAX_COLUMNS_BYTES = 2**29
+# So few frames are convolved over time as one matrix product over all of them:
+# a kernel of three taps would spend a third of its work on zeros at two frames,
+# two thirds at one, and XLA takes the gradient of a kernel that is longer than
+# its input for another operation. predicted: up to 3 % of a GPU's step,
+# benchmarks/README.md. 0 switches it off.
+SHORT_FRAMES = 2
 
 # He-normal over the fan-out, as torchvision initialises its video networks.
 kernel_init = nn.initializers.variance_scaling(2.0, 'fan_out', 'normal')
@@ -108,68 +101,53 @@ def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):
     st, sh, sw = strides
     return x[:, ::st, ::sh, ::sw] @ kernel[0, 0, 0]
   if lowering == 'auto':
-    lowering = _faster_lowering(x, kernel, strides)
+    on_cpu = jax.default_backend() == 'cpu'
+    lowering = 'im2col' if on_cpu else 'convolution'
   if lowering == 'im2col':
-    return _columns(x, kernel.shape[:3], strides) @ kernel.reshape(
-      -1, kernel.shape[-1]
-    )
-  return _convolve_xla(x, kernel, strides)
+    return _convolve_2d(x, kernel, strides, convolutions_cpu.convolve)
+  return _convolve_2d(x, kernel, strides, convolutions_xla.convolve)
 
 
-def _faster_lowering(x, kernel, strides):
-  if jax.default_backend() != 'cpu':
-    return 'convolution'
-  positions = x.shape[0] * math.prod(
-    -(-n // s) for n, s in zip(x.shape[1:4], strides, strict=True)
-  )
-  columns_bytes = positions * math.prod(kernel.shape[:4]) * x.dtype.itemsize
-  if kernel.shape[-1] >= MANY_FEATURES:
-    limit = MAX_COLUMNS_BYTES
-  else:
-    limit = CACHED_COLUMNS_BYTES
-  return 'im2col' if columns_bytes <= limit else 'convolution'
+def _convolve_2d(x, kernel, strides, convolve_nd):
+  """Leaves out the axes along which a kernel does not look.
 
-
-def _columns(x, kernel_size, strides):
-  """Gathers under each output position all it sees: [b, t', h', w', k c]."""
-  out = [-(-n // s) for n, s in zip(x.shape[1:4], strides, strict=True)]
-  half = [k // 2 for k in kernel_size]
-  x = jnp.pad(x, ((0, 0), *((p, p) for p in half), (0, 0)))
-  taps = []
-  for tap in itertools.product(*map(range, kernel_size)):
-    window = tuple(
-      slice(i, i + (n - 1) * s + 1, s)
-      for i, n, s in zip(tap, out, strides, strict=True)
-    )
-    taps.append(x[:, *window])
-  return jnp.concatenate(taps, axis=-1)
-
-
-def _convolve_xla(x, kernel, strides):
-  """Convolves with XLA, in 2D where time or space has extent one.
-
-  Both reshapes are free. Explicit padding, because 'SAME' with stride 2 pads
-  on one side only, which is neither torch's arithmetic nor what cuDNN takes.
+  Both reshapes are free.
   """
   kt, kh, kw, c, features = kernel.shape
   st, sh, sw = strides
   b, t, h, w, _ = x.shape
   if kt == 1 and st == 1:
-    y = _convolve_nd(x.reshape(b * t, h, w, c), kernel[0], (sh, sw))
+    y = convolve_nd(x.reshape(b * t, h, w, c), kernel[0], (sh, sw))
     return y.reshape(b, t, *y.shape[1:])
   if (kh, kw, sh, sw) == (1, 1, 1, 1):
-    y = _convolve_nd(x.reshape(b, t, h * w, c), kernel[:, 0], (st, 1))
+    if t <= SHORT_FRAMES:
+      return _mix_frames(x, kernel[:, 0, 0], st)
+    y = convolve_nd(x.reshape(b, t, h * w, c), kernel[:, 0], (st, 1))
     return y.reshape(b, -1, h, w, features)
-  return _convolve_nd(x, kernel, (st, sh, sw))
+  return convolve_nd(x, kernel, (st, sh, sw))
 
 
-def _convolve_nd(x, kernel, strides):
-  spatial = 'DHW'[-len(strides) :]
-  layout = f'N{spatial}C'
-  return lax.conv_general_dilated(
-    x,
-    kernel,
-    window_strides=strides,
-    padding=[(k // 2, k // 2) for k in kernel.shape[: len(strides)]],
-    dimension_numbers=(layout, f'{spatial}IO', layout),
+def _mix_frames(x, kernel, stride):
+  """Convolves over time with a matrix from all frames to all frames.
+
+  Args:
+    x: float [b, t, h, w, c].
+    kernel: float [k, c, features].
+    stride: step in time.
+
+  Returns:
+    float [b, ceil(t / stride), h, w, features].
+  """
+  extent, frames = len(kernel), x.shape[1]
+  zeros = jnp.zeros_like(kernel[0])
+  taps = [
+    [i - o + extent // 2 for o in range(0, frames, stride)]
+    for i in range(frames)
+  ]
+  matrix = jnp.stack(
+    [
+      jnp.stack([kernel[tap] if 0 <= tap < extent else zeros for tap in row])
+      for row in taps
+    ]
   )
+  return jnp.einsum('bihwc,iocf->bohwf', x, matrix)
