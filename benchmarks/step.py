@@ -1,199 +1,216 @@
 """Times one contrastive training step: ours, and torchvision's with torch.
 
-    python benchmarks/step.py --views 4 --frames 8 --size 56
-    python benchmarks/step.py --views 64 --dtype bfloat16 --steps 50   # a GPU
+    python -m benchmarks.step --views 4 --frames 8 --size 56
+    python -m benchmarks.step --views 64 --dtype bfloat16 --steps 50   # a GPU
+    python -m benchmarks.step --implementation ours --remat block
 
 A step is forward, NT-Xent, backward and SGD, on random clips that are on the
 device already. Each implementation runs in a process of its own, one after
-the other, and prints one JSON line. Torch is no requirement of the project:
-without it, its lines say so.
+the other, and prints one JSON line a block of steps. Torch is no requirement
+of the project: without it, its lines say so.
 """
 
 import argparse
-import json
-import platform
-import statistics
+import os
 import subprocess
 import sys
-import time
 
-IMPLEMENTATIONS = ('ours', 'torch')
-TEMPERATURE = 0.1
+from benchmarks import ceilings
+from benchmarks import processes
+from benchmarks import records
+from benchmarks import roofline
+from stclr_jax.models import convolutions
+from stclr_jax.models import encoders
 
-
-def main():
-  """Runs each implementation in its own process, or this one's."""
-  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-  parser.add_argument('--implementation', choices=IMPLEMENTATIONS)
-  parser.add_argument('--architecture', default='r2plus1d_18')
-  parser.add_argument('--views', type=int, default=4, help='clips in a step')
-  parser.add_argument('--frames', type=int, default=16)
-  parser.add_argument('--size', type=int, default=224)
-  parser.add_argument('--dtype', default='float32')
-  parser.add_argument('--lowering', default='auto', help='ours only')
-  parser.add_argument('--steps', type=int, default=10)
-  parser.add_argument('--warmup', type=int, default=3)
-  options = parser.parse_args()
-  if options.implementation is None:
-    for implementation in IMPLEMENTATIONS:
-      command = [sys.executable, *sys.argv, '--implementation', implementation]
-      subprocess.run(command, check=True)
-    return
-  measure = measure_ours if options.implementation == 'ours' else measure_torch
-  print(json.dumps(vars(options) | measure(options)), flush=True)
+TORCH = ('torch_eager', 'torch_compiled', 'torch_2d')
+IMPLEMENTATIONS = ('ours', *TORCH)
+DEFAULT = ('ours', 'torch_eager')  # what needs no C++ compiler
 
 
-def time_steps(step, options):
-  """Times a blocking function.
+def add_options(parser):
+  """Adds what describes a step to a parser.
 
   Args:
-    step: takes nothing, returns when the device is done.
-    options: with `steps` and `warmup`.
+    parser: an `argparse.ArgumentParser`.
+  """
+  add = parser.add_argument
+  add('--architecture', default='r2plus1d_18', choices=encoders.ARCHITECTURES)
+  add('--views', type=int, default=4, help='clips in a step')
+  add('--frames', type=int, default=16)
+  add('--size', type=int, default=224)
+  add('--dtype', default='float32', choices=('float32', 'bfloat16'))
+  ours = parser.add_argument_group('ours only')
+  add = ours.add_argument
+  add('--width', type=float, default=1.0, help='of the encoder; 1 is theirs')
+  add('--lowering', default='auto', choices=convolutions.LOWERINGS)
+  add('--remat', default='none', choices=tuple(encoders.REMAT))
+  add('--channel_multiple', type=int)
+  add('--devices', type=int, default=0, help='of a CPU; 0 for one a core')
+  add('--off', action='append', default=[], help='one of our changes, undone')
+  add('--set', action='append', default=[], metavar='MODULE.NAME=VALUE')
+  add('--xla_flags', default='')
+  torch = parser.add_argument_group('torch only')
+  torch.add_argument('--compile_mode', help='such as max-autotune')
+  torch.add_argument('--torch_python', help='interpreter; default: this one')
+  measuring = parser.add_argument_group('measuring')
+  add = measuring.add_argument
+  add('--steps', type=int, default=10, help='of a block')
+  add('--group', type=int, default=1, help='steps between two waits')
+  add('--warmup', type=int, default=3)
+  add('--out', help='file to append the JSON lines to')
+
+
+FIELDS = ('architecture', 'views', 'frames', 'size', 'dtype')
+OUR_FIELDS = (
+  'width',
+  'lowering',
+  'remat',
+  'channel_multiple',
+  'off',
+  'set',
+  'xla_flags',
+)
+TORCH_FIELDS = ('compile_mode',)
+
+
+def start_worker(implementation, options, *, cache=None, target=None):
+  """Starts an implementation in a process.
+
+  Args:
+    implementation: one of `IMPLEMENTATIONS`.
+    options: of `add_options`.
+    cache: folder in which compiled programs are kept between processes.
+    target: the class to serve; None for the step.
 
   Returns:
-    Seconds of the first call and of the median, fastest and slowest timed
-    one, and views per second at the median.
+    A `processes.Worker` of a `JaxStep` or a `TorchStep`.
   """
-  started = time.perf_counter()
-  step()
-  first = time.perf_counter() - started
-  for _ in range(options.warmup):
-    step()
-  seconds = []
-  for _ in range(options.steps):
-    started = time.perf_counter()
-    step()
-    seconds.append(time.perf_counter() - started)
-  median = statistics.median(seconds)
+  fields = vars(options) | {'implementation': implementation}
+  environment = {}
+  if implementation == 'ours':
+    target = target or 'benchmarks.jax_step:JaxStep'
+    environment['XLA_FLAGS'] = options.xla_flags
+    if cache:
+      environment |= cache_environment(cache)
+    python = None
+  else:
+    target = target or 'benchmarks.torch_step:TorchStep'
+    if cache:
+      environment['TORCHINDUCTOR_CACHE_DIR'] = os.path.join(cache, 'inductor')
+    python = options.torch_python
+  return processes.Worker(
+    implementation, target, fields, python=python, environment=environment
+  )
+
+
+def cache_environment(folder):
+  """Returns the variables that make JAX keep compiled programs in a folder."""
   return {
-    'first_s': first,
-    'median_s': median,
-    'min_s': min(seconds),
-    'max_s': max(seconds),
-    'views_per_s': options.views / median,
-    'cpu': platform.processor() or platform.machine(),
+    'JAX_COMPILATION_CACHE_DIR': str(folder),
+    'JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS': '0',
+    'JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES': '-1',
   }
 
 
-def measure_ours(options):
-  """Times this project's step on one device."""
-  import jax
-  import jax.numpy as jnp
-  import numpy as np
-
-  from stclr_jax.learning import optimizers
-  from stclr_jax.learning import state as states
-  from stclr_jax.learning import steps
-  from stclr_jax.models import heads
-  from stclr_jax.models.encoders import Encoder
-
-  network = heads.PretrainNetwork(
-    Encoder(
-      architecture=options.architecture,
-      dtype=jnp.dtype(options.dtype),
-      lowering=options.lowering,
-    ),
-    heads.ProjectionHead(),
+def has_torch(python=None):
+  """Finds whether an interpreter has torch and torchvision."""
+  program = 'import importlib.metadata as m; m.version("torchvision")'
+  return (
+    subprocess.run(
+      [python or sys.executable, '-c', program], capture_output=True
+    ).returncode
+    == 0
   )
-  shape = (options.frames, options.size, options.size, 3)
-  clips = jax.random.normal(jax.random.key(0), (options.views, *shape))
-  init = jax.jit(lambda: network.init(jax.random.key(0), clips, train=False))
-  variables = init.lower().compile(
-    compiler_options={'xla_backend_optimization_level': 0}
-  )()
-  optimizer = optimizers.sgd(momentum=0.9, weight_decay=1e-4)
-  update = steps.make_contrastive_update(
-    network, optimizer, temperature=TEMPERATURE, axis_name='devices'
-  )
-  # The axis of one device, so that the collectives are there and cost nothing.
-  update = jax.vmap(
-    update, in_axes=(None, 0, None), out_axes=None, axis_name='devices'
-  )
-  update = jax.jit(update, donate_argnums=0)
-  state = states.create_state(variables, optimizer)
-
-  def step():
-    nonlocal state
-    state, metrics = update(state, clips[None], np.float32(1e-3))
-    jax.block_until_ready((state, metrics))
-
-  return time_steps(step, options) | {
-    'device': jax.devices()[0].device_kind,
-    'versions': {'jax': jax.__version__, 'python': platform.python_version()},
-  }
 
 
-def measure_torch(options):
-  """Times torchvision's network in the same step, eager, channels last."""
-  try:
-    torch, video = import_torchvision()
-  except ImportError as error:
-    return {'skipped': f'torch is not installed here: {error}'}
+def describe(implementation, options, started):
+  """Makes what all records of a worker share.
 
-  device = 'cuda' if torch.cuda.is_available() else 'cpu'
-  torch.backends.cudnn.benchmark = True
-  torch.set_float32_matmul_precision('high')
-  network = getattr(video, options.architecture)(weights=None)
-  network.fc = torch.nn.Sequential(
-    torch.nn.Linear(512, 512), torch.nn.ReLU(), torch.nn.Linear(512, 128)
-  )
-  channels_last = torch.channels_last_3d
-  network = network.to(device).to(memory_format=channels_last).train()
-  shape = (options.views, 3, options.frames, options.size, options.size)
-  clips = torch.randn(shape, device=device).to(memory_format=channels_last)
-  optimizer = torch.optim.SGD(
-    network.parameters(), lr=1e-3, momentum=0.9, weight_decay=1e-4, fused=True
-  )
-  half = options.dtype == 'bfloat16'
-  n = options.views // 2
-  positive = torch.arange(2 * n, device=device).roll(n)
-  itself = torch.eye(2 * n, dtype=torch.bool, device=device)
-
-  def step():
-    optimizer.zero_grad(set_to_none=True)
-    with torch.autocast(device, torch.bfloat16, enabled=half):
-      z = network(clips)
-    z = torch.nn.functional.normalize(z.float())
-    similarity = (z @ z.T / TEMPERATURE).masked_fill(itself, -torch.inf)
-    torch.nn.functional.cross_entropy(similarity, positive).backward()
-    optimizer.step()
-    if device == 'cuda':
-      torch.cuda.synchronize()
-
-  return time_steps(step, options) | {
-    'device': torch.cuda.get_device_name() if device == 'cuda' else 'cpu',
-    'versions': {
-      'torch': torch.__version__,
-      'cudnn': torch.backends.cudnn.version(),
-      'python': platform.python_version(),
-    },
-  }
-
-
-def import_torchvision():
-  """Imports torchvision.models.video, also beside a torch it was not built for.
-
-  Without torchvision's compiled operators, registering their fake versions
-  fails; the video networks need none of them.
+  Args:
+    implementation: one of `IMPLEMENTATIONS`.
+    options: of `add_options`.
+    started: the worker's answer to 'start'.
 
   Returns:
-    The modules torch and torchvision.models.video.
+    A dict.
   """
-  import torch
+  own = OUR_FIELDS if implementation == 'ours' else TORCH_FIELDS
+  record = {'implementation': implementation}
+  record |= {name: getattr(options, name) for name in (*FIELDS, *own)}
+  record['data'] = 'random clips on the device'
+  return record | started | records.machine()
 
-  register = torch.library.register_fake
 
-  def register_others(name, *args, **kwargs):
-    if isinstance(name, str) and name.startswith('torchvision::'):
-      return lambda function: function
-    return register(name, *args, **kwargs)
+def add_rates(record, options):
+  """Adds views per second, TFLOP/s and MFU to a record with 'median_s'.
 
-  torch.library.register_fake = register_others
-  try:
-    from torchvision.models import video
-  finally:
-    torch.library.register_fake = register
-  return torch, video
+  Args:
+    record: a dict, of `describe` and `records.summarize`.
+    options: of `add_options`.
+
+  Returns:
+    The record with 'views_per_s', 'tflops', of the model's own arithmetic, and
+    'mfu', their share of the datasheet's bfloat16 rate; None off a known GPU.
+  """
+  found = roofline.layers(
+    options.architecture,
+    frames=options.frames,
+    size=options.size,
+    width=options.width if record['implementation'] == 'ours' else 1.0,
+  )
+  rate = options.views / record['median_s']
+  flops = rate * roofline.training_flops(found)
+  peak = ceilings.peak_flops(record['device'])
+  return record | {
+    'views_per_s': rate,
+    'tflops': flops / 1e12,
+    'mfu': flops / peak if peak else None,
+  }
+
+
+def measure(implementation, options, *, cache=None):
+  """Measures one implementation by itself.
+
+  Args:
+    implementation: one of `IMPLEMENTATIONS`.
+    options: of `add_options`, with 'blocks'.
+    cache: see `start_worker`.
+
+  Yields:
+    A record a block.
+  """
+  if implementation != 'ours' and not has_torch(options.torch_python):
+    yield {
+      'benchmark': 'step',
+      'implementation': implementation,
+      'skipped': 'torch and torchvision are not installed here',
+    }
+    return
+  with start_worker(implementation, options, cache=cache) as worker:
+    shared = describe(implementation, options, worker.ask('start'))
+    worker.ask('block', steps=options.warmup)
+    for block in range(options.blocks):
+      seconds = worker.ask('block', steps=options.steps, group=options.group)
+      record = {'benchmark': 'step', 'block': block, **shared}
+      record |= {'seconds': seconds, **records.summarize(seconds)}
+      yield add_rates(record, options) | worker.ask('memory')
+
+
+def main(arguments=None):
+  """Runs each implementation in its own process, one after the other.
+
+  Args:
+    arguments: of the command line; None for this process's own.
+  """
+  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  parser.add_argument('--implementation', choices=IMPLEMENTATIONS)
+  parser.add_argument('--blocks', type=int, default=1)
+  add_options(parser)
+  options = parser.parse_args(arguments)
+  chosen = [options.implementation] if options.implementation else DEFAULT
+  for implementation in chosen:
+    for record in measure(implementation, options):
+      records.emit(record, options.out)
 
 
 if __name__ == '__main__':

@@ -1,6 +1,8 @@
 import functools
+import math
 
 import jax
+import jax.flatten_util
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -8,8 +10,10 @@ from flax import linen as nn
 from jax import lax
 
 from stclr_jax.models import blocks
+from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
 from stclr_jax.models import heads
+from stclr_jax.models import normalization
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.encoders import Encoder
 from stclr_jax.models.normalization import BatchNorm
@@ -229,6 +233,156 @@ def test_bfloat16_encoder_keeps_float32_parameters():
     variables, clips
   )
   np.testing.assert_allclose(h, exact, atol=0.05 * np.abs(exact).max())
+
+
+# --- What must not change the numbers -----------------------------------------
+
+
+def loss_and_gradients(encoder, variables, clips):
+  def loss(params):
+    h, updated = encoder.apply(
+      variables | {'params': params}, clips, train=True, mutable=['batch_stats']
+    )
+    return jnp.sum(jnp.sin(h)), (h, updated)
+
+  gradient = jax.jit(jax.grad(loss, has_aux=True))
+  # It runs once, and unoptimised it compiles in a third of the time.
+  compiled = gradient.lower(variables['params']).compile(
+    compiler_options={'xla_backend_optimization_level': 0}
+  )
+  gradients, (h, updated) = compiled(variables['params'])
+  return h, updated, gradients
+
+
+def make_small(**options):
+  encoder = Encoder(width=1 / 16, **options)
+  clips = jax.random.normal(jax.random.key(0), (4, 4, 16, 16, 3))
+  clips = clips.astype(options['dtype'])
+  _, variables = init_with_output(encoder, clips)
+  # Biases of zero rectify values that are zero but for rounding.
+  variables = jax.tree.map(
+    lambda v: v + 0.1 * np.random.default_rng(0).standard_normal(v.shape),
+    variables,
+  )
+  return encoder, variables, clips
+
+
+@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize(
+  'options',
+  [
+    {'remat': 'batch_norm'},
+    {'remat': 'block'},
+    {'channel_multiple': 8},
+    {'lowering': 'im2col'},
+  ],
+  ids=lambda options: '-'.join(map(str, *options.items())),
+)
+def test_how_it_is_computed_changes_nothing(architecture, options, float64):
+  if 'channel_multiple' in options and architecture != 'r2plus1d_18':
+    pytest.skip('Only (2+1)D blocks have channels that fill no tensor core.')
+  encoder, variables, clips = make_small(
+    architecture=architecture, dtype=jnp.float64, lowering='convolution'
+  )
+  plain = loss_and_gradients(encoder, variables, clips)
+  other = loss_and_gradients(encoder.clone(**options), variables, clips)
+  jax.tree.map(
+    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9),
+    plain,
+    other,
+  )
+
+
+def test_fused_bfloat16_is_as_near_to_float32_as_plain(monkeypatch):
+  encoder, variables, clips = make_small(dtype=jnp.float32)
+
+  def errors():
+    """Mean over the representation, and over all gradients."""
+    exact, rounded = (
+      loss_and_gradients(encoder.clone(dtype=dtype), variables, clips)
+      for dtype in (jnp.float32, jnp.bfloat16)
+    )
+    gradients = [
+      jax.flatten_util.ravel_pytree(r[2])[0] for r in (exact, rounded)
+    ]
+    return [
+      np.abs(exact[0] - rounded[0]).mean(),
+      np.abs(np.subtract(*gradients)).mean(),
+    ]
+
+  ours = errors()
+  monkeypatch.setattr(normalization, 'normalize_batch', plain_normalize_batch)
+  monkeypatch.setattr(convolutions, 'convolve', plain_convolve)
+  plain = errors()
+  for a, b in zip(ours, plain, strict=True):
+    assert 0 < a < 1.5 * b
+
+
+def plain_convolve(x, kernel, *, strides, lowering):
+  del lowering
+  return reference_conv(x, kernel, strides)
+
+
+def plain_normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name):
+  """One rounding after each layer, as layers that are not fused have it."""
+  assert axis_name is None
+  accurate = x.astype(jnp.float32)
+  mean, var = accurate.mean((0, 1, 2, 3)), accurate.var((0, 1, 2, 3))
+  mean, var, scale, bias = (
+    v[None, None, None, None] for v in (mean, var, scale, bias)
+  )
+  y = (accurate - mean) / jnp.sqrt(var + epsilon) * scale + bias
+  y = y.astype(x.dtype)
+  y = y if residual is None else y + residual
+  return nn.relu(y) if relu else y, mean.ravel(), var.ravel()
+
+
+def test_remat_keeps_what_it_says():
+  num_clips = 11  # divides no kernel's extents
+  clips = jax.ShapeDtypeStruct((num_clips, 16, 64, 64, 3), jnp.bfloat16)
+
+  def kept_elements(remat):
+    encoder = Encoder(dtype=jnp.bfloat16, lowering='convolution', remat=remat)
+    variables = jax.eval_shape(
+      lambda c: encoder.init(jax.random.key(0), c, train=False), clips
+    )
+
+    def encode(params, clips):
+      h, _ = encoder.apply(
+        {'params': params, 'batch_stats': variables['batch_stats']},
+        clips,
+        train=True,
+        mutable=['batch_stats'],
+      )
+      return h
+
+    kept = jax.eval_shape(
+      lambda *inputs: jax.vjp(encode, *inputs)[1], variables['params'], clips
+    )
+    return sum(
+      k.size // num_clips
+      for k in jax.tree.leaves(kept)
+      if k.ndim > 1 and k.shape[0] % num_clips == 0
+    )
+
+  shapes, _ = conv_outputs('r2plus1d_18', (16, 64, 64, 3))
+  outputs = sum(map(math.prod, shapes))
+  block_outputs = sum(
+    2 * features * math.prod(-(-n // 2**stage) for n in (16, 32, 32))
+    for stage, features in enumerate(encoders.STAGE_FEATURES)
+  )
+  assert kept_elements('block') == pytest.approx(block_outputs, rel=0.2)
+  assert kept_elements('batch_norm') == pytest.approx(
+    outputs + block_outputs, rel=0.05
+  )
+  assert kept_elements('none') > 1.6 * outputs
+
+
+def test_unknown_remat_is_refused():
+  with pytest.raises(ValueError, match="remat.*'all'.*none, batch_norm, block"):
+    Encoder(remat='all').init(
+      jax.random.key(0), jnp.zeros((1, 4, 16, 16, 3)), train=False
+    )
 
 
 def test_unknown_architecture_is_refused():

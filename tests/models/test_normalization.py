@@ -1,7 +1,11 @@
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
+from stclr_jax.models import normalization
 from stclr_jax.models.normalization import BatchNorm
 
 
@@ -73,3 +77,97 @@ def test_bfloat16_keeps_float32_statistics():
   y, updated = norm.apply(variables, x, train=True, mutable=['batch_stats'])
   assert y.dtype == jnp.bfloat16
   assert updated['batch_stats']['mean'].dtype == jnp.float32
+
+
+def plain_normalize(x, scale, bias, residual, epsilon, relu):
+  """The definition, for automatic differentiation."""
+  axes = tuple(range(x.ndim - 1))
+  mean = x.mean(axes, keepdims=True)
+  var = jnp.square(x - mean).mean(axes, keepdims=True)
+  y = (x - mean) / jnp.sqrt(var + epsilon)
+  y = y * jnp.broadcast_to(scale, y.shape) + jnp.broadcast_to(bias, y.shape)
+  y = y if residual is None else y + residual
+  return jnp.maximum(y, 0) if relu else y
+
+
+@pytest.mark.parametrize('num_devices', [1, 4])
+@pytest.mark.parametrize('relu', [False, True])
+@pytest.mark.parametrize('has_residual', [False, True])
+def test_gradients_are_those_of_the_definition(
+  has_residual, relu, num_devices, float64
+):
+  rng = np.random.default_rng(0)
+  x, residual, weights = rng.standard_normal((3, 8, 2, 3, 5))
+  scale, bias = rng.standard_normal((2, 5))
+  inputs = [x, scale, bias, residual if has_residual else None]
+
+  def plain_loss(*inputs):
+    y = plain_normalize(*inputs, epsilon=1e-5, relu=relu)
+    return jnp.sum(jnp.sin(y) * weights)
+
+  def device_loss(x, scale, bias, residual, weights):
+    y, _, _ = normalization.normalize_batch(
+      x, scale, bias, residual, 1e-5, relu, 'devices'
+    )
+    return jnp.sum(jnp.sin(y) * weights)
+
+  def split(array):
+    return None if array is None else array.reshape(num_devices, -1, 2, 3, 5)
+
+  argnums = (0, 1, 2, 3) if has_residual else (0, 1, 2)
+  value_and_grad = jax.value_and_grad(device_loss, argnums)
+  values, gradients = jax.jit(
+    jax.vmap(
+      value_and_grad,
+      in_axes=(0, None, None, 0 if has_residual else None, 0),
+      axis_name='devices',
+    )
+  )(split(x), scale, bias, split(inputs[3]), split(weights))
+  expected_value, expected = jax.jit(jax.value_and_grad(plain_loss, argnums))(
+    *inputs
+  )
+  np.testing.assert_allclose(values.sum(), expected_value, rtol=1e-12)
+  dx, dscale, dbias, *dresidual = gradients
+  # A parameter's gradient is each device's share.
+  ours = [dx.reshape(x.shape), dscale.sum(0), dbias.sum(0)]
+  ours += [d.reshape(x.shape) for d in dresidual]
+  for a, b in zip(ours, expected, strict=True):
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12)
+
+
+def test_backward_keeps_the_input_and_statistics_only():
+  x = jax.ShapeDtypeStruct((4, 2, 8, 8, 16), jnp.bfloat16)
+  channel = jax.ShapeDtypeStruct((16,), jnp.float32)
+
+  def kept(relu):
+    def normalize(x, scale, bias):
+      return normalization.normalize_batch(
+        x, scale, bias, None, 1e-5, relu, None
+      )[0]
+
+    return jax.eval_shape(
+      lambda *inputs: jax.vjp(normalize, *inputs)[1], x, channel, channel
+    )
+
+  for relu in (False, True):
+    large = [r for r in jax.tree.leaves(kept(relu)) if r.size > 16]
+    assert [(r.shape, r.dtype) for r in large] == [(x.shape, x.dtype)]
+
+
+def test_padding_stays_zero_and_has_no_parameters():
+  x = make_input()
+  padded = np.pad(x, ((0, 0),) * 4 + ((0, 2),))
+  norm, padded_norm = BatchNorm(), BatchNorm(padding=2)
+  variables = norm.init(jax.random.key(0), x, train=False)
+  assert jax.tree.map(jnp.shape, variables) == jax.tree.map(
+    jnp.shape, padded_norm.init(jax.random.key(0), padded, train=False)
+  )
+  for train in (False, True):
+    apply = functools.partial(
+      BatchNorm.apply, train=train, mutable=['batch_stats']
+    )
+    y, stats = apply(norm, variables, x)
+    padded_y, padded_stats = apply(padded_norm, variables, padded)
+    np.testing.assert_allclose(padded_y[..., :6], y, rtol=1e-6)
+    assert not np.any(padded_y[..., 6:])
+    jax.tree.map(np.testing.assert_array_equal, stats, padded_stats)

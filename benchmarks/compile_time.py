@@ -1,0 +1,57 @@
+"""How long our step takes to compile: at first, and from the cache.
+
+    python -m benchmarks.compile_time --views 4 --frames 8 --size 56
+
+Two processes, one after the other, keep compiled programs in one new folder,
+as `jax_compilation_cache_dir` does for a user.
+"""
+
+import argparse
+import tempfile
+
+from benchmarks import records
+from benchmarks import step
+
+
+def run(options, *, folder):
+  """Compiles twice.
+
+  Args:
+    options: of `step.add_options`.
+    folder: an empty one, for the cache.
+
+  Returns:
+    A record: for 'cold' and 'warm' the seconds to trace, to compile or load,
+    and until the first step was done.
+  """
+  record = {'benchmark': 'compile_time'}
+  record |= {name: getattr(options, name) for name in step.FIELDS}
+  record |= {name: getattr(options, name) for name in step.OUR_FIELDS}
+  for temperature in ('cold', 'warm'):
+    with step.start_worker('ours', options, cache=folder) as worker:
+      started = worker.ask('start')
+    names = ('trace_s', 'compile_s', 'first_step_s')
+    record[temperature] = {name: started[name] for name in names}
+  return record | {
+    'device': started['device'],
+    'devices': started['devices'],
+    'versions': started['versions'],
+    **records.machine(),
+  }
+
+
+def main(arguments=None):
+  """Prints one JSON line.
+
+  Args:
+    arguments: of the command line; None for this process's own.
+  """
+  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  step.add_options(parser)
+  options = parser.parse_args(arguments)
+  with tempfile.TemporaryDirectory() as folder:
+    records.emit(run(options, folder=folder), options.out)
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,101 @@
+"""Our whole pretraining step: frames in device memory in, parameters out."""
+
+import time
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from benchmarks import jax_step
+from benchmarks import records
+from benchmarks import synthetic_videos
+
+
+class Videos(NamedTuple):
+  """What the step reads; `workflows.assembly` has more, and more imports.
+
+  Attributes:
+    frames: of all videos, one after the other, uint8 [F, h, w, 3].
+    first: index of each video's first frame, int32 [n].
+    length: number of its frames, int32 [n].
+  """
+
+  frames: Any
+  first: Any
+  length: Any
+
+
+class JaxPipeline:
+  """Sampling, gathering, views and the step; served by `processes`.
+
+  Attributes:
+    options: of `pipeline.add_options`.
+  """
+
+  def __init__(self, options):
+    self.options = options
+
+  def start(self):
+    """Puts the videos on the devices, compiles, takes a step."""
+    import jax
+
+    from stclr_jax.learning import optimizers
+    from stclr_jax.learning import parallel
+    from stclr_jax.learning import state as states
+    from stclr_jax.learning import steps
+    from stclr_jax.views import views
+
+    options = self.options
+    jax_step.use_devices(options)
+    network = jax_step.make_network(options)
+    optimizer = optimizers.sgd(momentum=0.9, weight_decay=1e-4)
+    step = steps.make_pretrain_step(
+      network,
+      optimizer,
+      view_options=views.ViewOptions(
+        num_frames=options.frames, size=options.size
+      ),
+      seed=0,
+      temperature=jax_step.TEMPERATURE,
+      axis_name=parallel.DEVICE_AXIS,
+    )
+    step = parallel.parallelize_training(step, num_scalars=2)
+    variables = jax_step.init_variables(network)
+    self._state = parallel.replicate(states.create_state(variables, optimizer))
+    self._videos = parallel.replicate(
+      Videos(*synthetic_videos.make_videos(options))
+    )
+    self._generator = np.random.default_rng(1)
+    self._shard, self._step = parallel.shard, step
+    started = time.perf_counter()
+    metrics = self._take(1)
+    return {
+      'compile_s': time.perf_counter() - started,
+      'loss': float(metrics['loss']),
+      'device': jax.devices()[0].device_kind,
+      'devices': jax.device_count(),
+      'versions': records.versions(),
+    }
+
+  def block(self, *, steps, group=1):
+    """Times steps; see `JaxStep.block`."""
+    seconds = []
+    for _ in range(-(-steps // group)):
+      started = time.perf_counter()
+      self._take(group)
+      seconds.append((time.perf_counter() - started) / group)
+    return seconds
+
+  def _take(self, steps):
+    import jax
+
+    for _ in range(steps):
+      indices = synthetic_videos.draw_indices(self._generator, self.options)
+      self._state, metrics = self._step(
+        self._state,
+        self._videos,
+        self._shard(indices),
+        np.int32(0),
+        np.float32(jax_step.LEARNING_RATE),
+      )
+    return jax.block_until_ready(metrics)

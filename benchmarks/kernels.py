@@ -1,0 +1,239 @@
+"""Where our step's time goes: profiled, grouped, beside its roofline.
+
+    python -m benchmarks.kernels --views 4 --frames 8 --size 56
+    python -m benchmarks.kernels --views 32 --dtype bfloat16 --layers   # a GPU
+
+Groups are convolutions forward, input and weight gradients, reductions,
+elementwise passes, copies (with pads, transposes and widenings), collectives
+and the rest. A convolution's roofline is the longer of its arithmetic and its
+traffic; that of the passes is the traffic of batch norm as XLA can fuse it.
+"""
+
+import argparse
+import collections
+import pathlib
+import tempfile
+
+from benchmarks import ceilings
+from benchmarks import hlo
+from benchmarks import records
+from benchmarks import roofline
+from benchmarks import step
+
+# What a group's roofline is made of, see `roofline.kernels`. Sums and passes
+# may share a kernel, so they are compared together.
+ROOFLINE_KINDS = {
+  'forward': ('forward',),
+  'input gradient': ('input gradient',),
+  'weight gradient': ('weight gradient',),
+  'reduce': ('sums', 'sums backward'),
+  'elementwise': ('passes', 'passes backward'),
+}
+
+
+def read_events(folder):
+  """Reads what ran on the device from a profile.
+
+  Args:
+    folder: of `jax.profiler.trace`.
+
+  Returns:
+    A list of (name of the kernel, name of the instruction or None, ns), where
+    an event's time is without that of the events inside it.
+
+  Raises:
+    FileNotFoundError: if there is no profile.
+  """
+  from jax.profiler import ProfileData
+
+  paths = sorted(pathlib.Path(folder).rglob('*.xplane.pb'))
+  if not paths:
+    raise FileNotFoundError(f'No *.xplane.pb in {folder}.')
+  planes = list(ProfileData.from_file(str(paths[-1])).planes)
+  on_gpu = [plane for plane in planes if plane.name.startswith('/device:GPU')]
+  found = []
+  for plane in on_gpu or planes:
+    for line in plane.lines:
+      if on_gpu and not line.name.startswith('Stream'):
+        continue  # summaries of the streams
+      events = []
+      for event in line.events:
+        instruction = dict(event.stats).get('hlo_op')
+        if on_gpu or instruction:
+          start, length = event.start_ns, event.duration_ns
+          events.append((start, length, event.name, instruction))
+      found += without_inner(events)
+  return found
+
+
+def without_inner(events):
+  """Takes the time of inner events off the outer ones'.
+
+  Args:
+    events: of one thread or stream, (start, length, *rest).
+
+  Returns:
+    A list of (*rest, length).
+  """
+  found = []
+  open_events = []  # [end, index in found]
+  for start, length, *rest in sorted(events, key=lambda e: (e[0], -e[1])):
+    while open_events and open_events[-1][0] <= start:
+      open_events.pop()
+    if open_events:
+      found[open_events[-1][1]][-1] -= length
+    open_events.append((start + length, len(found)))
+    found.append([*rest, length])
+  return [tuple(event) for event in found]
+
+
+def group_events(events, program, layers, *, views, steps, devices=1):
+  """Sums events by what they are for.
+
+  Args:
+    events: of `read_events`.
+    program: a `hlo.Program`.
+    layers: of `roofline.layers`.
+    views: of a step on one device.
+    steps: in the profile.
+    devices: in the profile.
+
+  Returns:
+    (groups, by_layer, unknown): microseconds per step and device by group;
+    by (layer, group); and of the kernels that were only known by name.
+  """
+  groups = dict.fromkeys(hlo.GROUPS, 0.0)
+  by_layer = collections.Counter()
+  unknown = collections.Counter()
+  known = {}
+  for kernel, name, ns in events:
+    microseconds = ns / 1e3 / steps / devices
+    instruction = program.find(name) if name else None
+    instruction = instruction or program.find(kernel)
+    if instruction is None:
+      group, layer = hlo.classify_kernel(kernel), None
+      unknown[kernel] += microseconds
+    else:
+      if instruction.name not in known:
+        known[instruction.name] = hlo.classify(
+          program, instruction, layers, views=views
+        )
+      group, layer = known[instruction.name]
+    groups[group] += microseconds
+    if layer:
+      by_layer[layer, group] += microseconds
+  return groups, by_layer, unknown
+
+
+def analyse(folder, options, *, steps, devices, device):
+  """Groups a profile and puts the roofline beside it.
+
+  Args:
+    folder: of `JaxStep.profile`.
+    options: of `step.add_options`.
+    steps: in the profile.
+    devices: in the profile.
+    device: a `roofline.Device`.
+
+  Returns:
+    A JSON-able record.
+  """
+  layers = roofline.layers(
+    options.architecture,
+    frames=options.frames,
+    size=options.size,
+    width=options.width,
+  )
+  views = options.views // devices
+  program = hlo.Program((pathlib.Path(folder) / 'hlo.txt').read_text())
+  groups, by_layer, unknown = group_events(
+    read_events(folder), program, layers, views=views, steps=steps,
+    devices=devices,
+  )  # fmt: skip
+  total = sum(groups.values())
+  bounds = roofline.bound(layers, device, 'xla', views=views)
+  rows = {}
+  for kind, layer, flops, moved in roofline.kernels(layers, 'xla'):
+    for group, kinds in ROOFLINE_KINDS.items():
+      if kind in kinds:
+        seconds = roofline.kernel_seconds(flops, moved, device) * views
+        key = layer.name, group
+        rows[key] = rows.get(key, 0.0) + seconds * 1e6
+  return {
+    'benchmark': 'kernels',
+    **{name: getattr(options, name) for name in step.FIELDS},
+    **{name: getattr(options, name) for name in step.OUR_FIELDS},
+    'device': device.name,
+    'total_us': total,
+    'groups': {
+      group: {
+        'us': spent,
+        'share': spent / total if total else 0.0,
+        'roofline_us': 1e6 * views * sum(bounds[k] for k in kinds)
+        if (kinds := ROOFLINE_KINDS.get(group))
+        else None,
+      }
+      for group, spent in groups.items()
+    },
+    'layers': [
+      {'layer': layer, 'group': group, 'us': spent,
+       'roofline_us': rows.get((layer, group))}
+      for (layer, group), spent in by_layer.most_common()
+    ],
+    'known_by_name_only': dict(unknown.most_common(20)),
+  }  # fmt: skip
+
+
+def print_table(record, *, layers):
+  """Prints the groups, and the layers if asked."""
+  print('| group | ms a step | share | roofline ms |')
+  print('|---|---|---|---|')
+  for group, row in record['groups'].items():
+    least = row['roofline_us']
+    least = '' if least is None else f'{least / 1e3:.3g}'
+    print(f'| {group} | {row["us"] / 1e3:.3g} | {row["share"]:.1%} | {least} |')
+  if layers:
+    print('\n| layer | group | us | roofline us |\n|---|---|---|---|')
+    for row in record['layers']:
+      least = row['roofline_us']
+      least = '' if least is None else f'{least:.0f}'
+      print(f'| {row["layer"]} | {row["group"]} | {row["us"]:.0f} | {least} |')
+
+
+def known_device(name):
+  """Returns the `roofline.Device` of a driver's device name; else measures."""
+  for key, device in roofline.DEVICES.items():
+    if key.upper() in name:
+      return device
+  return ceilings.this_device()
+
+
+def main(arguments=None):
+  """Profiles our step and prints where its time went.
+
+  Args:
+    arguments: of the command line; None for this process's own.
+  """
+  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  step.add_options(parser)
+  parser.add_argument('--layers', action='store_true', help='a row a layer')
+  options = parser.parse_args(arguments)
+  with tempfile.TemporaryDirectory() as folder:
+    with step.start_worker('ours', options) as worker:
+      started = worker.ask('start')
+      worker.ask('block', steps=options.warmup)
+      worker.ask('profile', folder=folder, steps=options.steps)
+    record = analyse(
+      folder,
+      options,
+      steps=options.steps,
+      devices=started['devices'],
+      device=known_device(started['device']),
+    )
+  record['versions'] = started['versions']
+  records.emit(record | records.machine(), options.out)
+  print_table(record, layers=options.layers)
+
+
+if __name__ == '__main__':
+  main()

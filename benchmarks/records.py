@@ -1,0 +1,92 @@
+"""What every measurement says beside its figure, and where it is written."""
+
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import statistics
+import sys
+
+PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
+
+
+def summarize(seconds):
+  """Summarises repeated timings.
+
+  Args:
+    seconds: of each repetition, at least one.
+
+  Returns:
+    Their median, spread (distance of the quartiles over the median), minimum
+    and maximum.
+  """
+  median = statistics.median(seconds)
+  spread = 0.0
+  if len(seconds) > 1:
+    low, _, high = statistics.quantiles(seconds, n=4, method='inclusive')
+    spread = (high - low) / median
+  return {
+    'median_s': median,
+    'spread': spread,
+    'min_s': min(seconds),
+    'max_s': max(seconds),
+  }
+
+
+def versions():
+  """Lists the versions of Python and of the packages installed here."""
+  found = {'python': platform.python_version()}
+  for package in PACKAGES:
+    try:
+      found[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      continue
+  return found
+
+
+def machine():
+  """Describes this machine's processor without naming the machine.
+
+  Returns:
+    A dict with 'cpu' and 'cores'.
+  """
+  name = platform.processor() or platform.machine()
+  cpuinfo = pathlib.Path('/proc/cpuinfo')
+  if cpuinfo.exists():
+    for line in cpuinfo.read_text().splitlines():
+      if line.startswith('model name'):
+        name = line.partition(':')[2].strip()
+        break
+  affinity = getattr(os, 'sched_getaffinity', None)
+  cores = len(affinity(0)) if affinity else os.cpu_count()
+  return {'cpu': name, 'cores': cores}
+
+
+def emit(record, out=None):
+  """Prints a record as a JSON line, and appends it to a file.
+
+  Args:
+    record: JSON-able dict.
+    out: path of a JSON-lines file, flushed at once; None for none.
+  """
+  line = json.dumps(record)
+  print(line, flush=True)
+  if out:
+    with open(out, 'a') as file:
+      file.write(line + '\n')
+
+
+def command():
+  """Returns the command that runs this, without this machine's paths."""
+  module = pathlib.Path(sys.argv[0]).stem
+  arguments = []
+  skip = False
+  for argument in sys.argv[1:]:
+    if skip or argument.startswith(('--torch_python=', '--out=')):
+      skip = False
+    elif argument in ('--torch_python', '--out'):
+      skip = True
+    else:
+      arguments.append(argument)
+  return ' '.join(['python -m', f'benchmarks.{module}', *arguments])

@@ -1,0 +1,43 @@
+"""Benchmarks run in processes of their own, here at a tiny size on a CPU."""
+
+import os
+
+import pytest
+
+from benchmarks import step
+
+TINY = [
+  '--architecture=mc3_18',
+  '--width=0.0625',
+  '--views=4',
+  '--frames=2',
+  '--size=16',
+  '--devices=1',
+  '--steps=2',
+  '--warmup=1',
+]
+
+
+@pytest.fixture(scope='session')
+def compiled_programs(tmp_path_factory):
+  """One cache for all of them: most compile the same step."""
+  return tmp_path_factory.mktemp('compiled')
+
+
+@pytest.fixture
+def tiny(monkeypatch, compiled_programs):
+  """Arguments of a step that takes milliseconds; sets the processes up."""
+  monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
+  monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
+  for name, value in step.cache_environment(compiled_programs).items():
+    monkeypatch.setenv(name, value)
+  return TINY
+
+
+@pytest.fixture
+def torch_python():
+  """An interpreter with torch: this one, or that of $TORCH_PYTHON."""
+  python = os.environ.get('TORCH_PYTHON')
+  if not step.has_torch(python):
+    pytest.skip('torch and torchvision are not installed here')
+  return python
