@@ -1,31 +1,36 @@
 """Packages videos of facial expressions: Oulu-CASIA's, or drawn ones."""
 
-import concurrent.futures
+import contextlib
 import dataclasses
 import io
-import os
+import pathlib
 import tempfile
 
 import numpy as np
 import tensorflow_datasets as tfds
-from etils import epath
 
 # At module top, because the `tfds` command keeps the repository on sys.path
 # only during this import.
 from stclr_jax.data import synthetic_faces
+from tfds_oulu import build_lock
+from tfds_oulu import disk
+from tfds_oulu import integrity
+from tfds_oulu import integrity_table
 from tfds_oulu import layout
+from tfds_oulu import source_files
+from tfds_oulu import survey
 
-# Asked once: TFDS's test case puts a mock in place of `os`.
-_NUM_THREADS = os.cpu_count()
+# Bytes of a split above which TFDS sorts its records on the disk, too.
+_SORTED_IN_MEMORY = 1000 << 20
 
 MANUAL_DOWNLOAD_INSTRUCTIONS = """\
 Oulu-CASIA is licensed by the Center for Machine Vision and Signal Analysis,
 University of Oulu, for research, and cannot be downloaded without it:
   1. Sign the licence agreement and ask for the data:
      https://www.oulu.fi/en/university/faculties-and-units/faculty-information-technology-and-electrical-engineering/center-for-machine-vision-and-signal-analysis
-  2. Unpack its original images so that a frame is
-     FOLDER/OriginalImg/VL/Strong/P001/Anger/000.jpeg
-     (VL or NI; Strong, Weak or Dark; OriginalImg itself may be left out).
+  2. Put it into a folder, as it came: packed (.zip) or unpacked, the originals
+     OriginalImg/VL/Strong/P001/Anger/000.jpeg, the cropped faces
+     PreProcess_Img/VL_Acropped/Strong/P001/Anger/000.jpeg, or both.
   3. tfds build tfds_oulu --manual_dir=FOLDER
 """
 
@@ -54,9 +59,12 @@ class FolderConfig(tfds.core.BuilderConfig):
   Attributes:
     on_corrupt: 'stop' lists all frames that cannot be decoded and builds
       nothing; 'skip' leaves those frames out and says so.
+    video_labels: what S1 and S2 mean in the names of the .avi originals, such
+      as {'S1': 'Sadness', 'S2': 'Surprise'}; without it they are left out.
   """
 
   on_corrupt: str = 'stop'
+  video_labels: dict[str, str] | None = None
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -91,7 +99,7 @@ class EncodedImage(tfds.features.Image):
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):
-  """One record a video, its frames as the JPEG bytes they came in."""
+  """One record a video, its frames as the bytes they came in."""
 
   VERSION = tfds.core.Version('1.0.0')
   RELEASE_NOTES = {'1.0.0': 'First release.'}
@@ -114,6 +122,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     ),
   ]
   DEFAULT_BUILDER_CONFIG_NAME = 'oulu_casia'
+  # What --config='{"name": …}' makes: TFDS cannot choose between two classes.
+  builder_config_cls = FolderConfig
 
   def __init__(self, *, file_format=None, **kwargs):
     # ArrayRecord is read without TensorFlow.
@@ -123,9 +133,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     return self.dataset_info_from_configs(
       features=tfds.features.FeaturesDict(
         {
-          'frames': tfds.features.Sequence(
-            EncodedImage(shape=(None, None, 3), encoding_format='jpeg')
-          ),
+          'frames': tfds.features.Sequence(EncodedImage(shape=(None, None, 3))),
           'label': tfds.features.ClassLabel(names=layout.EXPRESSIONS),
           'subject': tfds.features.Scalar(np.int32),
           'video_id': tfds.features.Text(),
@@ -138,62 +146,91 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       'center-for-machine-vision-and-signal-analysis',
     )
 
+  def download_and_prepare(self, **kwargs):
+    """Builds as TFDS does, and says at the end what went in.
+
+    Args:
+      **kwargs: see `tfds.core.DatasetBuilder.download_and_prepare`.
+    """
+    config = kwargs.get('download_config')
+    overwrite = config is not None and config.download_mode.overwrite_dataset
+    directory, existed = self.data_path, self.data_path.exists()
+    if existed and not overwrite:
+      super().download_and_prepare(**kwargs)
+    else:
+      with (
+        build_lock.building_alone(directory),
+        disk.naming_full_disk(directory),
+        contextlib.ExitStack() as self._while_building,
+      ):
+        if directory.exists() and not existed:  # built while this one waited
+          self.info.read_from_directory(directory)
+        super().download_and_prepare(**kwargs)
+    if description := integrity.read(self.data_path):
+      file = self.data_path / integrity.FILE_NAME
+      print(integrity_table.format_table(description, file), flush=True)
+
   def _split_generators(self, dl_manager):
     if isinstance(self.builder_config, SyntheticConfig):
       return {
         condition: self._draw_examples(condition)
         for condition in self.builder_config.conditions
       }
-    root = self._find_root(dl_manager)
-    conditions = layout.find_videos(root)
-    if not conditions:
+    return self._survey_folder(_find_folder(dl_manager))
+
+  def _survey_folder(self, folder):
+    tree = self._while_building.enter_context(source_files.FileTree(folder))
+    found = survey.survey(
+      tree,
+      on_corrupt=self.builder_config.on_corrupt,
+      video_labels=self.builder_config.video_labels,
+      context='/'.join(folder.resolve().parts[-4:]),
+    )
+    description = integrity.describe(found)
+    if not found.videos:
       raise FileNotFoundError(
-        missing_data_message(f'{root}, which holds no frame in such a folder')
+        missing_data_message(
+          '\n'.join(
+            [
+              f'{folder}, where no file is a frame in such a folder:',
+              *integrity_table.format_unused(description),
+            ]
+          )
+        )
       )
-    unreadable = _find_unreadable(conditions)
-    self._refuse_or_skip(unreadable)
+    sizes = found.num_bytes.values()
+    on_disk_first = max((s for s in sizes if s > _SORTED_IN_MEMORY), default=0)
+    disk.check_space(
+      sum(sizes) + on_disk_first,
+      self.data_dir_root,
+      f'to build {self.info.full_name}',
+    )
+    integrity.write(description, self.data_path)
     return {
-      condition: self._generate_examples(videos, skip=set(unreadable))
-      for condition, videos in conditions.items()
+      condition: self._generate_examples(videos)
+      for condition, videos in found.videos.items()
     }
 
-  def _generate_examples(self, videos, skip):
+  def _generate_examples(self, videos):
     for video in videos:
-      frames = [
-        io.BytesIO(file.read_bytes())
-        for file in video.frames
-        if file not in skip
-      ]
-      if frames:
-        yield (
-          video.video_id,
-          {
-            'frames': frames,
-            'label': video.expression,
-            'subject': video.subject,
-            'video_id': video.video_id,
-            'spectrum': video.spectrum,
-            'illumination': video.illumination,
-          },
-        )
-
-  def _find_root(self, dl_manager):
-    try:
-      folder = epath.Path(dl_manager.manual_dir)
-    except AssertionError as error:  # absent or empty
-      raise FileNotFoundError(
-        missing_data_message(f'{dl_manager._manual_dir} (absent or empty)')
-      ) from error
-    root = layout.find_root(folder)
-    if root is None:
-      raise FileNotFoundError(
-        missing_data_message(f'{folder}, which holds neither VL nor NI')
+      yield (
+        video.video_id,
+        {
+          'frames': [io.BytesIO(frame) for frame in video.read()],
+          'label': video.place.expression,
+          'subject': video.place.subject,
+          'video_id': video.video_id,
+          'spectrum': video.place.spectrum,
+          'illumination': video.place.illumination,
+        },
       )
-    return root
 
   def _draw_examples(self, condition):
     config = self.builder_config
-    with tempfile.TemporaryDirectory() as folder:
+    with (
+      tempfile.TemporaryDirectory() as folder,
+      source_files.FileTree(folder) as tree,
+    ):
       synthetic_faces.write_folder(
         folder,
         height=config.height,
@@ -202,63 +239,20 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         num_subjects=config.num_subjects,
         conditions=(condition,),
       )
-      videos = layout.find_videos(layout.find_root(folder))[condition]
-      yield from self._generate_examples(videos, skip=frozenset())
-
-  def _refuse_or_skip(self, unreadable):
-    policy = self.builder_config.on_corrupt
-    if policy not in ('stop', 'skip'):
-      raise ValueError(f"`on_corrupt` (={policy!r}) must be 'stop' or 'skip'.")
-    if not unreadable:
-      return
-    listing = '\n'.join(
-      f'  {file} (video {video}): {reason}'
-      for file, (video, reason) in unreadable.items()
-    )
-    if policy == 'stop':
-      raise ValueError(
-        f'{len(unreadable)} frames cannot be decoded, so nothing was built:\n'
-        f'{listing}\nUnpack them again, or leave them out:\n'
-        '  tfds build tfds_oulu --manual_dir=FOLDER --config='
-        '\'{"name": "oulu_casia_readable", "on_corrupt": "skip"}\'\n'
-        'and then train with --config.data.name=oulu_casia_readable'
-      )
-    print(f'Left out {len(unreadable)} frames:\n{listing}', flush=True)
+      yield from self._generate_examples(survey.survey(tree).videos[condition])
 
 
-def _find_unreadable(conditions):
-  """Decodes every frame once.
-
-  Args:
-    conditions: as `layout.find_videos` gives them.
-
-  Returns:
-    A dict from file to (video, reason) of the frames that cannot be decoded.
-  """
-  files = [
-    (file, f'{condition} {video.video_id}')
-    for condition, videos in conditions.items()
-    for video in videos
-    for file in video.frames
-  ]
-  with concurrent.futures.ThreadPoolExecutor(_NUM_THREADS) as pool:
-    reasons = pool.map(lambda item: _why_unreadable(item[0]), files)
-    return {
-      file: (video, reason)
-      for (file, video), reason in zip(files, reasons, strict=True)
-      if reason
-    }
-
-
-def _why_unreadable(file):
-  # Pillow, because OpenCV returns the upper half of a truncated JPEG.
-  from PIL import Image
-
+def _find_folder(dl_manager):
+  """Returns the folder, or the archive, that the user gave."""
   try:
-    with Image.open(io.BytesIO(file.read_bytes())) as image:
-      if image.format != 'JPEG':
-        return f'a {image.format} image, not a JPEG'
-      image.load()
-  except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as e:
-    return str(e) or type(e).__name__
-  return None
+    return pathlib.Path(dl_manager.manual_dir)
+  except (AssertionError, NotADirectoryError) as error:
+    given = pathlib.Path(dl_manager._manual_dir)
+    if given.is_file() and given.suffix.lower() == '.zip':
+      return given
+    found = 'a file, no folder and no .zip' if given.exists() else 'absent'
+    if given.is_dir():
+      found = 'an empty folder'
+    raise FileNotFoundError(
+      missing_data_message(f'{given} ({found})')
+    ) from error

@@ -1,0 +1,68 @@
+"""Room on the disk, asked for before work is lost for want of it."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import shutil
+
+# chosen: the descriptions beside the records, and what a disk keeps back.
+_MARGIN = 32 << 20
+
+
+class FullDiskError(OSError):
+  """ENOSPC, with what was to be done."""
+
+
+def check_space(needed, folder, purpose):
+  """Refuses to begin what a disk has no room for.
+
+  Args:
+    needed: bytes.
+    folder: where they would be written; need not be there yet.
+    purpose: in words, for the message.
+
+  Raises:
+    FullDiskError: saying how much is needed and free.
+  """
+  folder = pathlib.Path(folder).absolute()
+  while not folder.exists():
+    folder = folder.parent
+  free = shutil.disk_usage(folder).free
+  if free < needed + _MARGIN:
+    raise FullDiskError(
+      errno.ENOSPC,
+      f'{_gigabytes(needed + _MARGIN)} are needed {purpose} and '
+      f'{_gigabytes(free)} are free in {folder}; make room, or choose another '
+      'disk (--data_dir=…, or TMPDIR for what is unpacked)',
+    )
+
+
+@contextlib.contextmanager
+def naming_full_disk(folder):
+  """Says which disk is full, should one become so.
+
+  Args:
+    folder: what is built on it.
+
+  Raises:
+    FullDiskError: in place of what writers raise then.
+  """
+  try:
+    yield
+  except FullDiskError:
+    raise
+  except Exception as error:
+    full = getattr(error, 'errno', None) == errno.ENOSPC
+    # ArrayRecord raises a RuntimeError with the system's words.
+    if not full and os.strerror(errno.ENOSPC) not in str(error):
+      raise
+    raise FullDiskError(
+      errno.ENOSPC,
+      f'the disk became full while {folder} was built; nothing of it is kept. '
+      'Make room, or choose another disk (--data_dir=…)',
+    ) from error
+
+
+def _gigabytes(number):
+  return f'{number / 1e9:.2f} GB'
