@@ -1,4 +1,6 @@
+import dataclasses
 import hashlib
+import json
 
 import numpy as np
 import pytest
@@ -43,47 +45,161 @@ def test_folds_do_not_depend_on_the_order_of_videos():
   assert sorted(tested) == expected.tolist()
 
 
-def test_labelled_subsets_are_nested_and_stratified():
-  subject, label, video_id = make_videos()
-  train = folds.make_folds(subject).fold(0).train
-  smaller = set()
-  for fraction in (0.1, 0.25, 0.5, 0.75, 1.0):
-    kept = folds.labelled_subset(label, video_id, train, fraction, seed=0)
-    assert smaller <= set(kept) <= set(train)
-    counts = np.bincount(label[kept], minlength=6)
-    assert np.abs(counts - fraction * 72).max() <= 0.5
-    smaller = set(kept)
-  assert smaller == set(train)
+def leaves_out(made, video_id):
+  """Ids that each fold tests."""
+  return [
+    {video_id[i] for i in made.fold(k).test} for k in range(made.num_folds)
+  ]
 
 
-def test_labelled_subsets_are_fixed_and_differ_by_seed():
-  subject, label, video_id = make_videos()
-  train = folds.make_folds(subject).fold(0).train
+@pytest.mark.parametrize('assignment', ['consecutive', 'strided', 'shuffled'])
+@pytest.mark.parametrize('num_people,num_folds', [(80, 10), (23, 10), (7, 7)])
+def test_every_assignment_deals_people(assignment, num_people, num_folds):
+  subject, _, _ = make_videos(num_people)
+  made = folds.make_folds(subject, num_folds=num_folds, assignment=assignment)
+  tested = [subject[made.fold(k).test] for k in range(num_folds)]
+  people = [set(some) for some in tested]
+  assert sorted(np.concatenate(tested)) == sorted(subject)
+  assert sum(map(len, people)) == num_people
+  assert max(map(len, people)) - min(map(len, people)) <= 1
 
-  def draw(seed):
-    kept = folds.labelled_subset(label, video_id, train, 0.1, seed=seed)
-    return kept.tolist()
 
-  assert draw(0) == draw(0) != draw(1)
-  # The first Anger of seed 0: ranks are sha256 of "0/P...", whatever NumPy is.
+def test_strided_folds_take_every_tenth_person():
+  subject, _, _ = make_videos()
+  fold = folds.make_folds(subject, assignment='strided').fold(2)
+  assert sorted(set(subject[fold.test])) == list(range(3, 80, 10))
+
+
+def test_shuffled_folds_follow_from_the_seed_by_hashes():
+  subject, _, _ = make_videos()
+  made = folds.make_folds(subject, assignment='shuffled', seed=3)
   ranked = sorted(
-    (hashlib.sha256(f'0/{video_id[i]}'.encode()).hexdigest(), i)
-    for i in train
-    if label[i] == 0
+    range(1, 81), key=lambda p: hashlib.sha256(f'3/{p}'.encode()).digest()
   )
-  anger = [i for _, i in ranked[:7]]
-  assert [i for i in draw(0) if label[i] == 0] == sorted(anger)
+  assert set(subject[made.fold(0).test]) == set(ranked[:8])
+  other = folds.make_folds(subject, assignment='shuffled', seed=4)
+  assert set(subject[other.fold(0).test]) != set(ranked[:8])
 
 
-def test_every_expression_keeps_a_label():
-  subject, label, video_id = make_videos(10)
-  train = folds.make_folds(subject).fold(0).train
-  kept = folds.labelled_subset(label, video_id, train, 0.01, seed=0)
-  assert sorted(label[kept]) == list(range(6))
+def test_leaky_clips_share_people_and_say_so():
+  subject, label, video_id = make_videos()
+  made = folds.make_folds(
+    subject, assignment='leaky_clips', labels=label, video_id=video_id
+  )
+  assert made.leaky and not folds.make_folds(subject).leaky
+  tested = []
+  for k in range(10):
+    fold = made.fold(k)
+    assert set(subject[fold.train]) & set(subject[fold.test])
+    assert not set(fold.train) & set(fold.test)
+    assert np.bincount(label[fold.test]).tolist() == [8] * 6
+    tested += fold.test.tolist()
+  assert sorted(tested) == list(range(480))
+  with pytest.raises(ValueError, match='share the people'):
+    fold = made.fold(0)
+    folds.check_disjoint(subject, training=fold.train, test=fold.test)
+
+
+@pytest.mark.parametrize('assignment', ['shuffled', 'leaky_clips'])
+def test_drawn_folds_do_not_depend_on_the_order_of_videos(assignment):
+  subject, label, video_id = make_videos(20)
+  order = np.random.default_rng(0).permutation(len(subject))
+  ids = [video_id[i] for i in order]
+  made, shuffled = (
+    folds.make_folds(s, assignment=assignment, labels=e, video_id=v)
+    for s, e, v in (
+      (subject, label, video_id),
+      (subject[order], label[order], ids),
+    )
+  )
+  assert leaves_out(made, video_id) == leaves_out(shuffled, ids)
+
+
+def test_the_next_folds_people_validate():
+  subject, _, _ = make_videos()
+  made = folds.make_folds(subject)
+  for k in (0, 9):
+    plain, inner = made.fold(k), made.fold(k, validation=True)
+    assert len(plain.validation) == 0
+    np.testing.assert_array_equal(inner.test, plain.test)
+    np.testing.assert_array_equal(
+      inner.validation, made.fold((k + 1) % 10).test
+    )
+    parts = (inner.train, inner.validation, inner.test)
+    assert sorted(np.concatenate(parts)) == list(range(480))
+    people = [set(subject[part]) for part in parts]
+    assert [len(some) for some in people] == [64, 8, 8]
+    assert len(set.union(*people)) == 80
+    np.testing.assert_array_equal(inner.pretrain, inner.train)
+  with pytest.raises(ValueError, match='num_folds.*=2.*at least 3'):
+    folds.make_folds(subject, num_folds=2).fold(0, validation=True)
+
+
+def test_unlabelled_videos_are_pretrained_on_only():
+  subject, label, _ = make_videos(20)
+  label = label.copy()
+  label[::4] = -1
+  label[subject == 5] = -1  # somebody without any label
+  made = folds.make_folds(subject, num_folds=5, labels=label)
+  tested = []
+  for k in range(5):
+    fold = made.fold(k, validation=True)
+    for part in (fold.train, fold.test, fold.validation):
+      assert (label[part] >= 0).all()
+    assert set(fold.train) < set(fold.pretrain)
+    assert (label[fold.pretrain] < 0).any()
+    held_out = set(subject[fold.test]) | set(subject[fold.validation])
+    assert not held_out & set(subject[fold.pretrain])
+    assert 5 in subject[fold.pretrain]
+    tested += fold.test.tolist()
+  assert sorted(tested) == np.flatnonzero(label >= 0).tolist()
+
+
+def test_without_unlabelled_videos_pretraining_sees_the_training_videos():
+  subject, label, _ = make_videos()
+  for labels in (None, label):
+    fold = folds.make_folds(subject, labels=labels).fold(7)
+    np.testing.assert_array_equal(fold.pretrain, fold.train)
+
+
+def test_shared_people_are_refused_and_named():
+  subject = np.array([1, 1, 2, 2, 3, 3])
+  folds.check_disjoint(subject, training=[0, 1], test=[4, 5], validation=[])
+  with pytest.raises(ValueError, match=r'training and test.*people \[2\]'):
+    folds.check_disjoint(subject, training=[0, 1, 2], test=[3, 4])
+  with pytest.raises(ValueError, match='test and validation'):
+    folds.check_disjoint(subject, training=[0], test=[2], validation=[3])
+
+
+def test_a_fold_that_leaks_cannot_be_had():
+  made = folds.make_folds(np.array([1, 1, 2, 2, 3, 3]), num_folds=3)
+  mixed = dataclasses.replace(made, fold_of_video=np.array([0, 1, 1, 1, 2, 2]))
+  with pytest.raises(ValueError, match=r'share the people \[1\]'):
+    mixed.fold(0)
+
+
+def test_hash_of_ids_is_what_the_shell_prints():
+  # printf 'P001/Anger\nP001/Fear\n' | LC_ALL=C sort | sha256sum
+  expected = hashlib.sha256(b'P001/Anger\nP001/Fear\n').hexdigest()
+  assert folds.hash_ids(['P001/Fear', 'P001/Anger']) == expected
+  assert folds.hash_ids(['P001/Fear']) != expected
+
+
+def test_a_fold_is_written_down():
+  subject, _, video_id = make_videos()
+  made = folds.make_folds(subject)
+  written = json.loads(json.dumps(made.record(1, video_id, validation=True)))
+  assert written['fold'] == 1
+  assert written['test']['people'] == list(range(9, 17))
+  assert written['validation']['people'] == list(range(17, 25))
+  assert written['train']['videos'] == written['pretrain']['videos'] == 384
+  assert written['test']['sha256'] == folds.hash_ids(written['test']['ids'])
+  hashes = {made.record(k, video_id)['test']['sha256'] for k in range(10)}
+  assert len(hashes) == 10
 
 
 def test_bad_requests_are_refused():
-  subject, label, video_id = make_videos(5)
+  subject, _, _ = make_videos(5)
   with pytest.raises(ValueError, match=r'num_folds.*=10.*people \(=5\)'):
     folds.make_folds(subject)
   with pytest.raises(ValueError, match="'random'.*consecutive"):
@@ -92,6 +208,7 @@ def test_bad_requests_are_refused():
   for index in (-1, 5):
     with pytest.raises(ValueError, match=f'={index}.*0 to 4'):
       made.fold(index)
-  for fraction in (0, -0.5, 1.5):
-    with pytest.raises(ValueError, match=f'={fraction}.*a quarter'):
-      folds.labelled_subset(label, video_id, [0], fraction, seed=0)
+  with pytest.raises(ValueError, match='leaky_clips.*video_id'):
+    folds.make_folds(subject, num_folds=5, assignment='leaky_clips')
+  with pytest.raises(ValueError, match=r'people \(=0\)'):
+    folds.make_folds(subject, num_folds=5, labels=np.full(30, -1))

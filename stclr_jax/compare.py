@@ -1,0 +1,115 @@
+"""Compares two runs on the same videos: `python -m stclr_jax.compare A B`.
+
+    python -m stclr_jax.compare runs/finetune runs/scratch
+    python -m stclr_jax.compare runs/crossval_a runs/crossval_b --json
+
+A run is a workdir of a fine-tuning or an evaluation (with `predictions.csv`)
+or of a cross-validation (with `fold_*/predictions.csv`, which are pooled).
+Differences are B minus A.
+"""
+
+import argparse
+import json
+import sys
+
+from stclr_jax.evaluation import run_pairs
+
+
+def main(arguments=None):
+  """Reads the arguments and prints the comparison.
+
+  Args:
+    arguments: list of strings; None for those of the command line.
+  """
+  parser = argparse.ArgumentParser(
+    prog='python -m stclr_jax.compare', description=__doc__.split('\n')[0]
+  )
+  parser.add_argument('run_a', metavar='RUN_A', help='workdir of a run')
+  parser.add_argument('run_b', metavar='RUN_B', help='workdir of another')
+  parser.add_argument(
+    '--json', action='store_true', help='print everything, for machines'
+  )
+  parser.add_argument(
+    '--seed', type=int, default=0, help='of the bootstrap; default 0'
+  )
+  options = parser.parse_args(arguments)
+  try:
+    report = run_pairs.compare_runs(
+      run_pairs.read_run(options.run_a),
+      run_pairs.read_run(options.run_b),
+      seed=options.seed,
+    )
+  except (FileNotFoundError, ValueError) as error:
+    sys.exit(f'{type(error).__name__}: {error}')
+  print(json.dumps(report, indent=2) if options.json else describe(report))
+
+
+def describe(report, *, limit=12):
+  """Says what came out, for people.
+
+  Args:
+    report: as `run_pairs.compare_runs` returns it.
+    limit: how many settings and people to name at most.
+
+  Returns:
+    Lines to print.
+  """
+  text = report['text']
+  total = report['comparison']['total']
+  drawn = ' (drawn faces, not people)' if report['synthetic'] else ''
+  lines = [
+    *([f'{report["data"]}{drawn}'] if report['data'] else []),
+    f'A  {report["run_a"]["path"]}',
+    *(f'   {line}' for line in text['run_a']),
+    f'B  {report["run_b"]["path"]}',
+    *(f'   {line}' for line in text['run_b']),
+    'B - A',
+    *(f'   {line}' for line in text['comparison']),
+    f'   the same answer for {report["same_answer"]} of {total} videos',
+    '',
+    *_listed('Protocols', report['protocol_differences'], limit),
+    *_listed('Configs', report['config_differences'], limit),
+    '',
+    *_table('Expressions', report['expressions'], None),
+    '',
+    *_table('People', report['people'], limit),
+    '',
+    'Neither interval nor test covers training noise: the same config with '
+    'another seed\ntrains another network. Compare several seeds before '
+    'believing a small difference.',
+  ]
+  return '\n'.join(lines)
+
+
+def _listed(title, lines, limit):
+  if not lines:
+    return [f'{title}: no difference found.']
+  more = [f'   ... and {len(lines) - limit} more'] if len(lines) > limit else []
+  return [
+    f'{title} differ (A | B):',
+    *(f'   {line}' for line in lines[:limit]),
+    *more,
+  ]
+
+
+def _table(title, groups, limit):
+  changed = {
+    name: row for name, row in groups.items() if row['gained'] or row['lost']
+  }
+  if not changed:
+    return [f'{title}: none changed.']
+  shown = list(changed.items())[:limit]
+  width = max(len(str(name)) for name, _ in shown)
+  lines = [f'{title}: {len(changed)} of {len(groups)} changed']
+  lines += [
+    f'   {name:>{width}}  {row["correct_a"]:3d} -> {row["correct_b"]:3d} of '
+    f'{row["total"]:3d}  ({row["gained"]} gained, {row["lost"]} lost)'
+    for name, row in shown
+  ]
+  if len(shown) < len(changed):
+    lines.append(f'   ... and {len(changed) - len(shown)} more (--json)')
+  return lines
+
+
+if __name__ == '__main__':
+  main()

@@ -1,0 +1,114 @@
+"""Which of the training labels are known (Table VI).
+
+The subsets are fixed by ids alone, so that two labs use the same ones: 10 %
+of a fold's 432 training videos are the same 43 everywhere. Five draws are
+published; a result at a small fraction needs all five.
+"""
+
+import hashlib
+
+import numpy as np
+
+# chosen: one draw of 43 videos says little.
+DRAWS = (0, 1, 2, 3, 4)
+FRACTIONS = (0.75, 0.5, 0.25, 0.1)  # Table VI
+UNITS = ('clip', 'person')
+
+
+def labelled_subset(
+  label, video_id, train, fraction, *, seed, unit='clip', subject=None
+):
+  """Chooses the training videos whose labels are known.
+
+  The subsets of one seed are nested: those of 10 % are among those of 25 %.
+  By clip each expression keeps its share, up to rounding (to within one where
+  expressions are equally many), and at least one video. By person whole
+  people are known, at least as many as it takes to have every expression.
+  Videos without a label are never chosen.
+
+  Args:
+    label: expression of each video, int [n]; -1 without one.
+    video_id: id of each video, n strings.
+    train: indices of the training videos, int [m].
+    fraction: share of their labels, or of their people, to keep, in (0, 1].
+    seed: which of the draws.
+    unit: 'clip' or 'person'.
+    subject: person of each video, int [n]; only 'person' needs it.
+
+  Returns:
+    Indices of the videos kept, int32 ascending.
+
+  Raises:
+    ValueError: for a fraction outside (0, 1], an unknown unit, or no label.
+
+  Source: chosen: ranks by a hash of seed and video id, which no library's
+    generator can change.
+  """
+  if not 0 < fraction <= 1:
+    raise ValueError(
+      f'`data.labelled_fraction` (={fraction}) must lie in (0, 1]: 1 is all '
+      'labels, 0.25 a quarter.'
+    )
+  if unit not in UNITS:
+    raise ValueError(
+      f'`data.labelled_unit` (={unit!r}) must be one of {", ".join(UNITS)}.'
+    )
+  label = np.asarray(label)
+  labelled = [int(i) for i in train if label[i] >= 0]
+  if not labelled:
+    raise ValueError(
+      f'None of the {len(train)} training videos has a label; only '
+      'pretraining can use them.'
+    )
+  if unit == 'clip':
+    groups = [[i] for i in _stratified(label, video_id, labelled, seed)]
+  else:
+    groups = _by_person(subject, labelled, seed)
+  # floor(x + 1/2): Python's round would keep 2 of 2.5 and 4 of 3.5.
+  number = int(np.floor(fraction * len(groups) + 0.5))
+  number = max(number, _enough_for_all(label, groups))
+  kept = [i for group in groups[:number] for i in group]
+  return np.sort(np.asarray(kept, np.int32))
+
+
+def rank(seed, name):
+  """Returns the place of a name in a draw, as sortable bytes."""
+  return hashlib.sha256(f'{seed}/{name}'.encode()).digest()
+
+
+def _stratified(label, video_id, videos, seed):
+  """An order of which every beginning has each expression's share.
+
+  The j-th of an expression's n videos stands at (j + 1/2) / n of the way, the
+  first of each at the very beginning.
+  """
+  place = {}
+  for expression in np.unique(label[videos]):
+    members = [i for i in videos if label[i] == expression]
+    members.sort(key=lambda i: rank(seed, video_id[i]))
+    for j, i in enumerate(members):
+      place[i] = (2 * j + 1) / (2 * len(members)) if j else 0.0
+  return sorted(videos, key=lambda i: (place[i], rank(seed, video_id[i])))
+
+
+def _by_person(subject, videos, seed):
+  """Each person's videos, the people in the order of the draw."""
+  if subject is None:
+    raise ValueError(
+      "`data.labelled_unit` = 'person' needs the person of each video; give "
+      '`subject`.'
+    )
+  groups = {}
+  for i in videos:
+    groups.setdefault(int(subject[i]), []).append(i)
+  people = sorted(groups, key=lambda person: rank(seed, person))
+  return [groups[person] for person in people]
+
+
+def _enough_for_all(label, groups):
+  """How many groups, from the first, hold every expression."""
+  missing = {int(label[i]) for group in groups for i in group}
+  for number, group in enumerate(groups, 1):
+    missing -= {int(label[i]) for i in group}
+    if not missing:
+      return number

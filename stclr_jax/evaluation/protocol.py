@@ -1,0 +1,233 @@
+"""How a figure came about: what it may be compared with.
+
+Most differences between published accuracies are differences of protocol:
+clips or people dealt to folds, the epoch chosen on the test fold, other views.
+A `Protocol` stands beside each number and in `summary.json`.
+"""
+
+import dataclasses
+import hashlib
+
+PRETRAIN_SCOPES = ('none', 'train_folds', 'all_unlabelled')
+SELECTIONS = ('last', 'inner_validation', 'test_oracle')
+LABELLED_UNITS = ('clip', 'person')
+
+
+@dataclasses.dataclass(frozen=True)
+class Protocol:
+  """Everything that two accuracies must share to be compared.
+
+  Attributes:
+    data: which data, such as 'oulu_casia:vl_strong'.
+    data_hash: `hash_videos` of all its videos.
+    num_videos: how many are tested, in all folds that were run.
+    num_people: how many people they show.
+    num_folds: folds the people were dealt to.
+    folds_run: those that were run.
+    fold_assignment: 'consecutive', 'strided', 'shuffled' or 'leaky_clips'.
+    fold_seed: of 'shuffled' and 'leaky_clips'.
+    fold_hashes: of the test video ids of each fold that was run.
+    pretrain_scope: whose videos pretraining saw: 'none', 'train_folds' (the
+      fold's training people) or 'all_unlabelled' (test people's as well).
+    validation_in_pretraining: whether the people that 'inner_validation'
+      chooses by were pretrained on.
+    selection: which epoch is tested: 'last', 'inner_validation' (the best on
+      the next fold's people) or 'test_oracle' (the best on the test people).
+    labelled_fraction: share of the training labels that were known.
+    labelled_unit: kept by 'clip' or by 'person'.
+    labelled_draw: which of the published subsets.
+    seed: of the training run.
+    view: how a test video is looked at, such as '16 frames, first to last,
+      centre 112x112'.
+    views_per_video: how many such views are averaged.
+  """
+
+  data: str
+  data_hash: str
+  num_videos: int
+  num_people: int
+  num_folds: int
+  folds_run: tuple[int, ...]
+  fold_assignment: str
+  fold_seed: int
+  fold_hashes: tuple[str, ...]
+  pretrain_scope: str
+  selection: str
+  labelled_fraction: float
+  labelled_unit: str
+  labelled_draw: int
+  seed: int
+  view: str
+  views_per_video: int = 1
+  validation_in_pretraining: bool = False
+
+  def __post_init__(self):
+    for name, allowed in (
+      ('pretrain_scope', PRETRAIN_SCOPES),
+      ('selection', SELECTIONS),
+      ('labelled_unit', LABELLED_UNITS),
+    ):
+      if getattr(self, name) not in allowed:
+        raise ValueError(
+          f'`{name}` (={getattr(self, name)!r}) must be one of '
+          f'{", ".join(allowed)}.'
+        )
+    for name in ('folds_run', 'fold_hashes'):  # JSON has lists only
+      object.__setattr__(self, name, tuple(getattr(self, name)))
+    if len(self.folds_run) != len(self.fold_hashes):
+      raise ValueError(
+        f'`fold_hashes` (of {len(self.fold_hashes)} folds) must have one for '
+        f'each of the {len(self.folds_run)} folds in `folds_run`.'
+      )
+
+  @property
+  def leaks(self):
+    """What the classifier learned of the test people, in sentences."""
+    found = []
+    if self.fold_assignment == 'leaky_clips':
+      found.append('People are trained on and tested: folds deal clips.')
+    if self.selection == 'test_oracle':
+      found.append('The epoch was chosen by the test result.')
+    if self.pretrain_scope == 'all_unlabelled':
+      found.append("Pretraining saw the test people's videos, unlabelled.")
+    return tuple(found)
+
+  def describe(self):
+    """Returns a few lines to stand beside the number."""
+    of_clips = self.fold_assignment == 'leaky_clips'
+    seeded = self.fold_assignment in ('shuffled', 'leaky_clips')
+    drawn = f' by seed {self.fold_seed}' if seeded else ''
+    scope = {
+      'none': 'no pretraining',
+      'train_folds': "pretrained on the fold's training people",
+      'all_unlabelled': 'pretrained on all videos, without labels',
+    }[self.pretrain_scope]
+    selection = {
+      'last': 'last epoch',
+      'inner_validation': "best epoch on the next fold's people, not trained on"
+      + (' but pretrained on' if self.validation_in_pretraining else ''),
+      'test_oracle': 'best epoch on the test people',
+    }[self.selection]
+    labels = (
+      'all training labels'
+      if self.labelled_fraction == 1
+      else f'{100 * self.labelled_fraction:g} % of the training labels, by '
+      f'{self.labelled_unit}, draw {self.labelled_draw}'
+    )
+    return '\n'.join(
+      [
+        f'{self.data}: {self.num_videos} videos of {self.num_people} people '
+        f'tested (data {self.data_hash[:12]})',
+        f'{_ranges(self.folds_run)} of {self.num_folds} folds by '
+        f'{"clip" if of_clips else "person"}, {self.fold_assignment}{drawn} '
+        f'(folds {self.folds_hash[:12]})',
+        f'{scope}; {selection}; {labels}; seed {self.seed}',
+        f'{_plural(self.views_per_video, "view")} a video: {self.view}',
+        *(f'LEAK: {leak}' for leak in self.leaks),
+      ]
+    )
+
+  @property
+  def folds_hash(self):
+    """One fingerprint of all folds that were run, SHA-256 in hexadecimal."""
+    lines = ''.join(
+      f'{fold}\t{one}\n'
+      for fold, one in zip(self.folds_run, self.fold_hashes, strict=True)
+    )
+    return hashlib.sha256(lines.encode()).hexdigest()
+
+  def as_dict(self):
+    """Returns what JSON can hold, with the leaks spelled out."""
+    return {
+      **dataclasses.asdict(self),
+      'folds_run': list(self.folds_run),
+      'fold_hashes': list(self.fold_hashes),
+      'leaks': list(self.leaks),
+    }
+
+  @classmethod
+  def from_dict(cls, written):
+    """Makes the protocol that `as_dict` wrote.
+
+    Args:
+      written: a dict.
+
+    Returns:
+      A `Protocol`.
+
+    Raises:
+      ValueError: if a field is missing or unknown.
+    """
+    written = {key: value for key, value in written.items() if key != 'leaks'}
+    fields = dataclasses.fields(cls)
+    known = {field.name for field in fields}
+    required = {f.name for f in fields if f.default is dataclasses.MISSING}
+    wrong = sorted((written.keys() - known) | (required - written.keys()))
+    if wrong:
+      raise ValueError(
+        f"The protocol differs from this version's in the fields {wrong}; "
+        'read it with the version that wrote it.'
+      )
+    return cls(**written)
+
+  def differences(self, other):
+    """Returns lines that say where another `Protocol` differs."""
+    return differences(self.as_dict(), other.as_dict())
+
+
+def differences(first, second, prefix=''):
+  """Says where two nested dicts, such as protocols or configs, differ.
+
+  Args:
+    first: a JSON-able dict.
+    second: another.
+    prefix: of the keys, for dicts inside.
+
+  Returns:
+    Lines such as 'selection: last | test_oracle', sorted by key.
+  """
+  lines = []
+  for key in sorted(first.keys() | second.keys()):
+    one, other = (some.get(key, 'absent') for some in (first, second))
+    if isinstance(one, dict) and isinstance(other, dict):
+      lines += differences(one, other, f'{prefix}{key}.')
+    elif one != other:
+      lines.append(f'{prefix}{key}: {_short(one)} | {_short(other)}')
+  return lines
+
+
+def hash_videos(video_id, subject, label):
+  """Fingerprint of a data set: its videos, whose they are, what they show.
+
+  Args:
+    video_id: n strings.
+    subject: int [n].
+    label: int [n]; -1 without a label.
+
+  Returns:
+    SHA-256 in hexadecimal of a line 'id TAB subject TAB label' a video,
+    sorted. It does not see pixels, which decoders round differently.
+  """
+  lines = sorted(
+    f'{one}\t{int(person)}\t{int(expression)}\n'
+    for one, person, expression in zip(video_id, subject, label, strict=True)
+  )
+  return hashlib.sha256(''.join(lines).encode()).hexdigest()
+
+
+def _short(value):
+  text = 'none' if value in (None, '', [], ()) else str(value)
+  return text if len(text) <= 60 else f'{text[:57]}...'
+
+
+def _plural(number, noun):
+  return f'{number} {noun}' + ('' if number == 1 else 's')
+
+
+def _ranges(numbers):
+  """Returns such as 'folds 0 to 9' or 'folds 0, 3, 4'."""
+  numbers = sorted(numbers)
+  if len(numbers) > 2 and numbers[-1] - numbers[0] == len(numbers) - 1:
+    return f'folds {numbers[0]} to {numbers[-1]}'
+  noun = 'fold' if len(numbers) == 1 else 'folds'
+  return f'{noun} {", ".join(map(str, numbers))}'

@@ -1,0 +1,251 @@
+"""Two finished runs, read from their workdirs and paired video by video."""
+
+import csv
+import dataclasses
+import json
+import pathlib
+from collections import Counter
+
+import numpy as np
+
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import protocol
+
+PREDICTIONS = 'predictions.csv'
+COLUMNS = ('video_id', 'subject', 'label', 'prediction')
+# What a summary without a protocol says of how its figures came about.
+SETTINGS = (
+  'workflow',
+  'preset',
+  'data',
+  'synthetic',
+  'init',
+  'fold',
+  'labelled_videos',
+  'epochs',
+  'steps',
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+  """What a run predicted.
+
+  Attributes:
+    path: its workdir.
+    subject: person of each video, by video id, as written.
+    label: expression of each video, by video id.
+    prediction: what it was named, by video id.
+    summary: its `summary.json`, {} without one.
+    config: its `config.json`, {} without one.
+  """
+
+  path: pathlib.Path
+  subject: dict[str, str]
+  label: dict[str, str]
+  prediction: dict[str, str]
+  summary: dict
+  config: dict
+
+
+def read_run(path):
+  """Reads a run's predictions and what is known of it.
+
+  Args:
+    path: workdir of a run or of a cross-validation.
+
+  Returns:
+    A `Run`.
+
+  Raises:
+    FileNotFoundError: if there are no predictions.
+    ValueError: if a table lacks a column, is empty, or two tables hold the
+      same video.
+  """
+  path = pathlib.Path(path)
+  tables = [path / PREDICTIONS]
+  if not tables[0].exists():
+    tables = sorted(path.glob(f'fold_*/{PREDICTIONS}'))
+  if not tables:
+    raise FileNotFoundError(
+      f'{path} holds neither {PREDICTIONS} nor fold_*/{PREDICTIONS}; give the '
+      'workdir of a finished fine-tuning or cross-validation.'
+    )
+  rows = [row for table in tables for row in _read_table(table)]
+  repeated = [
+    video
+    for video, number in Counter(row['video_id'] for row in rows).items()
+    if number > 1
+  ]
+  if repeated:
+    raise ValueError(
+      f'{path} tests the videos {_some(repeated)} more than once; a pooled '
+      'result counts each once.'
+    )
+  return Run(
+    path=path,
+    subject={row['video_id']: row['subject'] for row in rows},
+    label={row['video_id']: row['label'] for row in rows},
+    prediction={row['video_id']: row['prediction'] for row in rows},
+    summary=_read_json(path / 'summary.json'),
+    config=_read_json(path / 'config.json'),
+  )
+
+
+def compare_runs(run_a, run_b, *, seed=0):
+  """Compares two runs on the same videos.
+
+  Args:
+    run_a: a `Run`.
+    run_b: another.
+    seed: int, of the bootstrap.
+
+  Returns:
+    A JSON-able dict: 'data' and 'synthetic' (None where no summary says),
+    'run_a' and 'run_b' (each: path, protocol, and the fields of a
+    `comparison.Accuracy`), 'comparison' (those of a `comparison.Comparison`),
+    'protocol_differences' and 'config_differences' (lines), 'gained' and
+    'lost' (video ids), 'same_answer' (number of videos that both named
+    alike), 'people' and 'expressions' (of each: total, correct_a, correct_b,
+    gained, lost) and 'text' (the lines of the three figures and protocols).
+
+  Raises:
+    ValueError: if the videos, their people, labels or data sets differ.
+  """
+  _refuse_other_videos(run_a, run_b)
+  videos = sorted(run_a.label)
+  people = np.array([run_a.subject[video] for video in videos])
+  labels = np.array([run_a.label[video] for video in videos])
+  correct_a, correct_b = (
+    np.array([run.prediction[video] == run.label[video] for video in videos])
+    for run in (run_a, run_b)
+  )
+  runs, corrects = (run_a, run_b), (correct_a, correct_b)
+  accuracies = [comparison.accuracy(c, people, seed=seed) for c in corrects]
+  compared = comparison.compare(correct_a, correct_b, people, seed=seed)
+  protocols = _protocols(runs)
+  written = [
+    {'path': str(run.path), 'protocol': kept, **dataclasses.asdict(accuracy)}
+    for run, kept, accuracy in zip(runs, protocols, accuracies, strict=True)
+  ]
+  return {
+    'data': run_a.summary.get('data') or run_b.summary.get('data'),
+    'synthetic': run_a.summary.get('synthetic'),
+    'run_a': written[0],
+    'run_b': written[1],
+    'comparison': dataclasses.asdict(compared),
+    'protocol_differences': protocol.differences(*protocols),
+    'config_differences': protocol.differences(run_a.config, run_b.config),
+    'gained': [videos[i] for i in np.flatnonzero(correct_b & ~correct_a)],
+    'lost': [videos[i] for i in np.flatnonzero(correct_a & ~correct_b)],
+    'same_answer': sum(
+      run_a.prediction[video] == run_b.prediction[video] for video in videos
+    ),
+    'people': _by_group(people, correct_a, correct_b),
+    'expressions': _by_group(labels, correct_a, correct_b),
+    'text': {
+      'run_a': [accuracies[0].describe(), *_protocol_lines(run_a)],
+      'run_b': [accuracies[1].describe(), *_protocol_lines(run_b)],
+      'comparison': compared.describe().split('\n'),
+    },
+  }
+
+
+def _read_table(path):
+  with open(path, newline='', encoding='utf-8') as file:
+    reader = csv.DictReader(file)
+    missing = [
+      name for name in COLUMNS if name not in (reader.fieldnames or ())
+    ]
+    if missing:
+      raise ValueError(
+        f'{path} must have the columns {", ".join(COLUMNS)}; it lacks '
+        f'{", ".join(missing)}.'
+      )
+    rows = list(reader)
+  if not rows:
+    raise ValueError(f'{path} holds no video; was the run interrupted?')
+  return rows
+
+
+def _read_json(path):
+  return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _refuse_other_videos(run_a, run_b):
+  only_a = sorted(run_a.label.keys() - run_b.label.keys())
+  only_b = sorted(run_b.label.keys() - run_a.label.keys())
+  if only_a or only_b:
+    raise ValueError(
+      'The runs tested different videos, so nothing can be paired.\n'
+      f'  Only {run_a.path} ({len(run_a.label)} videos) has {_some(only_a)}.\n'
+      f'  Only {run_b.path} ({len(run_b.label)} videos) has {_some(only_b)}.\n'
+      'Give two runs of the same data and folds, both finished.'
+    )
+  for name in ('label', 'subject'):
+    a, b = getattr(run_a, name), getattr(run_b, name)
+    changed = sorted(video for video in a if a[video] != b[video])
+    if changed:
+      raise ValueError(
+        f'The runs disagree on the {name} of {_some(changed)}: '
+        f'{a[changed[0]]!r} in {run_a.path}, {b[changed[0]]!r} in '
+        f'{run_b.path}. They are not of the same data.'
+      )
+  data = [run.summary.get('data') for run in (run_a, run_b)]
+  if None not in data and data[0] != data[1]:
+    raise ValueError(
+      f'{run_a.path} tested {data[0]} and {run_b.path} tested {data[1]}: '
+      'videos of the same names, but not the same videos.'
+    )
+
+
+def _protocols(runs):
+  """Their protocols; where one has none, what both summaries say instead."""
+  if all('protocol' in run.summary for run in runs):
+    return [run.summary['protocol'] for run in runs]
+  return [
+    {key: run.summary[key] for key in SETTINGS if key in run.summary}
+    for run in runs
+  ]
+
+
+def _protocol_lines(run):
+  if 'protocol' not in run.summary:
+    return ['(its summary holds no protocol)']
+  try:
+    kept = protocol.Protocol.from_dict(run.summary['protocol'])
+  except ValueError as error:
+    return [f'({error})']
+  return kept.describe().split('\n')
+
+
+def _by_group(group, correct_a, correct_b):
+  """Counts of each person or expression, those that changed most first."""
+  counts = {}
+  for name in sorted(set(group.tolist()), key=_natural):
+    a, b = correct_a[group == name], correct_b[group == name]
+    counts[name] = {
+      'total': len(a),
+      'correct_a': int(a.sum()),
+      'correct_b': int(b.sum()),
+      'gained': int((b & ~a).sum()),
+      'lost': int((a & ~b).sum()),
+    }
+  most = sorted(
+    counts,
+    key=lambda name: (
+      -abs(counts[name]['correct_b'] - counts[name]['correct_a'])
+    ),
+  )
+  return {name: counts[name] for name in most}
+
+
+def _natural(name):
+  return (0, int(name), '') if name.isdecimal() else (1, 0, name)
+
+
+def _some(names, limit=5):
+  if not names:
+    return 'none of its own'
+  more = f' and {len(names) - limit} more' if len(names) > limit else ''
+  return f'{", ".join(names[:limit])}{more}'

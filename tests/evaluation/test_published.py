@@ -1,0 +1,68 @@
+import decimal
+
+import pytest
+
+from stclr_jax.evaluation import published
+
+OWN = [
+  pytest.param(row, id=f'{table}-{row.name}')
+  for table, rows in published.TABLES.items()
+  for row in rows
+  if row.correct is not None
+]
+
+
+@pytest.mark.parametrize('row', OWN)
+def test_counts_give_the_printed_percentages(row):
+  percent = decimal.Decimal(100 * row.correct) / published.TOTAL
+  cut = row.note.endswith('not rounded')
+  rounding = decimal.ROUND_DOWN if cut else decimal.ROUND_HALF_UP
+  assert str(percent.quantize(decimal.Decimal('0.01'), rounding)) == row.percent
+
+
+@pytest.mark.parametrize('row', OWN)
+def test_no_other_count_would_be_printed_so(row):
+  # Neighbouring counts lie 0.21 points away: a count follows from a percentage.
+  printed = float(row.percent)
+  near = [k for k in range(481) if abs(100 * k / 480 - printed) <= 0.0101]
+  assert near == [row.correct]
+
+
+def test_the_paper_states_fifteen_accuracies_of_its_own():
+  tables = list(published.TABLES.values())[1:]
+  own = [row.correct for rows in tables for row in rows]
+  assert len(own) == 15 and len(set(own)) == 10 and None not in own
+
+
+def test_table_2_has_the_earlier_methods_with_sources():
+  *earlier, own = published.TABLE_2
+  assert own.correct == 429 and own.source == published.PAPER
+  assert len(earlier) == 10
+  for row in earlier:
+    assert row.correct is None and row.source != published.PAPER
+    assert any(char.isdigit() for char in row.source)
+  # Some are no count of 480: they were measured in another way.
+  counts = [float(row.percent) * 4.8 for row in earlier]
+  assert any(abs(count - round(count)) > 0.05 for count in counts)
+
+
+def test_figure_6_speaks_of_the_six_expressions():
+  names = {'Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise'}
+  found = published.FIGURE_6
+  spoken = {found.best, *found.good, *found.worst, *sum(found.confused, ())}
+  assert spoken == names
+
+
+@pytest.mark.parametrize(
+  'data,expected',
+  [
+    ('oulu_casia:vl_strong', True),
+    ('oulu_casia_cropped:vl_strong', True),
+    ('oulu_casia:ni_strong', False),
+    ('synthetic:vl_strong', False),
+    ('oulu_casian:vl_strong', False),
+    ('ck_plus:train', False),
+  ],
+)
+def test_the_papers_numbers_stand_beside_its_own_data_only(data, expected):
+  assert published.stands_beside(data) == expected

@@ -1,0 +1,227 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from stclr_jax import compare
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import run_pairs
+from stclr_jax.evaluation.protocol import Protocol
+from stclr_jax.evaluation.protocol import hash_videos
+
+LABELS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
+PEOPLE = range(1, 11)
+HEADER = ['video_id', 'subject', 'label', 'prediction', 'correct', 'p_Anger']
+
+
+def rows(wrong=(), people=PEOPLE):
+  """A row a video; those in `wrong` are taken for the next expression."""
+  for person in people:
+    for k, label in enumerate(LABELS):
+      video = f'P{person:03d}/{label}'
+      predicted = LABELS[(k + (video in wrong)) % 6]
+      yield [video, person, label, predicted, int(video not in wrong), 0.5]
+
+
+def write(path, table, header=HEADER):
+  path.parent.mkdir(parents=True, exist_ok=True)
+  with open(path, 'w', newline='') as file:
+    csv.writer(file).writerows([header, *table])
+
+
+def make_run(path, wrong=(), people=PEOPLE, **summary):
+  write(path / 'predictions.csv', rows(wrong, people))
+  (path / 'summary.json').write_text(json.dumps(summary))
+  return path
+
+
+def protocol(**changes):
+  fields = dict(
+    data='tiny:vl_strong',
+    data_hash=hash_videos(['a'], [1], [0]),
+    num_videos=60,
+    num_people=10,
+    num_folds=10,
+    folds_run=range(10),
+    fold_assignment='consecutive',
+    fold_seed=0,
+    fold_hashes=['0'] * 10,
+    pretrain_scope='train_folds',
+    selection='last',
+    labelled_fraction=1.0,
+    labelled_unit='clip',
+    labelled_draw=0,
+    seed=0,
+    view='16 frames',
+  )
+  return Protocol(**{**fields, **changes}).as_dict()
+
+
+def report_of(*paths):
+  return run_pairs.compare_runs(*map(run_pairs.read_run, paths))
+
+
+def test_changes_are_counted_and_named(tmp_path):
+  a = make_run(
+    tmp_path / 'a', wrong=['P001/Anger', 'P003/Fear', 'P003/Sadness']
+  )
+  b = make_run(tmp_path / 'b', wrong=['P001/Anger', 'P007/Fear'])
+  report = report_of(a, b)
+  assert report['gained'] == ['P003/Fear', 'P003/Sadness']
+  assert report['lost'] == ['P007/Fear']
+  assert report['run_a']['correct'] == 57 and report['run_b']['correct'] == 58
+  assert report['same_answer'] == 57
+  assert list(report['people'])[0] == '3'  # changed most
+  assert report['people']['3'] == {
+    'total': 6, 'correct_a': 4, 'correct_b': 6, 'gained': 2, 'lost': 0,
+  }  # fmt: skip
+  assert report['expressions']['Fear'] == {
+    'total': 10, 'correct_a': 9, 'correct_b': 9, 'gained': 1, 'lost': 1,
+  }  # fmt: skip
+  text = compare.describe(report)
+  assert '2 videos gained, 1 lost' in text
+  assert 'People: 2 of 10 changed' in text
+  json.dumps(report)
+
+
+def test_figures_are_those_of_the_statistics(tmp_path):
+  wrong = [f'P{person:03d}/Fear' for person in range(1, 6)]
+  report = report_of(make_run(tmp_path / 'a', wrong), make_run(tmp_path / 'b'))
+  subject = np.repeat(np.arange(10), 6)
+  correct = np.ones(60, bool)
+  correct[2:30:6] = False
+  expected = comparison.compare(correct, np.ones(60, bool), subject)
+  assert report['comparison']['sign_flip_p'] == expected.sign_flip_p == 2 / 32
+  assert report['comparison']['mcnemar_p'] == expected.mcnemar_p
+  assert report['comparison']['difference'] == 5 / 60
+
+
+def test_folds_are_pooled(tmp_path):
+  wrong = ['P002/Anger', 'P009/Fear']
+  for k in range(5):
+    people = (2 * k + 1, 2 * k + 2)
+    make_run(tmp_path / 'folds' / f'fold_{k}', wrong, people)
+  whole = make_run(tmp_path / 'whole', wrong)
+  report = report_of(tmp_path / 'folds', whole)
+  assert report['run_a']['correct'] == report['run_b']['correct'] == 58
+  assert report['run_a']['people'] == 10
+  assert report['comparison']['only_first'] == 0
+  assert 'People: none changed.' in compare.describe(report)
+
+
+def test_a_video_tested_twice_is_refused(tmp_path):
+  for k in range(2):
+    make_run(tmp_path / f'fold_{k}', people=[1])
+  with pytest.raises(ValueError, match='P001/Anger, P001/Disgust.* and 1 more'):
+    run_pairs.read_run(tmp_path)
+
+
+def test_other_videos_are_refused_and_named(tmp_path):
+  a = make_run(tmp_path / 'a', people=range(1, 9))
+  b = make_run(tmp_path / 'b', people=range(2, 10))
+  with pytest.raises(ValueError) as error:
+    report_of(a, b)
+  text = str(error.value)
+  assert 'P001/Anger' in text and 'P009/Anger' in text
+  assert 'P002' not in text and 'and 1 more' in text
+
+
+def test_an_unfinished_cross_validation_is_refused(tmp_path):
+  whole = make_run(tmp_path / 'whole')
+  make_run(tmp_path / 'folds' / 'fold_0', people=[1, 2])
+  for pair in ((whole, tmp_path / 'folds'), (tmp_path / 'folds', whole)):
+    with pytest.raises(ValueError, match='P003/Anger.* and 43 more'):
+      report_of(*pair)
+
+
+def test_videos_that_only_share_their_names_are_refused(tmp_path):
+  a = make_run(tmp_path / 'a', data='synthetic:vl_strong')
+  b = make_run(tmp_path / 'b', data='oulu_casia:vl_strong')
+  with pytest.raises(ValueError, match='synthetic:vl_strong.*oulu_casia'):
+    report_of(a, b)
+
+
+@pytest.mark.parametrize('column,name', [(1, 'subject'), (2, 'label')])
+def test_disagreement_about_a_video_is_refused(tmp_path, column, name):
+  a = make_run(tmp_path / 'a')
+  table = list(rows())
+  table[7][column] = 'Boredom'
+  write(tmp_path / 'b' / 'predictions.csv', table)
+  with pytest.raises(ValueError, match=f'{name} of P002/Disgust.*Boredom'):
+    report_of(a, tmp_path / 'b')
+
+
+def test_protocols_stand_beside_the_numbers(tmp_path):
+  a = make_run(tmp_path / 'a', protocol=protocol())
+  b = make_run(tmp_path / 'b', protocol=protocol(selection='test_oracle'))
+  report = report_of(a, b)
+  assert report['protocol_differences'] == [
+    "leaks: none | ['The epoch was chosen by the test result.']",
+    'selection: last | test_oracle',
+  ]
+  text = compare.describe(report)
+  assert text.count('LEAK') == 1
+  assert 'folds 0 to 9 of 10 folds by person, consecutive' in text
+
+
+def test_a_run_without_a_protocol_is_compared_by_its_summary(tmp_path):
+  a = make_run(tmp_path / 'a', protocol=protocol(), init='pretrained')
+  b = make_run(tmp_path / 'b', init='scratch')
+  report = report_of(a, b)
+  assert report['protocol_differences'] == ['init: pretrained | scratch']
+  assert 'no protocol' in compare.describe(report)
+
+
+def test_a_protocol_of_another_version_is_no_obstacle(tmp_path):
+  later = {**protocol(), 'crop': 'face'}
+  a = make_run(tmp_path / 'a', protocol=protocol())
+  b = make_run(tmp_path / 'b', protocol=later)
+  report = report_of(a, b)
+  assert report['protocol_differences'] == ['crop: absent | face']
+  assert "['crop']" in compare.describe(report)
+
+
+def test_configs_are_compared(tmp_path):
+  runs = make_run(tmp_path / 'a'), make_run(tmp_path / 'b')
+  for run, patience in zip(runs, (3, 5), strict=True):
+    config = {'seed': 0, 'optimizer': {'patience': patience, 'name': 'adam'}}
+    (run / 'config.json').write_text(json.dumps(config))
+  report = report_of(*runs)
+  assert report['config_differences'] == ['optimizer.patience: 3 | 5']
+  assert 'Protocols: no difference found.' in compare.describe(report)
+
+
+def test_columns_may_stand_in_any_order_beside_others(tmp_path):
+  a = make_run(tmp_path / 'a')
+  order = [3, 5, 0, 2, 1]
+  write(
+    tmp_path / 'b' / 'predictions.csv',
+    [[row[i] for i in order] for row in rows()],
+    [HEADER[i] for i in order],
+  )
+  assert report_of(a, tmp_path / 'b')['same_answer'] == 60
+
+
+def test_what_is_no_finished_run_is_refused(tmp_path):
+  with pytest.raises(FileNotFoundError, match='fold_'):
+    run_pairs.read_run(tmp_path)
+  write(tmp_path / 'predictions.csv', [], HEADER)
+  with pytest.raises(ValueError, match='no video'):
+    run_pairs.read_run(tmp_path)
+  write(tmp_path / 'predictions.csv', [[1]], ['video_id'])
+  with pytest.raises(ValueError, match='lacks subject, label, prediction'):
+    run_pairs.read_run(tmp_path)
+
+
+def test_command(tmp_path, capsys):
+  a, b = make_run(tmp_path / 'a', ['P001/Fear']), make_run(tmp_path / 'b')
+  compare.main([str(a), str(b), '--json'])
+  report = json.loads(capsys.readouterr().out)
+  assert report['gained'] == ['P001/Fear']
+  compare.main([str(a), str(b)])
+  printed = capsys.readouterr().out
+  assert '59/60 = 98.33 %' in printed and 'training noise' in printed
+  with pytest.raises(SystemExit) as stopped:
+    compare.main([str(a), str(tmp_path / 'nowhere')])
+  assert 'nowhere' in str(stopped.value)
