@@ -2,56 +2,122 @@
 
 import importlib.util
 import sys
+from typing import Any
+from typing import NamedTuple
 
+from stclr_jax.data import imported
 from stclr_jax.data import videos
 
 NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
+# The configs' default, a condition of Oulu-CASIA; imported sets have none.
+DEFAULT_SPLIT = 'vl_strong'
+
+
+class Source(NamedTuple):
+  """The records of a split, not yet decoded.
+
+  Attributes:
+    examples: by number, dicts with `video_id`, `subject`, `label` and `frames`
+      (encoded images).
+    label_names: the classes, in order.
+    name: which data this is, such as 'oulu_casia:vl_strong'.
+    synthetic: whether the faces are drawn.
+    directory: path of the records.
+  """
+
+  examples: Any
+  label_names: tuple[str, ...]
+  name: str
+  synthetic: bool
+  directory: Any
 
 
 def load_videos(name, *, split, frame_size, data_dir=None):
   """Reads a data set; an embedded one is built on first use.
 
   Args:
-    name: a config of the `tfds_oulu` builder.
-    split: a condition, such as 'vl_strong'.
+    name: a config of the `tfds_oulu` builder, or the name of a data set that
+      `stclr_jax.import_videos` made.
+    split: a condition, such as 'vl_strong'; an imported set is one split.
     frame_size: (height, width) of the stored frames, in pixels.
     data_dir: where TFDS keeps its data; None for its own default.
 
   Returns:
-    A `videos.VideoStore`.
+    A `videos.VideoStore`; videos without a label have label -1.
 
   Raises:
     ValueError: for an unknown name or split.
     FileNotFoundError: if the licensed data has not been built; it is never
       replaced by anything else.
   """
-  if name not in NAMES and not name.startswith('oulu_casia_'):
-    raise ValueError(
-      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}, or the '
-      'name, oulu_casia_..., that you gave a builder config of your own.'
+  if name in NAMES[1:] and not _has_tfds():
+    print(
+      f'{name}:{split}: TFDS is not installed, so the faces are drawn anew.'
     )
-  synthetic = not name.startswith('oulu_casia')
-  label = f'{name}:{split}'
-  if importlib.util.find_spec('tensorflow_datasets') is None:
-    if not synthetic:
-      raise FileNotFoundError(
-        f'Reading {name} needs tensorflow-datasets, which is not installed: '
-        'pip install -r requirements.txt.'
-      )
-    print(f'{label}: TFDS is not installed, so the faces are drawn anew.')
-    records, names = _drawn_records(name, split)
-  else:
-    records, names = _built_records(name, split, data_dir)
+    records, label_names = _drawn_records(name, split)
+    return videos.make_store(
+      records,
+      frame_size=frame_size,
+      label_names=label_names,
+      name=f'{name}:{split}',
+      synthetic=True,
+    )
+  source = open_source(name, split=split, data_dir=data_dir)
   return videos.make_store(
-    records,
+    read_records(source),
     frame_size=frame_size,
-    label_names=names,
-    name=label,
-    synthetic=synthetic,
+    label_names=source.label_names,
+    name=source.name,
+    synthetic=source.synthetic,
   )
 
 
-def _built_records(name, split, data_dir):
+def open_source(name, *, split, data_dir=None):
+  """Opens the records of a data set; an embedded one is built on first use.
+
+  Args:
+    name: see `load_videos`, as all arguments.
+    split: a condition.
+    data_dir: where TFDS keeps its data.
+
+  Returns:
+    A `Source`.
+
+  Raises:
+    ValueError: for an unknown name or split.
+    FileNotFoundError: if the licensed data has not been built, or TFDS is not
+      installed.
+  """
+  if not _has_tfds():
+    raise FileNotFoundError(
+      f'Reading {name} needs tensorflow-datasets, which is not installed: '
+      'pip install -r requirements.txt.'
+    )
+  if name in NAMES or name.startswith('oulu_casia_'):
+    return _open_built(name, split, data_dir)
+  return _open_imported(name, split, data_dir)
+
+
+def read_records(source):
+  """Reads the records of a source one after another.
+
+  Args:
+    source: a `Source`.
+
+  Yields:
+    `videos.Record`.
+  """
+  for i in range(len(source.examples)):
+    example = source.examples[i]
+    yield videos.Record(
+      video_id=_text(example['video_id']),
+      subject=int(example['subject']),
+      label=int(example['label']),
+      frames=[bytes(frame) for frame in example['frames']],
+    )
+
+
+def _open_built(name, split, data_dir):
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
   config = name if name in NAMES else oulu.FolderConfig(name=name)
@@ -69,17 +135,41 @@ def _built_records(name, split, data_dir):
       f'`data.split` (={split!r}) must be one of those built of {name}: '
       f'{", ".join(builder.info.splits)}.'
     )
-  source = builder.as_data_source(split=split)
-  records = (
-    videos.Record(
-      video_id=_text(example['video_id']),
-      subject=int(example['subject']),
-      label=int(example['label']),
-      frames=[bytes(frame) for frame in example['frames']],
-    )
-    for example in (source[i] for i in range(len(source)))
+  return Source(
+    examples=builder.as_data_source(split=split),
+    label_names=tuple(builder.info.features['label'].names),
+    name=f'{name}:{split}',
+    synthetic=not name.startswith('oulu_casia'),
+    directory=builder.data_dir,
   )
-  return records, builder.info.features['label'].names
+
+
+def _open_imported(name, split, data_dir):
+  names = imported.list_names(data_dir)
+  if name not in names:
+    raise ValueError(
+      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}; the name, '
+      'oulu_casia_..., that you gave a builder config of your own; or a data '
+      f'set made by `python -m stclr_jax.import_videos`: '
+      f'{", ".join(names) or f"there is none in {imported.root(data_dir)}"}.'
+    )
+  if split not in ('', imported.SPLIT, DEFAULT_SPLIT):
+    raise ValueError(
+      f'`data.split` (={split!r}) must be {imported.SPLIT!r} for {name}, as an '
+      'imported data set is not divided.'
+    )
+  examples = imported.Source(name, data_dir)
+  return Source(
+    examples=examples,
+    label_names=examples.label_names,
+    name=f'{name}:{imported.SPLIT}',
+    synthetic=False,
+    directory=imported.directory(name, data_dir),
+  )
+
+
+def _has_tfds():
+  return importlib.util.find_spec('tensorflow_datasets') is not None
 
 
 def _drawn_records(name, split):

@@ -1,13 +1,18 @@
-"""The videos of a data set, decoded once and kept as one array of frames."""
+"""The videos of a data set: decoded once into one array, or left in records."""
 
+import collections
 import concurrent.futures
+import contextlib
 import dataclasses
 import os
 import sys
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
+
+_AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,7 +20,8 @@ class VideoStore:
   """All videos of a split, sorted by id, so that an index names a video.
 
   Attributes:
-    frames: uint8 RGB [num_frames, h, w, 3], all videos' one after the other.
+    frames: uint8 RGB [num_frames, h, w, 3], all videos' one after the other;
+      None where `records` are read instead, as often as frames are needed.
     first: index of each video's first frame, int32 [n].
     length: number of its frames, int32 [n].
     label: its class, int32 [n].
@@ -24,9 +30,10 @@ class VideoStore:
     label_names: names of the classes, in order.
     name: which data this is, such as 'oulu_casia:vl_strong'.
     synthetic: whether the faces are drawn.
+    records: a `streaming.RecordReader` where `frames` is None.
   """
 
-  frames: np.ndarray
+  frames: np.ndarray | None
   first: np.ndarray
   length: np.ndarray
   label: np.ndarray
@@ -35,11 +42,49 @@ class VideoStore:
   label_names: tuple[str, ...]
   name: str
   synthetic: bool
+  records: Any = None
 
   @property
   def num_videos(self):
     """Number of videos."""
     return len(self.first)
+
+  @property
+  def frame_size(self):
+    """(height, width) of a frame, in pixels."""
+    if self.frames is None:
+      return self.records.frame_size
+    return self.frames.shape[1:3]
+
+  @property
+  def frame_bytes(self):
+    """Size of all frames in memory, decoded, in bytes."""
+    height, width = self.frame_size
+    return int(self.length.sum()) * height * width * 3
+
+  def only(self, indices):
+    """Takes the frames of some videos into memory and leaves the others.
+
+    Args:
+      indices: which videos, int [m].
+
+    Returns:
+      A `VideoStore` in which every video keeps its index, its length and so
+      its views; of those not taken there are no frames.
+    """
+    frames = [self._read_video(i) for i in indices]
+    length = np.array([len(part) for part in frames])
+    first = np.zeros_like(self.first)
+    first[np.asarray(indices)] = np.cumsum(length) - length
+    return dataclasses.replace(
+      self, frames=np.concatenate(frames), first=first, records=None
+    )
+
+  def _read_video(self, index):
+    frames = np.arange(self.length[index])
+    if self.frames is None:
+      return self.records.read_clip(index, frames)
+    return self.frames[self.first[index] + frames]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,38 +125,66 @@ def make_store(
     ValueError: if there is no video, an id occurs twice, a video has no
       frame, or a frame cannot be decoded (naming video and frame).
   """
-  import cv2
-
-  # The pool has the processors; more threads inside each call only wait.
-  cv2_threads = cv2.getNumThreads()
-  cv2.setNumThreads(1)
-  try:
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-      decoded = pool.map(lambda r: (r, _decode_video(r, frame_size)), records)
-      videos = list(
-        tqdm(
-          decoded,
-          desc=f'Reading {name}',
-          unit='video',
-          disable=not (progress and sys.stderr.isatty()),
-        )
+  with (
+    single_threaded_opencv(),
+    concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool,
+  ):
+    decoded = map_ahead(
+      pool, lambda r: _decode_video(r, frame_size), records, ahead=_AHEAD
+    )
+    videos = list(
+      tqdm(
+        decoded,
+        desc=f'Reading {name}',
+        unit='video',
+        disable=not (progress and sys.stderr.isatty()),
       )
-  finally:
-    cv2.setNumThreads(cv2_threads)
-  if not videos:
-    raise ValueError(f'{name} holds no videos; build it again.')
+    )
   videos.sort(key=lambda video: video[0].video_id)
-  ids = tuple(record.video_id for record, _ in videos)
+  decoded = [frames for _, frames in videos]
+  store = list_videos(
+    [record for record, _ in videos],
+    [len(frames) for frames in decoded],
+    label_names=label_names,
+    name=name,
+    synthetic=synthetic,
+  )
+  del videos
+  return dataclasses.replace(store, frames=_join(decoded))
+
+
+def list_videos(records, lengths, *, label_names, name, synthetic):
+  """Makes a store of everything but the frames.
+
+  Args:
+    records: list of `Record`, sorted by id; their frames are not looked at.
+    lengths: number of frames of each.
+    label_names: see `VideoStore`.
+    name: see `VideoStore`.
+    synthetic: see `VideoStore`.
+
+  Returns:
+    A `VideoStore` without frames.
+
+  Raises:
+    ValueError: if there is no video, an id occurs twice or a video has no
+      frame.
+  """
+  if not records:
+    raise ValueError(f'{name} holds no videos; build it again.')
+  ids = tuple(record.video_id for record in records)
   repeated = sorted({a for a, b in zip(ids, ids[1:], strict=False) if a == b})
   if repeated:
     raise ValueError(f'{name} holds these video ids twice: {repeated}.')
-  length = np.array([len(frames) for _, frames in videos], np.int32)
+  length = np.array(lengths, np.int32)
+  for video_id in np.array(ids)[length == 0]:
+    raise ValueError(f'The video {video_id} has no frames.')
   return VideoStore(
-    frames=np.concatenate([frames for _, frames in videos]),
+    frames=None,
     first=(np.cumsum(length) - length).astype(np.int32),
     length=length,
-    label=np.array([record.label for record, _ in videos], np.int32),
-    subject=np.array([record.subject for record, _ in videos], np.int32),
+    label=np.array([record.label for record in records], np.int32),
+    subject=np.array([record.subject for record in records], np.int32),
     video_id=ids,
     label_names=tuple(label_names),
     name=name,
@@ -119,16 +192,86 @@ def make_store(
   )
 
 
+@contextlib.contextmanager
+def single_threaded_opencv():
+  """Leaves the processors to threads that call OpenCV, whose own only wait."""
+  import cv2
+
+  cv2_threads = cv2.getNumThreads()
+  cv2.setNumThreads(1)
+  try:
+    yield
+  finally:
+    cv2.setNumThreads(cv2_threads)
+
+
+def decode_frame(record, index, frame_size):
+  """Decodes and resizes one frame of a video.
+
+  Args:
+    record: a `Record` whose frames can be indexed.
+    index: which frame.
+    frame_size: see `make_store`.
+
+  Returns:
+    uint8 RGB [h, w, 3].
+
+  Raises:
+    ValueError: if it cannot be decoded, naming video and frame.
+  """
+  frame = record.frames[index]
+  if isinstance(frame, bytes):
+    frame = _decode(frame, record.video_id, index)
+  return fit(frame, frame_size)
+
+
+def map_ahead(pool, function, items, *, ahead):
+  """Maps in a pool's threads and in order, a few items ahead of the consumer.
+
+  Args:
+    pool: a `concurrent.futures.Executor`.
+    function: of one item.
+    items: iterable, which is not read further ahead than that either.
+    ahead: how many results are made or under way when one is asked for.
+
+  Yields:
+    The results. What a call raises is raised in its place.
+  """
+  waiting = collections.deque()
+  try:
+    for item in items:
+      waiting.append(pool.submit(function, item))
+      if len(waiting) > ahead:
+        yield waiting.popleft().result()
+    while waiting:
+      yield waiting.popleft().result()
+  finally:
+    for future in waiting:
+      future.cancel()
+
+
 def _decode_video(record, frame_size):
-  frames = list(record.frames)
-  if not frames:
-    raise ValueError(f'The video {record.video_id} has no frames.')
-  stored = np.empty((len(frames), *frame_size, 3), np.uint8)
-  for i, frame in enumerate(frames):
-    if isinstance(frame, bytes):
-      frame = _decode(frame, record.video_id, i)
-    stored[i] = fit(frame, frame_size)
-  return stored
+  """Decodes all frames; returns the record without them, and them."""
+  record = dataclasses.replace(record, frames=list(record.frames))
+  decoded = np.empty((len(record.frames), *frame_size, 3), np.uint8)
+  for i in range(len(decoded)):
+    decoded[i] = decode_frame(record, i, frame_size)
+  return dataclasses.replace(record, frames=()), decoded
+
+
+def _join(videos):
+  """Concatenates a list of arrays and empties it on the way.
+
+  Memory is taken from the system when it is written to, so that all frames
+  are never there twice.
+  """
+  joined = np.empty((sum(map(len, videos)), *videos[0].shape[1:]), np.uint8)
+  stop = len(joined)
+  while videos:
+    frames = videos.pop()
+    joined[stop - len(frames) : stop] = frames
+    stop -= len(frames)
+  return joined
 
 
 def _decode(encoded, video_id, index):

@@ -1,0 +1,108 @@
+"""Which frames a step needs, and how a host without a device finds them.
+
+The same functions of the same keys as on the device choose the frames, so that
+a view does not depend on where the videos are.
+"""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from stclr_jax.views import temporal
+from stclr_jax.views import views
+
+
+def draw_frame_indices(length, videos, *, seed, epoch, view_numbers, options):
+  """Draws the frames of some views of some videos, on the host.
+
+  Args:
+    length: number of frames of every video in the store, int32 [num_videos].
+    videos: which videos, int32 [n].
+    seed: see `views.view_key`.
+    epoch: see `views.view_key`.
+    view_numbers: see `views.view_key`; v of them.
+    options: a `views.ViewOptions`.
+
+  Returns:
+    Frame numbers within each video, int32 [n, v, num_frames]: those that
+    `views.draw_views` takes.
+  """
+  videos = np.asarray(videos, np.int32)
+  with jax.default_device(_host()):
+    return np.asarray(
+      _draw(
+        videos,
+        np.asarray(length, np.int32)[videos],
+        np.int32(epoch),
+        np.asarray(view_numbers, np.int32),
+        seed=seed,
+        options=options,
+      )
+    )
+
+
+def evaluation_frame_indices(length, videos, *, options):
+  """Lists the frames of the view that a video is judged by.
+
+  Args:
+    length: see `draw_frame_indices`.
+    videos: see `draw_frame_indices`.
+    options: a `views.ViewOptions`.
+
+  Returns:
+    int32 [n, 1, num_frames]: those that `views.evaluation_views` takes.
+  """
+  lengths = np.asarray(length, np.int32)[np.asarray(videos)]
+  with jax.default_device(_host()):
+    indices = _take_uniform(lengths, num_frames=options.num_frames)
+    return np.asarray(indices)[:, None]
+
+
+def read_clips(store, requests):
+  """Reads the frames of clips from a store on the host.
+
+  Args:
+    store: a `VideoStore`, of frames or of records.
+    requests: iterable of (videos int [n], frame indices int [n, v, t]).
+
+  Yields:
+    Frames, uint8 [n, v, t, h, w, 3], for each request in order.
+
+  Raises:
+    ValueError: if a record cannot be read or decoded, naming the video.
+  """
+  if store.frames is None:
+    yield from store.records.read_clips(requests)
+    return
+  for videos, indices in requests:
+    # Unlike indexing, `take` lets other threads run.
+    places = store.first[videos][:, None, None] + indices
+    yield store.frames.take(places, axis=0)
+
+
+@functools.partial(jax.jit, static_argnames=('seed', 'options'))
+def _draw(videos, lengths, epoch, view_numbers, *, seed, options):
+  def draw(video, length, view):
+    key = views.view_key(seed, epoch, video, view)
+    # The size of a frame has no influence on which ones are taken.
+    drawn = views.draw_parameters(key, length, (1, 1), options=options)
+    return drawn.indices
+
+  of_views = jax.vmap(draw, in_axes=(None, None, 0))
+  return jax.vmap(of_views, in_axes=(0, 0, None))(videos, lengths, view_numbers)
+
+
+@functools.partial(jax.jit, static_argnames='num_frames')
+def _take_uniform(lengths, *, num_frames):
+  take = functools.partial(temporal.sample_uniform, num_frames=num_frames)
+  return jax.vmap(take)(jnp.asarray(lengths))
+
+
+def _host():
+  """The host as a JAX device; None, the default device, where it is not one."""
+  try:
+    return jax.local_devices(backend='cpu')[0]
+  except RuntimeError:  # JAX_PLATFORMS names accelerators only
+    return None

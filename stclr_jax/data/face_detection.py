@@ -1,0 +1,206 @@
+"""Where the faces of a frame are: detectors whose model is in their wheel.
+
+Nothing is downloaded at run time. Every detector gets the frame at the same
+working size, so that cost and the smallest face found do not depend on a
+video's resolution. `benchmarks/face_coverage.py` compares them.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+
+DETECTORS = ('hog', 'haar', 'haar_default', 'haar_tilted', 'haar_profile')
+
+# HOG's window: the smallest face is brought to this many pixels. The box that
+# dlib gives is then 73 pixels wide; chosen for the cascades: a tenth less, as
+# theirs vary.
+_WINDOW = 80
+_SMALLEST_BOX = 66
+# chosen: OpenCV's usual ones. A scale step of 1.1 misses no size, five
+# overlapping hits make a face.
+_SCALE_STEP = 1.1
+_MIN_NEIGHBORS = 5
+_TILTS = (-30, 30)  # degrees; chosen: alt2 alone bears about 15
+
+
+class Detection(NamedTuple):
+  """The square around one face, from about the brows to about the chin.
+
+  Attributes:
+    top: first row, pixels of the frame; may be outside of it, as `left`.
+    left: first column, pixels.
+    side: height and width, pixels.
+  """
+
+  top: float
+  left: float
+  side: float
+
+
+def check(name, min_face):
+  """Raises ValueError unless both are what `make_detector` takes."""
+  if name not in DETECTORS:
+    raise ValueError(
+      f'The face detector (={name!r}) must be one of {", ".join(DETECTORS)}; '
+      "'hog' finds most, 'haar' needs OpenCV alone."
+    )
+  if not 0.02 <= min_face <= 1:
+    raise ValueError(
+      f'`min_face` (={min_face}), the smallest face as a share of the '
+      "frame's shorter side, must be between 0.02 and 1; 1/6 is usual."
+    )
+
+
+def make_detector(
+  name, *, min_face=1 / 6
+) -> Callable[[np.ndarray], list[Detection]]:
+  """Makes a function that finds the faces of a frame.
+
+  Args:
+    name: 'hog', dlib's frontal detector (five filters: straight, turned and
+      tilted to both sides); 'haar', OpenCV's cascade frontalface_alt2, or
+      'haar_default', frontalface_default; 'haar_tilted', frontalface_alt2 and,
+      where it finds nothing, again with the frame turned by 30 degrees to both
+      sides; 'haar_profile', profileface, both ways.
+    min_face: smallest face to look for, as a share of the frame's shorter
+      side. Time goes with its inverse square.
+
+  Returns:
+    Function of a frame, uint8 RGB [h, w, 3], that gives a list of `Detection`,
+    surest first where the detector says how sure it is (HOG alone).
+
+  Raises:
+    ValueError: for an unknown name or size, or a frame that is none.
+    ImportError: where the detector's package is not installed.
+  """
+  check(name, min_face)
+  make = {
+    'hog': _make_hog,
+    'haar': functools.partial(_make_haar, 'frontalface_alt2'),
+    'haar_default': functools.partial(_make_haar, 'frontalface_default'),
+    'haar_tilted': _make_tilted,
+    'haar_profile': _make_profile,
+  }[name]
+  detect = make()
+
+  def find_faces(frame):
+    _check_frame(frame)
+    resized, scale = _to_working_size(frame, _WINDOW / min_face)
+    return [
+      Detection(*(float(value) / scale for value in found))
+      for found in detect(resized)
+    ]
+
+  return find_faces
+
+
+def _check_frame(frame):
+  shape, dtype = np.shape(frame), getattr(frame, 'dtype', None)
+  if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
+    raise ValueError(
+      f'A frame (={shape}, {dtype}) must be uint8 [h, w, 3], red first; '
+      'repeat the channel of a grey one.'
+    )
+
+
+def _to_working_size(frame, short_side):
+  """Resizes a frame to a shorter side; gives frame and factor."""
+  import cv2
+
+  scale = short_side / min(frame.shape[:2])
+  size = [max(1, round(length * scale)) for length in frame.shape[1::-1]]
+  shrinks = scale < 1
+  interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+  return cv2.resize(frame, size, interpolation=interpolation), scale
+
+
+def _make_hog():
+  try:
+    import dlib
+  except ImportError as error:
+    raise ImportError(
+      "The face detector 'hog' is dlib's, which is not installed: pip install "
+      "dlib-bin (4 MB, no compiler needed). Or take the detector 'haar', "
+      'which comes with OpenCV and finds fewer faces.'
+    ) from error
+  detector = dlib.get_frontal_face_detector()
+
+  def detect(frame):
+    # Not enlarged; a score of 0 is dlib's own threshold.
+    found, _, _ = detector.run(frame, 0, 0.0)
+    return [(face.top(), face.left(), face.width()) for face in found]
+
+  return detect
+
+
+def _load_cascade(name):
+  import cv2
+
+  folder = getattr(getattr(cv2, 'data', None), 'haarcascades', None)
+  path = None if folder is None else f'{folder}haarcascade_{name}.xml'
+  cascade = cv2.CascadeClassifier() if folder else None
+  if cascade is None or not cascade.load(path):
+    raise ImportError(
+      f'OpenCV {cv2.__version__} carries no cascade {name}: pip install '
+      "'opencv-python-headless<5'. Or take the detector 'hog'."
+    )
+  return cascade
+
+
+def _run_cascade(cascade, grey):
+  found = cascade.detectMultiScale(
+    grey, _SCALE_STEP, _MIN_NEIGHBORS, minSize=(_SMALLEST_BOX, _SMALLEST_BOX)
+  )
+  return [(y, x, width) for x, y, width, _ in found]
+
+
+def _to_grey(frame):
+  import cv2
+
+  return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+
+
+def _make_haar(name):
+  cascade = _load_cascade(name)
+  return lambda frame: _run_cascade(cascade, _to_grey(frame))
+
+
+def _make_tilted():
+  import cv2
+
+  cascade = _load_cascade('frontalface_alt2')
+
+  def detect(frame):
+    grey = _to_grey(frame)
+    found = _run_cascade(cascade, grey)
+    if found:
+      return found
+    rows, columns = grey.shape
+    middle = (columns / 2, rows / 2)
+    for degrees in _TILTS:
+      turn = cv2.getRotationMatrix2D(middle, degrees, 1)
+      turned = cv2.warpAffine(
+        grey, turn, (columns, rows), borderMode=cv2.BORDER_REPLICATE
+      )
+      back = cv2.invertAffineTransform(turn)
+      for y, x, side in _run_cascade(cascade, turned):
+        x, y = back @ (x + side / 2, y + side / 2, 1)
+        found.append((y - side / 2, x - side / 2, side))
+    return found
+
+  return detect
+
+
+def _make_profile():
+  cascade = _load_cascade('profileface')
+
+  def detect(frame):
+    grey = _to_grey(frame)
+    columns = grey.shape[1]
+    mirrored = _run_cascade(cascade, np.ascontiguousarray(grey[:, ::-1]))
+    mirrored = [(y, columns - x - side, side) for y, x, side in mirrored]
+    return [*_run_cascade(cascade, grey), *mirrored]
+
+  return detect

@@ -1,0 +1,252 @@
+"""Data sets that users made of their own videos, as TFDS keeps them.
+
+DATA_DIR/imported_videos/NAME/1.0.0/ holds the records (ArrayRecord, one a
+video), TFDS's descriptions, and `import.json`, which says what went in.
+"""
+
+import io
+import json
+import os
+import pathlib
+import re
+import shutil
+import socket
+
+import numpy as np
+
+BUILDER = 'imported_videos'
+VERSION = '1.0.0'
+SPLIT = 'videos'
+REPORT = 'import.json'
+RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
+# chosen: of windows of four seconds at 240 pixels, half a gigabyte.
+_VIDEOS_PER_FILE = 256
+_INCOMPLETE = '.incomplete'
+
+
+def check_name(name):
+  """Refuses names that a data set cannot have.
+
+  Args:
+    name: of a data set.
+
+  Raises:
+    ValueError: naming the rule.
+  """
+  if not re.fullmatch(r'[a-z][a-z0-9_]{0,63}', name):
+    raise ValueError(
+      f'The name (={name!r}) must be small letters, digits and underscores, '
+      'beginning with a letter, as in my_videos.'
+    )
+  if name.startswith(RESERVED):
+    raise ValueError(
+      f'The name (={name!r}) must not begin with {" or ".join(RESERVED)}: the '
+      f'data sets that come with this project do; my_{name} would do.'
+    )
+
+
+def directory(name, data_dir=None):
+  """Says where a data set is kept.
+
+  Args:
+    name: of the data set.
+    data_dir: where TFDS keeps its data; None for its own default.
+
+  Returns:
+    A path, whether or not anything is there.
+  """
+  return root(data_dir) / name / VERSION
+
+
+def list_names(data_dir=None):
+  """Lists the imported data sets.
+
+  Args:
+    data_dir: see `directory`.
+
+  Returns:
+    Names, sorted.
+  """
+  return sorted(p.parts[-3] for p in root(data_dir).glob(f'*/*/{REPORT}'))
+
+
+def read_report(name, data_dir=None):
+  """Reads what went into a data set.
+
+  Args:
+    name: see `directory`.
+    data_dir: see `directory`.
+
+  Returns:
+    The dict that `importing.import_items` made.
+  """
+  return json.loads((directory(name, data_dir) / REPORT).read_text('utf-8'))
+
+
+class Source:
+  """The videos of an imported data set by number; images as their bytes."""
+
+  def __init__(self, name, data_dir=None):
+    """Opens the records; see `directory`."""
+    import tensorflow_datasets as tfds
+
+    report = read_report(name, data_dir)
+    self.label_names = tuple(report['classes'])
+    builder = tfds.builder_from_directory(directory(name, data_dir))
+    self._records = builder.as_data_source(
+      split=SPLIT,
+      deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+    )
+    self._features = _features(self.label_names, as_bytes=True)
+
+  def __len__(self):
+    return len(self._records)
+
+  def __getitem__(self, index):
+    return self._features.deserialize_example_np(self._records[index])
+
+
+class Writer:
+  """Writes a data set that is there at its end, or not at all.
+
+  A context; without `commit` it leaves nothing behind. What a killed process
+  left is removed when the same data set is written again.
+  """
+
+  def __init__(self, name, *, classes, data_dir=None, overwrite=False):
+    """Begins.
+
+    Args:
+      name: of the data set.
+      classes: names of the classes, in order; may be none.
+      data_dir: see `directory`.
+      overwrite: whether a data set of this name may be replaced.
+
+    Raises:
+      ValueError: for a name that cannot be used.
+      FileExistsError: if there is such a data set and `overwrite` is false.
+    """
+    import tensorflow_datasets as tfds
+
+    check_name(name)
+    self.path = directory(name, data_dir)
+    if self.path.parent.exists() and not overwrite:
+      raise FileExistsError(
+        f'There is a data set {name} already, in {self.path}; choose another '
+        '--out, or replace it by --overwrite.'
+      )
+    _remove_abandoned(self.path.parent)
+    self._partial = _partial(self.path.parent)
+    version = self._partial / VERSION
+    version.mkdir(parents=True)
+    self._writer = tfds.core.SequentialWriter(
+      tfds.core.DatasetInfo(
+        builder=tfds.core.dataset_info.DatasetIdentity(
+          name=BUILDER,
+          version=tfds.core.Version(VERSION),
+          data_dir=str(version),
+          module_name=__name__,
+          config_name=name,
+        ),
+        description=f'Videos imported by stclr_jax as {name}; see {REPORT}.',
+        features=_features(classes),
+      ),
+      max_examples_per_shard=_VIDEOS_PER_FILE,
+      file_format='array_record',
+    )
+    self._writer.initialize_splits([SPLIT])
+
+  def __enter__(self):
+    return self
+
+  def __exit__(self, *_):
+    shutil.rmtree(self._partial, ignore_errors=True)
+
+  def add(self, *, video_id, frames, label, subject, subject_name):
+    """Writes a video.
+
+    Args:
+      video_id: unique name.
+      frames: encoded images, list of bytes.
+      label: class; -1 for unlabelled.
+      subject: number of the person.
+      subject_name: name of the person.
+    """
+    example = dict(
+      video_id=video_id,
+      frames=[io.BytesIO(frame) for frame in frames],
+      label=label,
+      subject=subject,
+      subject_name=subject_name,
+    )
+    self._writer.add_examples({SPLIT: [example]})
+
+  def commit(self, report):
+    """Puts the finished data set in its place.
+
+    Args:
+      report: JSON-able dict.
+    """
+    self._writer.close_all()
+    text = json.dumps(report, indent=1, ensure_ascii=False)
+    (self._partial / VERSION / REPORT).write_text(text + '\n', 'utf-8')
+    target = self.path.parent
+    if target.exists():
+      replaced = self._partial.with_suffix('.replaced' + _INCOMPLETE)
+      target.rename(replaced)
+      self._partial.rename(target)
+      shutil.rmtree(replaced, ignore_errors=True)
+    else:
+      self._partial.rename(target)
+
+
+def root(data_dir=None):
+  """Says where the imported data sets are kept; see `directory`."""
+  from tensorflow_datasets.core import constants
+
+  return pathlib.Path(data_dir or constants.DATA_DIR).expanduser() / BUILDER
+
+
+def _features(classes, *, as_bytes=False):
+  import tensorflow_datasets as tfds
+
+  image = tfds.features.Image
+  if as_bytes:
+    from tfds_oulu import tfds_oulu_dataset_builder as oulu
+
+    image = oulu.EncodedImage
+  return tfds.features.FeaturesDict(
+    {
+      'video_id': tfds.features.Text(),
+      'frames': tfds.features.Sequence(image(shape=(None, None, 3))),
+      'label': tfds.features.ClassLabel(names=list(classes)),
+      'subject': tfds.features.Scalar(np.int32),
+      'subject_name': tfds.features.Text(),
+    }
+  )
+
+
+def _partial(target):
+  owner = f'{socket.gethostname()}-{os.getpid()}'
+  return target.with_name(f'.{target.name}.{owner}{_INCOMPLETE}')
+
+
+def _remove_abandoned(target):
+  """Removes what processes of this machine left that are no more."""
+  pattern = f'.{target.name}.{socket.gethostname()}-*{_INCOMPLETE}'
+  for path in target.parent.glob(pattern):
+    process = re.search(rf'-(\d+)(\.replaced)?{_INCOMPLETE}$', path.name)
+    if process and not _is_alive(int(process[1])):
+      shutil.rmtree(path, ignore_errors=True)
+
+
+def _is_alive(process):
+  if process == os.getpid():
+    return False  # its number was used before
+  try:
+    os.kill(process, 0)
+  except ProcessLookupError:
+    return False
+  except PermissionError:
+    return True
+  return True

@@ -1,0 +1,282 @@
+"""Makes a data set of listed recordings, and the report of what went in."""
+
+import collections
+import dataclasses
+import datetime
+import hashlib
+import importlib.metadata
+import platform
+import sys
+import time
+
+from tqdm import tqdm
+
+from stclr_jax.data import frame_images
+from stclr_jax.data import imported
+from stclr_jax.data import recordings
+from stclr_jax.data.listing import Problem
+from stclr_jax.data.listing import describe_counts
+
+ON_ERROR = ('stop', 'skip')
+_PACKAGES = (
+  'av', 'opencv-python-headless', 'pillow', 'numpy', 'tensorflow-datasets',
+  'array-record',
+)  # fmt: skip
+
+
+def import_items(
+  listing,
+  *,
+  name,
+  classes,
+  options,
+  source,
+  data_dir=None,
+  on_error='stop',
+  overwrite=False,
+  progress=True,
+):
+  """Reads recordings and writes them as a data set.
+
+  Args:
+    listing: a `listing.Listing` whose labels are among `classes`.
+    name: of the new data set.
+    classes: names of its classes, in order.
+    options: a `recordings.Options`.
+    source: where the listing came from, for the report.
+    data_dir: where TFDS keeps its data; None for its own default.
+    on_error: 'stop' goes through everything, lists all that cannot be read
+      and writes nothing; 'skip' leaves those out and says so.
+    overwrite: whether a data set of this name may be replaced.
+    progress: whether to show a progress bar on a terminal.
+
+  Returns:
+    The report, also written beside the records; JSON-able.
+
+  Raises:
+    ValueError: if something cannot be imported and `on_error` is 'stop'; if
+      nothing can.
+    FileExistsError: if the data set exists and `overwrite` is false.
+    OSError: if the disk is full.
+  """
+  if on_error not in ON_ERROR:
+    raise ValueError(
+      f'`on_error` (={on_error!r}) must be one of {", ".join(ON_ERROR)}.'
+    )
+  started = time.monotonic()
+  subjects = number_subjects(listing.items)
+  problems, videos = list(listing.problems) + _find_repeated(listing.items), []
+  with imported.Writer(
+    name, classes=classes, data_dir=data_dir, overwrite=overwrite
+  ) as writer:
+    for item in tqdm(
+      listing.items,
+      desc=f'Importing {name}',
+      unit='recording',
+      disable=not (progress and sys.stderr.isatty()),
+    ):
+      before = len(videos)
+      try:
+        for video_id, window in _named_windows(item, options):
+          entry = _describe(item, video_id, window, options)
+          if window.frames and (not problems or on_error == 'skip'):
+            writer.add(
+              video_id=video_id,
+              frames=window.frames,
+              label=-1 if item.label is None else classes.index(item.label),
+              subject=subjects[entry['subject']],
+              subject_name=entry['subject'],
+            )
+          videos.append(entry)
+      except recordings.UnreadableError as error:
+        kept = len(videos) - before
+        what = f' ({kept} windows before it are kept)' if kept else ''
+        problems.append(Problem(item.video_id, f'{error}{what}'))
+    written = [video for video in videos if video['frames']]
+    if problems and (on_error == 'stop' or not written):
+      raise ValueError(_complain(problems, len(listing.items), on_error))
+    if not written:
+      raise ValueError('No window has a face, so nothing is left to import.')
+    report = {
+      'format': 1,
+      'name': name,
+      'source': str(source),
+      'created': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
+      'options': dataclasses.asdict(options) | {'on_error': on_error},
+      'versions': _versions(),
+      'classes': list(classes),
+      **summarize(videos, classes),
+      'checksum': _checksum_of_set(written),
+      'seconds': round(time.monotonic() - started, 2),
+      'notes': list(listing.notes),
+      'ignored_files': listing.ignored,
+      'skipped': [problem._asdict() for problem in problems],
+      'subjects': subjects,
+      'videos': videos,
+    }
+    writer.commit(report)
+  return report
+
+
+def number_subjects(items):
+  """Numbers the people, from 1, in the natural order of their names.
+
+  Args:
+    items: list of `listing.Item`; those without a subject are people of their
+      own, called by their video.
+
+  Returns:
+    A dict from name to number.
+  """
+  names = {item.subject or item.video_id for item in items}
+  names = sorted(names, key=frame_images.natural_key)
+  return {name: number for number, name in enumerate(names, 1)}
+
+
+def _find_repeated(items):
+  counts = collections.Counter(item.video_id for item in items)
+  return [
+    Problem(video_id, f'{count} recordings have this name')
+    for video_id, count in counts.items()
+    if count > 1
+  ]
+
+
+def summarize(videos, classes):
+  """Counts what a data set holds.
+
+  Args:
+    videos: list of the report's entries.
+    classes: names of the classes, in order.
+
+  Returns:
+    A JSON-able dict of totals.
+  """
+  kept = [video for video in videos if video['frames']]
+  labels = collections.Counter(video['label'] for video in kept)
+  lengths = sorted(video['frames'] for video in kept)
+  looked = [v['coverage'] for v in videos if v['coverage'] is not None]
+  return {
+    'num_videos': len(kept),
+    'num_subjects': len({video['subject'] for video in kept}),
+    'num_frames': sum(lengths),
+    'frames_min_median_max': [
+      lengths[0], lengths[len(lengths) // 2], lengths[-1],
+    ] if lengths else [],
+    'num_bytes': sum(video['bytes'] for video in kept),
+    'labels': {name: labels[name] for name in classes},
+    'unlabelled': labels[None],
+    'left_out': len(videos) - len(kept),
+    'face_coverage': sum(looked) / len(looked) if looked else None,
+    'without_face': sum(1 for coverage in looked if not coverage),
+  }  # fmt: skip
+
+
+def _named_windows(item, options):
+  """Yields (video_id, window); a number is added where there are several."""
+  previous, count = None, 0
+  for window in recordings.read_windows(item, options):
+    if previous is not None:
+      yield f'{item.video_id}#{count:04d}', previous
+      count += 1
+    previous = window
+  if previous is not None:
+    yield (f'{item.video_id}#{count:04d}' if count else item.video_id), previous
+
+
+def _describe(item, video_id, window, options):
+  return {
+    'video_id': video_id,
+    'label': item.label,
+    'subject': item.subject or item.video_id,
+    'frames': len(window.frames),
+    'fps': options.fps,
+    'start': round(window.start, 3),
+    'seconds': round(len(window.frames) / options.fps, 3),
+    'bytes': sum(map(len, window.frames)),
+    'coverage': window.coverage,
+    'checksum': _checksum(window.frames),
+    'notes': window.notes,
+    **({'attributes': item.attributes} if item.attributes else {}),
+  }
+
+
+def _checksum(frames):
+  digest = hashlib.sha256()
+  for frame in frames:
+    digest.update(len(frame).to_bytes(8, 'little') + frame)
+  return digest.hexdigest()
+
+
+def _checksum_of_set(videos):
+  """One number for ids, labels, people and frames, in any order of files."""
+  lines = sorted(
+    repr([v['video_id'], v['label'], v['subject'], v['checksum']])
+    for v in videos
+  )
+  return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
+
+
+def _complain(problems, readable, on_error):
+  listed = '\n'.join(f'  {name}: {reason}' for name, reason in problems)
+  remedy = (
+    'Mend them, or leave them out: --on_error=skip.'
+    if on_error == 'stop'
+    else 'Nothing is left to import.'
+  )
+  return (
+    f'{len(problems)} of {max(readable, len(problems))} recordings cannot be '
+    f'imported, so nothing was written:\n{listed}\n{remedy}'
+  )
+
+
+def _versions():
+  versions = {'python': platform.python_version()}
+  for package in _PACKAGES:
+    try:
+      versions[package] = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+      versions[package] = None
+  return versions
+
+
+def describe(report, path):
+  """Puts a report into words.
+
+  Args:
+    report: as `import_items` returns it.
+    path: where the data set is.
+
+  Returns:
+    Lines to print.
+  """
+  low, median, high = report['frames_min_median_max']
+  counts = [f'{name} {n}' for name, n in report['labels'].items()]
+  if report['unlabelled']:
+    counts.append(f'unlabelled {report["unlabelled"]}')
+  rate = report['options']['fps']
+  lines = [
+    f'{report["num_videos"]} videos of {report["num_subjects"]} people, '
+    f'{report["num_frames"]} frames ({low} to {high} a video, median {median}) '
+    f'at {rate:g} a second, {report["num_bytes"] / 1e6:.1f} MB, in '
+    f'{report["seconds"]:.1f} s.',
+    f'Labels: {", ".join(counts)}.',
+  ]
+  if report['face_coverage'] is not None:
+    lines.append(
+      f'Faces found in {report["face_coverage"]:.0%} of the frames; '
+      f'{report["without_face"]} video(s) without one, '
+      f'{report["left_out"]} of them left out.'
+    )
+  if report['ignored_files']:
+    lines.append(f'Passed over: {describe_counts(report["ignored_files"])}.')
+  lines += [f'Note: {note}.' for note in report['notes']]
+  noted = [v for v in report['videos'] if v['notes']]
+  lines += [f'  {v["video_id"]}: {"; ".join(v["notes"])}' for v in noted[:20]]
+  if len(noted) > 20:
+    lines.append(f'  and {len(noted) - 20} more, see {imported.REPORT}')
+  if report['skipped']:
+    lines.append(f'Left out {len(report["skipped"])}:')
+    lines += [f'  {s["name"]}: {s["reason"]}' for s in report['skipped']]
+  lines.append(f'Checksum {report["checksum"][:16]}; all of it in {path}.')
+  return '\n'.join(lines)

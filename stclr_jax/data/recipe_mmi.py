@@ -1,0 +1,154 @@
+"""MMI's videos: from XML files beside each to a label and the apex."""
+
+import pathlib
+import re
+from xml.etree import ElementTree
+
+from stclr_jax.data import listing as listings
+from stclr_jax.data import video_files
+from stclr_jax.data.listing import Item
+from stclr_jax.data.listing import Listing
+from stclr_jax.data.listing import Problem
+
+# Source: MMI's Metatag "Emotion", 1 to 6; further codes are no expressions.
+CODES = ('anger', 'disgust', 'fear', 'happy', 'sadness', 'surprise')
+_PROFILE = '1'  # 0 is frontal, 2 both side by side
+_APEX = '2'  # of a Marker's Type: 0 neutral, 1 onset, 2 apex, 3 offset
+
+
+def list_items(source):
+  """Lists the videos of MMI from their beginning to the apex.
+
+  `Sessions/1767/S001-102.avi` with, in the same folder, `S001-102.xml` (its
+  Metatag "Emotion" is the label), `session.xml` (its view) and, for some,
+  `S001-102-oao_aucs.xml` (onset, apex and offset of each action unit). A video
+  ends with the first frame in which the most action units are at their apex.
+  Where that is not annotated it ends in its middle, as these videos go from
+  neutral to apex and back. Profile views are passed over.
+
+  Args:
+    source: folder.
+
+  Returns:
+    A `Listing`; each item's attribute `apex` says 'annotated' or 'middle'.
+
+  Raises:
+    FileNotFoundError: if no video is found.
+    NotADirectoryError: if source is a file.
+  """
+  source = pathlib.Path(source)
+  found, ignored = listings.walk(source)
+  result = Listing([], [], ignored)
+  for path, frames in found.items():
+    name = path.relative_to(source).as_posix()
+    match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE)
+    if frames or not match:
+      kind = 'folders of pictures' if frames else 'videos of other names'
+      ignored[kind] = ignored.get(kind, 0) + 1
+      continue
+    try:
+      view = _attributes(path.with_name('session.xml'), 'track')
+      if view and view[0].get('view') == _PROFILE:
+        ignored['profile views'] = ignored.get('profile views', 0) + 1
+        continue
+      label = _read_mmi_label(path.with_suffix('.xml'))
+      frame = _read_apex(path.with_name(f'{path.stem}-oao_aucs.xml'))
+      end = _apex_seconds(path, frame)
+    except ValueError as error:
+      result.problems.append(Problem(name, str(error)))
+      continue
+    result.items.append(
+      Item(
+        video_id=f'{path.parent.name}/{path.stem}',
+        path=path,
+        label=label,
+        subject=match[1].upper(),
+        end=end,
+        attributes={'apex': 'middle' if frame is None else 'annotated'},
+      )
+    )
+  if not result.items and not result.problems:
+    raise FileNotFoundError(
+      f'{source} holds no MMI video, such as Sessions/1767/S001-102.avi; '
+      f'passed over: {listings.describe_counts(ignored) or "nothing"}.'
+    )
+  middle = sum(i.attributes['apex'] == 'middle' for i in result.items)
+  if middle:
+    result.notes.append(
+      f'{middle} videos without an annotated apex end in their middle'
+    )
+  return result
+
+
+def find_apex(action_units):
+  """Finds the first frame in which the most action units are at their apex.
+
+  Args:
+    action_units: for each a list of (frame, type), type '2' for the beginning
+      of the apex and any other for its end.
+
+  Returns:
+    The frame's number, or None if no apex is marked.
+  """
+  spans = []
+  for markers in action_units:
+    markers = sorted(markers)
+    for i, (first, kind) in enumerate(markers):
+      if kind == _APEX:
+        later = (f for f, other in markers[i + 1 :] if other != _APEX)
+        spans.append((first, next(later, float('inf'))))
+  starts = sorted(first for first, _ in spans)
+  if not starts:
+    return None
+  return max(starts, key=lambda f: sum(a <= f < b for a, b in spans))
+
+
+def _read_mmi_label(path):
+  for tag in _attributes(path, 'Metatag'):
+    if tag.get('Name') == 'Emotion':
+      code = tag.get('Value', '')
+      known = code.isdigit() and 1 <= int(code) <= len(CODES)
+      return CODES[int(code) - 1] if known else None
+  return None
+
+
+def _read_apex(path):
+  """Reads the apex's frame, counted from 1; None where none is annotated."""
+  units = []
+  for unit in _elements(path, 'ActionUnit'):
+    markers = [m.attrib for m in unit.iter() if _name(m) == 'Marker']
+    try:
+      units.append([(int(m['Frame']), m['Type']) for m in markers])
+    except (KeyError, ValueError) as error:
+      raise ValueError(f'{path.name}: a Marker without {error}') from error
+  return find_apex(units)
+
+
+def _apex_seconds(path, frame):
+  """Says when the apex's frame has been shown; None for an unreadable file."""
+  try:
+    header = video_files.read_header(path)
+  except video_files.UnreadableError:
+    return None  # told when it is read
+  if frame is None:
+    return header.seconds / 2 or None
+  # Half a frame early, so that the next one is not shown.
+  return (frame - 0.5) / (header.rate or 25)
+
+
+def _attributes(path, name):
+  return [element.attrib for element in _elements(path, name)]
+
+
+def _elements(path, name):
+  if not path.exists():
+    return []
+  try:
+    root = ElementTree.parse(path).getroot()
+  except ElementTree.ParseError as error:
+    raise ValueError(f'{path.name} is no XML: {error}') from error
+  return [element for element in root.iter() if _name(element) == name]
+
+
+def _name(element):
+  return element.tag.rpartition('}')[2]

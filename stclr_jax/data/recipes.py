@@ -1,0 +1,195 @@
+"""Where labels and people stand in data sets that people in this field have.
+
+Each lists the recordings of one data set as it is unpacked. None of them is
+licensed to come with this project, so that all is tested on generated trees.
+"""
+
+import dataclasses
+import pathlib
+import re
+from collections.abc import Callable
+
+from stclr_jax.data import listing as listings
+from stclr_jax.data import recipe_mmi
+from stclr_jax.data.listing import Item
+from stclr_jax.data.listing import Listing
+from stclr_jax.data.listing import Problem
+
+# Source: ReadMe of CK+'s Emotion labels; 0 is neutral, which none has.
+CK_PLUS_CODES = (
+  'neutral', 'anger', 'contempt', 'disgust', 'fear', 'happy', 'sadness',
+  'surprise',
+)  # fmt: skip
+# Source: CREMA-D's README.
+CREMA_D_CODES = {
+  'ANG': 'anger',
+  'DIS': 'disgust',
+  'FEA': 'fear',
+  'HAP': 'happy',
+  'NEU': 'neutral',
+  'SAD': 'sad',
+}
+CREMA_D_INTENSITIES = {
+  'LO': 'low',
+  'MD': 'medium',
+  'HI': 'high',
+  'XX': 'unspecified',
+  'X': 'unspecified',  # 1040_ITH_SAD_X, as it is published
+}
+_CK_PLUS_SEQUENCES = (593, 327, 123)  # Lucey et al. 2010
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+  """How a data set is imported.
+
+  Attributes:
+    list_items: from its folder to a `Listing`.
+    classes: its classes, in its own order.
+    window_seconds: as in `recordings.Options`; 0, as one performance is one
+      video.
+  """
+
+  list_items: Callable[[pathlib.Path], Listing]
+  classes: tuple[str, ...]
+  window_seconds: float = 0.0
+
+
+def list_ck_plus(source):
+  """Lists the sequences of CK+, neutral to apex.
+
+  `.../S005/001/S005_001_00000011.png`, with labels of some of them in
+  `.../S005/001/S005_001_00000011_emotion.txt`, wherever the two trees lie
+  below source. Sequences without one are unlabelled.
+
+  Args:
+    source: folder.
+
+  Returns:
+    A `Listing`.
+
+  Raises:
+    FileNotFoundError: if no sequence is found.
+    NotADirectoryError: if source is a file.
+  """
+  source = pathlib.Path(source)
+  found, ignored = listings.walk(source)
+  result = Listing([], [], ignored)
+  labels = {}
+  for file in sorted(source.rglob('*_emotion.txt')):
+    if match := re.match(r'(S\d+_\d+)_\d+_emotion', file.name, re.IGNORECASE):
+      try:
+        code = int(float(file.read_text().split()[0]))
+        labels[match[1].upper()] = CK_PLUS_CODES[code]
+      except (ValueError, IndexError):
+        text = f'{file.read_text(errors="replace")[:20]!r}'
+        result.problems.append(
+          Problem(
+            file.relative_to(source).as_posix(),
+            f'holds {text}, not a code from 0 to {len(CK_PLUS_CODES) - 1}',
+          )
+        )
+  for folder, frames in found.items():
+    match = re.fullmatch(r'(S\d+)/(\d+)', '/'.join(folder.parts[-2:]).upper())
+    prefix = f'{match[1]}_{match[2]}' if match else None
+    if prefix is None or not frames[0].name.upper().startswith(prefix):
+      ignored['images elsewhere'] = ignored.get('images elsewhere', 0) + 1
+      continue
+    label = labels.pop(prefix, None)
+    result.items.append(
+      Item(
+        f'{match[1]}/{match[2]}',
+        folder,
+        frames,
+        None if label == 'neutral' else label,
+        match[1],
+      )
+    )
+  if not result.items:
+    raise FileNotFoundError(
+      f'{source} holds no CK+ sequence, such as cohn-kanade-images/S005/001/'
+      'S005_001_00000011.png. The cropped last frames known as CK+48 are '
+      'photographs, not videos.'
+    )
+  result.problems += [
+    Problem(f'{name}_emotion.txt', 'labels a sequence that is not there')
+    for name in labels
+  ]
+  counts = (
+    len(result.items),
+    sum(item.label is not None for item in result.items),
+    len({item.subject for item in result.items}),
+  )
+  if counts != _CK_PLUS_SEQUENCES:
+    result.notes.append(
+      'CK+ has 593 sequences, 327 of them labelled, of 123 people; here are '
+      f'{counts[0]}, {counts[1]} and {counts[2]}'
+    )
+  return result
+
+
+def list_crema_d(source):
+  """Lists the videos of CREMA-D.
+
+  `VideoFlash/1001_DFA_ANG_XX.flv`: actor, sentence, emotion, intensity.
+
+  Args:
+    source: folder.
+
+  Returns:
+    A `Listing`; attributes name sentence and intensity.
+
+  Raises:
+    FileNotFoundError: if no video is found.
+    NotADirectoryError: if source is a file.
+  """
+  source = pathlib.Path(source)
+  found, ignored = listings.walk(source)
+  result = Listing([], [], ignored)
+  ids = {}
+  for path, frames in found.items():
+    if frames:
+      ignored['folders of pictures'] = ignored.get('folders of pictures', 0) + 1
+      continue
+    name = path.relative_to(source).as_posix()
+    actor, sentence, emotion, intensity, *rest = (
+      path.stem.upper().split('_') + [''] * 4
+    )
+    if (
+      any(rest)
+      or not re.fullmatch(r'\d{4}', actor)
+      or emotion not in CREMA_D_CODES
+      or intensity not in CREMA_D_INTENSITIES
+    ):
+      result.problems.append(Problem(name, 'is not named like 1001_DFA_ANG_XX'))
+      continue
+    if path.stem in ids:
+      result.problems.append(
+        Problem(name, f'is there as {ids[path.stem]}, too')
+      )
+      continue
+    ids[path.stem] = name
+    result.items.append(
+      Item(
+        path.stem,
+        path,
+        label=CREMA_D_CODES[emotion],
+        subject=actor,
+        attributes={
+          'sentence': sentence,
+          'intensity': CREMA_D_INTENSITIES[intensity],
+        },
+      )
+    )
+  if not result.items and not result.problems:
+    raise FileNotFoundError(
+      f'{source} holds no CREMA-D video, such as 1001_DFA_ANG_XX.flv.'
+    )
+  return result
+
+
+RECIPES = {
+  'ck_plus': Recipe(list_ck_plus, CK_PLUS_CODES[1:]),
+  'mmi': Recipe(recipe_mmi.list_items, recipe_mmi.CODES),
+  'crema_d': Recipe(list_crema_d, tuple(CREMA_D_CODES.values())),
+}

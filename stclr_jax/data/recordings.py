@@ -1,0 +1,301 @@
+"""From a recording to encoded frames: at one rate, in windows, cropped.
+
+Frames pass through one at a time; what is held is one window of encoded
+images, however long the recording.
+"""
+
+import collections
+import concurrent.futures
+import dataclasses
+import functools
+import itertools
+import math
+import os
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from stclr_jax.data import frame_images
+from stclr_jax.data import video_files
+from stclr_jax.data.video_files import UnreadableError
+
+NO_FACE = ('keep', 'skip', 'stop')
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How recordings become videos of a data set.
+
+  Attributes:
+    fps: frames a second. 25: Oulu-CASIA's.
+    source_fps: that of folders of frames, which do not say; None takes their
+      frames one by one.
+    window_seconds: longer recordings are cut; 0 for never. Windows follow one
+      another without overlap; a recording of up to one and a half stays whole,
+      and so the last window has half to one and a half of it. chosen 4: posed
+      and spontaneous expressions take 0.5 to 4 s (Ekman 2003), Oulu-CASIA's at
+      most 2.9 s.
+    max_size: of the shorter side of encoded frames, in pixels; larger ones
+      are averaged over areas. 240: Oulu-CASIA's height.
+    jpeg_quality: 1 to 100. chosen 95: as in `synthetic_faces.write_folder`;
+      with colour at full resolution (4:4:4), since shrunken frames have it.
+    keep_bytes: whether images that are 8-bit JPEG or PNG already stay as they
+      are, whatever their size.
+    min_frames: a video with fewer is no video. chosen 2: one does not move.
+    face_crop: `face_crops.FaceCropOptions` to cut one square around the face
+      for each window; None for whole frames.
+    no_face: where there is none: 'keep' the whole frame, 'skip' the window, or
+      'stop' (an unreadable recording).
+  """
+
+  fps: float = 25.0
+  source_fps: float | None = None
+  window_seconds: float = 4.0
+  max_size: int = 240
+  jpeg_quality: int = 95
+  keep_bytes: bool = True
+  min_frames: int = 2
+  face_crop: Any = None
+  no_face: str = 'keep'
+
+  def __post_init__(self):
+    """Refuses impossible values.
+
+    Raises:
+      ValueError: naming the option.
+    """
+    for name, low in (('fps', 0), ('max_size', 15), ('min_frames', 0)):
+      if not low < getattr(self, name) < math.inf:
+        raise ValueError(
+          f'`{name}` (={getattr(self, name)}) must be more than {low}.'
+        )
+    if self.source_fps is not None and not 0 < self.source_fps < math.inf:
+      raise ValueError(
+        f'`source_fps` (={self.source_fps}) must be more than 0.'
+      )
+    if not 1 <= self.jpeg_quality <= 100:
+      raise ValueError(
+        f'`jpeg_quality` (={self.jpeg_quality}) must be 1 to 100; 95 is usual.'
+      )
+    # The last window may have half of it.
+    if self.window_seconds and self.window_length < 2 * self.min_frames:
+      raise ValueError(
+        f'`window_seconds` (={self.window_seconds}) must be 0 (never cut) or '
+        f'hold {2 * self.min_frames} frames at {self.fps:g} a second, twice '
+        '`min_frames`.'
+      )
+    if self.no_face not in NO_FACE:
+      raise ValueError(
+        f'`no_face` (={self.no_face}) must be one of {", ".join(NO_FACE)}.'
+      )
+
+  @property
+  def window_length(self):
+    """Frames of a window; 0 for never cut."""
+    return round(self.window_seconds * self.fps)
+
+
+class Window(NamedTuple):
+  """One video of the data set.
+
+  Attributes:
+    frames: encoded images, a list of bytes; empty if left out, see `notes`.
+    start: where it begins in the recording, in seconds.
+    coverage: share of the frames in which the face was found; None where
+      nobody looked.
+    notes: list of what the user should know.
+  """
+
+  frames: list
+  start: float
+  coverage: float | None
+  notes: list
+
+
+def read_windows(item, options):
+  """Reads a recording.
+
+  Args:
+    item: an `listing.Item`.
+    options: an `Options`.
+
+  Yields:
+    `Window`s in order; those that are not left out have `min_frames` or more.
+
+  Raises:
+    UnreadableError: if any of it cannot be read, or it is too short.
+  """
+  recording = _Recording(item, options)
+  read = _read_cropped if options.face_crop else _read_whole
+  for window in read(recording, options):
+    if 0 < len(window.frames) < options.min_frames:
+      raise UnreadableError(
+        f'{len(window.frames)} frame(s) at {options.fps:g} a second; a video '
+        f'has {options.min_frames} or more (--min_frames)'
+      )
+    yield window
+
+
+class _Recording:
+  """Frames of an item at the stated rate, as often as asked for."""
+
+  def __init__(self, item, options):
+    self.item = item
+    self._options = options
+    self._span = dict(fps=options.fps, start=item.start, end=item.end)
+
+  def read(self, *, keep_bytes):
+    if not self.item.frames:
+      return video_files.read_frames(self.item.path, **self._span)
+    return frame_images.read_frames(self._images(), keep_bytes=keep_bytes)
+
+  def count(self):
+    if not self.item.frames:
+      return video_files.count_frames(self.item.path, **self._span)
+    return len(self._images())
+
+  def notes(self):
+    names = [path.name for path in self.item.frames]
+    gaps = frame_images.find_gaps(names)
+    return [f'{len(gaps)} frame numbers missing: {gaps[:8]}'] if gaps else []
+
+  def _images(self):
+    source_fps = self._options.source_fps
+    rate = source_fps or self._options.fps
+    timed = (
+      (i / rate, 1 / rate, path) for i, path in enumerate(self.item.frames)
+    )
+    images = list(video_files.resample(timed, **self._span))
+    if not images:
+      seconds = len(self.item.frames) / rate
+      raise UnreadableError(
+        f'begins at {self.item.start:g} s; its frames last {seconds:g} s at '
+        f'{rate:g} a second (--source_fps)'
+      )
+    return images
+
+
+def _read_whole(recording, options):
+  frames = recording.read(keep_bytes=options.keep_bytes)
+  encoded = _map_ahead(functools.partial(_encode, options=options), frames)
+  notes = recording.notes()
+  first = 0
+  for frames in cut_windows(encoded, options.window_length):
+    start = recording.item.start + first / options.fps
+    yield Window(frames, start, None, notes)
+    first += len(frames)
+
+
+def _read_cropped(recording, options):
+  """Goes through the recording three times: its length, its faces, its frames.
+
+  The square of a window is known only at its end, and the last window only
+  once the length is known.
+  """
+  from stclr_jax.data import face_crops
+
+  lengths = window_lengths(recording.count(), options.window_length)
+  tracks = []
+  frames = recording.read(keep_bytes=False)
+  for length in lengths:
+    part = _same_size(itertools.islice(frames, length))
+    tracks.append(face_crops.find_square(part, options.face_crop))
+    collections.deque(part, maxlen=0)  # whatever the detector left
+  frames = recording.read(keep_bytes=False)
+  first = 0
+  for length, track in zip(lengths, tracks, strict=True):
+    start = recording.item.start + first / options.fps
+    first += length
+    part = itertools.islice(frames, length)
+    notes = recording.notes() + list(track.notes)
+    if track.square is None:
+      if options.no_face == 'stop':
+        raise UnreadableError(f'no face from {start:g} s on (--no_face)')
+      if options.no_face == 'skip':
+        collections.deque(part, maxlen=0)
+        yield Window([], start, 0.0, notes + ['no face: left out'])
+        continue
+      notes.append('no face: whole frames')
+    encode = functools.partial(_encode, options=options, square=track.square)
+    encoded = list(_map_ahead(encode, part))
+    yield Window(encoded, start, float(track.coverage), notes)
+
+
+def _same_size(frames):
+  shape = None
+  for frame in frames:
+    if shape is not None and frame.shape != shape:
+      raise UnreadableError(
+        f'frames of different sizes, {shape[1]}x{shape[0]} and '
+        f'{frame.shape[1]}x{frame.shape[0]}: a face cannot be followed'
+      )
+    shape = frame.shape
+    yield frame
+
+
+def _encode(frame, *, options, square=None):
+  import cv2
+
+  if isinstance(frame, bytes):
+    return frame
+  if square is not None:
+    from stclr_jax.data import face_crops
+
+    side = min(options.max_size, max(1, round(square[2])))
+    frame = face_crops.cut(frame, square, side)
+  h, w = frame.shape[:2]
+  scale = options.max_size / min(h, w)
+  if scale < 1:
+    size = max(1, round(w * scale)), max(1, round(h * scale))
+    frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+  _, data = cv2.imencode(
+    '.jpg',
+    np.ascontiguousarray(frame[..., ::-1]),
+    [
+      cv2.IMWRITE_JPEG_QUALITY,
+      options.jpeg_quality,
+      cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+      cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+    ],
+  )
+  return data.tobytes()
+
+
+def cut_windows(values, length):
+  """Cuts a stream into windows.
+
+  Args:
+    values: iterable.
+    length: of a window; 0 for one window of everything.
+
+  Yields:
+    Lists of `length` values; the last has half to one and a half of it. Up to
+    one and a half are held.
+  """
+  held = []
+  for value in values:
+    held.append(value)
+    if length and len(held) >= 1.5 * length:
+      yield held[:length]
+      held = held[length:]
+  if held:
+    yield held
+
+
+def window_lengths(total, length):
+  """Says what `cut_windows` makes of `total` values: a list of lengths."""
+  return [len(window) for window in cut_windows(range(total), length)]
+
+
+def _map_ahead(function, values):
+  """Maps in threads and in order, a few values ahead of the consumer."""
+  threads = min(8, os.cpu_count() or 1)
+  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    waiting = collections.deque()
+    for value in values:
+      waiting.append(pool.submit(function, value))
+      if len(waiting) > 2 * threads:
+        yield waiting.popleft().result()
+    while waiting:
+      yield waiting.popleft().result()

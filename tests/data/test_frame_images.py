@@ -1,0 +1,111 @@
+import io
+
+import making_videos
+import numpy as np
+import pytest
+from PIL import Image
+
+from stclr_jax.data import frame_images
+from stclr_jax.data.video_files import UnreadableError
+
+
+def picture(seed=0, size=(12, 16, 3), top=256, dtype=np.uint8):
+  return np.random.default_rng(seed).integers(0, top, size, dtype)
+
+
+def read(paths, keep_bytes=True):
+  return list(frame_images.read_frames(paths, keep_bytes=keep_bytes))
+
+
+@pytest.mark.parametrize('name', ['a.jpg', 'a.jpeg', 'a.png', 'ü ä.PNG'])
+@pytest.mark.parametrize('grey', [False, True])
+def test_eight_bit_images_stay_byte_for_byte(tmp_path, name, grey):
+  pixels = picture(size=(12, 16)) if grey else picture()
+  path = making_videos.write_image(tmp_path / name, pixels)
+  assert read([path]) == [path.read_bytes()]
+  (decoded,) = read([path], keep_bytes=False)
+  np.testing.assert_array_equal(
+    decoded, making_videos.decode(path.read_bytes())
+  )
+
+
+@pytest.mark.parametrize('suffix', ['bmp', 'tif', 'webp', 'ppm'])
+def test_other_images_are_decoded(tmp_path, suffix):
+  pixels = np.full((12, 16, 3), (200, 100, 50), np.uint8)
+  path = making_videos.write_image(tmp_path / f'a.{suffix}', pixels)
+  (decoded,) = read([path])
+  assert np.abs(decoded.astype(int) - pixels).max() <= 3
+
+
+@pytest.mark.parametrize('suffix', ['png', 'tif'])
+@pytest.mark.parametrize('channels', [1, 3])
+@pytest.mark.parametrize('bits', [8, 10, 12, 16])
+def test_sixteen_bits_share_one_shift(tmp_path, suffix, channels, bits):
+  shape = (12, 16) if channels == 1 else (12, 16, 3)
+  dark = picture(1, shape, 2 ** (bits - 2), np.uint16)
+  bright = picture(2, shape, 2**bits, np.uint16)
+  bright.flat[0] = 2**bits - 1
+  paths = [
+    making_videos.write_image(tmp_path / f'{i}.{suffix}', pixels)
+    for i, pixels in enumerate((dark, bright))
+  ]
+  for decoded, pixels in zip(read(paths), (dark, bright), strict=True):
+    expected = pixels // 2 ** (bits - 8)
+    if channels == 1:
+      expected = np.stack([expected] * 3, axis=-1)
+    assert decoded.dtype == np.uint8
+    np.testing.assert_array_equal(decoded, expected)
+
+
+def test_images_are_turned_as_their_camera_noted(tmp_path):
+  pixels = np.zeros((16, 16, 3), np.uint8)
+  pixels[:8, :8] = 255
+  exif = Image.Exif()
+  exif[0x0112] = 6  # to be turned clockwise
+  path = tmp_path / 'a.jpg'
+  Image.fromarray(pixels).save(path, exif=exif, quality=100)
+  (decoded,) = read([path])
+  assert np.abs(decoded.astype(int) - np.rot90(pixels, -1)).mean() < 3
+
+
+@pytest.mark.parametrize('cut', [0, 60, -20])
+@pytest.mark.parametrize('suffix', ['jpg', 'png'])
+def test_half_an_image_is_named(tmp_path, suffix, cut):
+  path = making_videos.write_image(tmp_path / f'007.{suffix}', picture())
+  path.write_bytes(path.read_bytes()[:cut])
+  with pytest.raises(UnreadableError, match=r'007\.'):
+    read([path])
+
+
+def test_floating_point_images_are_refused(tmp_path):
+  data = io.BytesIO()
+  Image.fromarray(np.zeros((4, 4), np.float32)).save(data, 'TIFF')
+  path = tmp_path / 'a.tif'
+  path.write_bytes(data.getvalue())
+  with pytest.raises(UnreadableError, match='a.tif: pixels of type float32'):
+    read([path])
+
+
+def test_natural_order():
+  names = ['f10.png', 'f9.png', 'F2.png', 'f02b.png', 'f1.png']
+  assert sorted(names, key=frame_images.natural_key) == [
+    'f1.png', 'F2.png', 'f02b.png', 'f9.png', 'f10.png',
+  ]  # fmt: skip
+  # A number before a letter and a letter before a number can be compared.
+  assert sorted(['a1', '1a', '', 'b'], key=frame_images.natural_key)
+
+
+@pytest.mark.parametrize(
+  'numbers, gaps',
+  [
+    ([0, 1, 2, 3], []),
+    ([5, 6, 8, 9], [7]),
+    ([0, 5, 10, 15], []),  # every fifth
+    ([1, 1, 2, 3], []),
+    ([7], []),
+  ],
+)
+def test_gaps(numbers, gaps):
+  names = [f'S1_{number:03d}.png' for number in numbers]
+  assert frame_images.find_gaps(names) == gaps
+  assert frame_images.find_gaps(['a.png', 'b.png']) == []

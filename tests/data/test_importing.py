@@ -1,0 +1,305 @@
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import making_videos
+import numpy as np
+import pytest
+
+from stclr_jax.data import imported
+from stclr_jax.data import importing
+from stclr_jax.data import listing as listings
+from stclr_jax.data import prepare
+from stclr_jax.data.listing import Item
+from stclr_jax.data.listing import Listing
+from stclr_jax.data.recordings import Options
+
+ROOT = pathlib.Path(__file__).parents[2]
+
+
+def folder_items(folder, lengths, **options):
+  items = []
+  for i, length in enumerate(lengths):
+    path = making_videos.write_frames(folder / f'v{i:02d}', length)
+    frames = tuple(sorted(path.iterdir()))
+    items.append(Item(f'v{i:02d}', path, frames, **options))
+  return items
+
+
+def import_items(items, data_dir, *, name='mine', problems=(), **options):
+  options = {
+    'classes': sorted({item.label for item in items} - {None}),
+    'options': Options(),
+    'source': 'here',
+    'progress': False,
+  } | options
+  return importing.import_items(
+    Listing(list(items), list(problems), {}),
+    name=name,
+    data_dir=data_dir,
+    **options,
+  )
+
+
+def tree(folder):
+  return sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*'))
+
+
+def test_what_goes_in_comes_out(tmp_path):
+  items = folder_items(tmp_path, [3, 5, 4])
+  items = [
+    Item(i.video_id, i.path, i.frames, label, subject)
+    for i, label, subject in zip(
+      items, ('ü', None, 'a'), ('P10', 'P9', None), strict=True
+    )
+  ]
+  report = import_items(items, tmp_path / 'data')
+  store = prepare.load_videos(
+    'mine', split='vl_strong', frame_size=(12, 16), data_dir=tmp_path / 'data'
+  )
+  assert store.name == 'mine:videos' and not store.synthetic
+  assert store.video_id == ('v00', 'v01', 'v02')
+  assert store.label_names == ('a', 'ü')
+  assert store.label.tolist() == [1, -1, 0]
+  assert store.length.tolist() == [3, 5, 4]
+  # In natural order: P9, P10, then the one called by its video.
+  assert store.subject.tolist() == [2, 1, 3]
+  assert report['subjects'] == {'P9': 1, 'P10': 2, 'v02': 3}
+  shown = store.frames[store.first[1] :][:5]
+  assert making_videos.numbers_of(shown) == [0, 1, 2, 3, 4]
+  assert report['labels'] == {'a': 1, 'ü': 1} and report['unlabelled'] == 1
+  assert report['frames_min_median_max'] == [3, 4, 5]
+  assert report == imported.read_report('mine', tmp_path / 'data')
+  assert imported.list_names(tmp_path / 'data') == ['mine']
+
+
+def test_records_hold_the_bytes_that_came(tmp_path):
+  (item,) = folder_items(tmp_path, [3])
+  import_items([item], tmp_path / 'data')
+  source = prepare.open_source(
+    'mine', split='videos', data_dir=tmp_path / 'data'
+  )
+  (record,) = prepare.read_records(source)
+  assert record.frames == [path.read_bytes() for path in item.frames]
+  assert source.examples[0]['subject_name'] in ('v00', b'v00')
+
+
+def test_others_read_it_by_tfds_alone(tmp_path):
+  items = folder_items(tmp_path, [3], label='a')
+  import_items(items, tmp_path / 'data')
+  program = """
+import sys
+import tensorflow_datasets as tfds
+builder = tfds.builder('imported_videos/mine', data_dir=sys.argv[1])
+(example,) = builder.as_data_source(split='videos')
+assert [f.shape for f in example['frames']] == [(12, 16, 3)] * 3
+assert builder.info.features['label'].names == ['a'], builder.info
+assert not any(name.startswith('stclr_jax') for name in sys.modules)
+"""
+  subprocess.run(
+    [sys.executable, '-c', program, tmp_path / 'data'],
+    check=True,
+    cwd=tmp_path,
+  )
+
+
+def test_importing_and_reading_need_no_tensorflow(tmp_path):
+  folder_items(tmp_path / 'videos', [3, 4])
+  program = """
+import sys
+from stclr_jax import import_videos
+from stclr_jax.data import prepare
+import_videos.main([sys.argv[1], '--out=mine', '--data_dir=' + sys.argv[2]])
+store = prepare.load_videos('mine', split='', frame_size=(12, 16),
+  data_dir=sys.argv[2])
+assert store.num_videos == 2 and store.label.tolist() == [-1, -1]
+assert 'tensorflow' not in sys.modules
+"""
+  subprocess.run(
+    [sys.executable, '-c', program, tmp_path / 'videos', tmp_path / 'data'],
+    check=True,
+    cwd=ROOT,
+  )
+
+
+def test_checksums_tell_sets_apart_and_alike(tmp_path):
+  items = folder_items(tmp_path, [3, 4], label='a')
+  first = import_items(items, tmp_path / 'one')
+  again = import_items(items[::-1], tmp_path / 'two')
+  assert first['checksum'] == again['checksum']
+  sums = [video['checksum'] for video in first['videos']]
+  making_videos.write_image(items[0].frames[1], np.zeros((12, 16, 3), np.uint8))
+  changed = import_items(items, tmp_path / 'three')
+  assert changed['checksum'] != first['checksum']
+  assert changed['videos'][0]['checksum'] != sums[0]
+  assert changed['videos'][1]['checksum'] == sums[1]
+
+
+def test_windows_have_names_and_one_person(tmp_path):
+  frames = making_videos.level_frames(34)
+  path = making_videos.write_video(tmp_path / 'a.mp4', frames)
+  report = import_items(
+    [Item('a', path)], tmp_path, options=Options(window_seconds=0.4)
+  )
+  assert [v['video_id'] for v in report['videos']] == [
+    'a#0000', 'a#0001', 'a#0002',
+  ]  # fmt: skip
+  assert [v['start'] for v in report['videos']] == [0, 0.4, 0.8]
+  assert report['num_subjects'] == 1
+
+
+def broken_items(tmp_path):
+  items = folder_items(tmp_path, [3, 3, 1, 3])
+  items[1].frames[2].write_bytes(b'no picture')
+  return items
+
+
+def test_everything_bad_is_listed_and_nothing_written(tmp_path):
+  problems = [listings.Problem('list.csv, line 7', 'there is no x.mp4')]
+  with pytest.raises(ValueError) as error:
+    import_items(broken_items(tmp_path), tmp_path / 'data', problems=problems)
+  message = str(error.value)
+  for words in ('3 of 4 recordings', 'line 7: there is no x.mp4',
+                'v01: 002.jpg: cannot identify', 'v02: 1 frame',
+                '--on_error=skip'):  # fmt: skip
+    assert words in message
+  assert tree(tmp_path / 'data') == ['imported_videos']
+
+
+def test_bad_ones_are_left_out_where_told(tmp_path):
+  report = import_items(
+    broken_items(tmp_path), tmp_path / 'data', on_error='skip'
+  )
+  assert [v['video_id'] for v in report['videos']] == ['v00', 'v03']
+  assert [s['name'] for s in report['skipped']] == ['v01', 'v02']
+  text = importing.describe(report, 'somewhere')
+  assert '2 videos' in text and 'v02: 1 frame' in text
+  with pytest.raises(ValueError, match='Nothing is left to import'):
+    import_items(
+      broken_items(tmp_path)[1:3], tmp_path / 'data', name='other',
+      on_error='skip',
+    )  # fmt: skip
+  with pytest.raises(ValueError, match="on_error.*'guess'"):
+    import_items([], tmp_path, on_error='guess')
+
+
+def test_windows_before_the_damage_are_kept_and_told(tmp_path):
+  noise = np.random.default_rng(0).integers(0, 256, (60, 48, 64, 3), np.uint8)
+  path = making_videos.write_video(tmp_path / 'a.mkv', list(noise), gop=5)
+  data = path.read_bytes()
+  path.write_bytes(data[: int(0.7 * len(data))])
+  report = import_items(
+    [Item('a', path)], tmp_path, options=Options(window_seconds=0.4),
+    on_error='skip',
+  )  # fmt: skip
+  (skipped,) = report['skipped']
+  assert 'cut off' in skipped['reason'] and 'are kept)' in skipped['reason']
+  assert report['num_videos'] >= 2
+
+
+def test_names_that_occur_twice_are_problems(tmp_path):
+  (item,) = folder_items(tmp_path, [3])
+  with pytest.raises(ValueError, match='2 recordings have this name'):
+    import_items([item, item], tmp_path / 'data')
+
+
+def test_a_set_is_replaced_only_where_told(tmp_path):
+  items = folder_items(tmp_path, [3, 4])
+  import_items(items, tmp_path / 'data')
+  before = tree(tmp_path / 'data')
+  with pytest.raises(FileExistsError, match='--overwrite'):
+    import_items(items[:1], tmp_path / 'data')
+  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
+  import_items(items[:1], tmp_path / 'data', overwrite=True)
+  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 1
+  assert tree(tmp_path / 'data') == before
+  # A failed replacement leaves the old one.
+  items[1].frames[0].write_bytes(b'')
+  with pytest.raises(ValueError, match='an empty file'):
+    import_items(items, tmp_path / 'data', overwrite=True)
+  assert tree(tmp_path / 'data') == before
+
+
+def test_an_interrupted_import_leaves_nothing(tmp_path, monkeypatch):
+  items = folder_items(tmp_path, [3, 4])
+
+  def stop(*_, **__):
+    raise KeyboardInterrupt
+
+  monkeypatch.setattr(importing, '_describe', stop)
+  with pytest.raises(KeyboardInterrupt):
+    import_items(items, tmp_path / 'data')
+  assert tree(tmp_path / 'data') == ['imported_videos']
+
+
+def test_what_a_killed_import_left_is_cleared_away(tmp_path):
+  items = folder_items(tmp_path, [3])
+  program = """
+import os, sys
+from stclr_jax.data import imported
+writer = imported.Writer('mine', classes=['a'], data_dir=sys.argv[1])
+writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
+os._exit(9)
+"""
+  subprocess.run([sys.executable, '-c', program, tmp_path / 'data'], cwd=ROOT)
+  left = list((tmp_path / 'data' / 'imported_videos').iterdir())
+  assert len(left) == 1
+  assert imported.list_names(tmp_path / 'data') == []
+  # That of a process that is alive, and of another set, is not ours.
+  for name in (f'.mine.{imported.socket.gethostname()}-1.incomplete',
+               left[0].name.replace('mine', 'yours')):  # fmt: skip
+    (left[0].parent / name).mkdir()
+  import_items(items, tmp_path / 'data')
+  names = sorted(p.name for p in left[0].parent.iterdir())
+  assert len(names) == 3 and left[0].name not in names
+
+
+def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch):
+  def full(*_, **__):
+    raise OSError(28, os.strerror(28))
+
+  monkeypatch.setattr(imported.Writer, 'add', full)
+  with pytest.raises(OSError, match='No space left'):
+    import_items(folder_items(tmp_path, [3]), tmp_path / 'data')
+  assert tree(tmp_path / 'data') == ['imported_videos']
+
+
+@pytest.mark.parametrize(
+  'name',
+  ['', 'My Videos', '1st', 'a/b', '..', 'oulu_casia', 'synthetic_x', 'ü'],
+)
+def test_names_that_clash_or_cannot_be_are_refused(tmp_path, name):
+  with pytest.raises(ValueError, match='The name'):
+    import_items([], tmp_path, name=name)
+
+
+def test_every_builtin_name_is_reserved():
+  for name in prepare.NAMES:
+    with pytest.raises(ValueError, match='must not begin'):
+      imported.check_name(name)
+
+
+def test_unknown_data_sets_are_told_what_there_is(tmp_path):
+  def load(name, split='vl_strong'):
+    prepare.load_videos(
+      name, split=split, frame_size=(12, 16), data_dir=tmp_path / 'data'
+    )
+
+  with pytest.raises(ValueError, match='there is none in'):
+    load('min')
+  import_items(folder_items(tmp_path, [3]), tmp_path / 'data')
+  with pytest.raises(ValueError, match="'min'.*synthetic_demo.*: mine\\."):
+    load('min')
+  with pytest.raises(ValueError, match="data.split.*'ni_dark'.*'videos'"):
+    load('mine', 'ni_dark')
+
+
+def test_the_report_is_readable_and_complete(tmp_path):
+  items = folder_items(tmp_path, [3], attributes={'intensity': 'high'})
+  import_items(items, tmp_path / 'data')
+  path = imported.directory('mine', tmp_path / 'data') / imported.REPORT
+  report = json.loads(path.read_text())
+  assert report['videos'][0]['attributes'] == {'intensity': 'high'}
+  assert report['versions']['av'] and report['options']['fps'] == 25

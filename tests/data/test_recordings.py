@@ -1,0 +1,256 @@
+import dataclasses
+import tracemalloc
+
+import cv2
+import making_videos
+import numpy as np
+import pytest
+
+from stclr_jax.data import face_crops
+from stclr_jax.data import recordings
+from stclr_jax.data.listing import Item
+from stclr_jax.data.recordings import Options
+from stclr_jax.data.recordings import UnreadableError
+
+FACES = face_crops.FaceCropOptions()
+
+
+def video_item(folder, num_frames, *, size=(48, 64), **options):
+  frames = making_videos.level_frames(num_frames, size)
+  path = making_videos.write_video(folder / 'v.mp4', frames)
+  return Item('v', path, **options)
+
+
+def folder_item(folder, num_frames, *, name='{:03d}.jpg', **options):
+  making_videos.write_frames(folder, num_frames, name=name)
+  return Item('f', folder, tuple(sorted(folder.iterdir())), **options)
+
+
+def read(item, **options):
+  return list(recordings.read_windows(item, Options(**options)))
+
+
+def numbers(window):
+  frames = [making_videos.decode(frame) for frame in window.frames]
+  return making_videos.numbers_of(frames)
+
+
+@pytest.mark.parametrize('length', [0, 1, 4, 5])
+@pytest.mark.parametrize('total', range(25))
+def test_windows_are_even_and_lose_nothing(total, length):
+  windows = list(recordings.cut_windows(range(total), length))
+  assert [v for window in windows for v in window] == list(range(total))
+  lengths = [len(window) for window in windows]
+  assert lengths == recordings.window_lengths(total, length)
+  if length and len(windows) > 1:
+    assert set(lengths[:-1]) == {length}
+    assert 0.5 * length <= lengths[-1] < 1.5 * length
+  if total and (not length or total < 1.5 * length):
+    assert lengths == [total]
+
+
+def test_long_videos_become_windows(tmp_path):
+  windows = read(video_item(tmp_path, 34), window_seconds=0.4)
+  assert [len(w.frames) for w in windows] == [10, 10, 14]
+  assert [w.start for w in windows] == pytest.approx([0, 0.4, 0.8])
+  assert sum(map(numbers, windows), []) == list(range(34))
+  (whole,) = read(video_item(tmp_path, 34), window_seconds=0)
+  assert len(whole.frames) == 34 and whole.coverage is None
+
+
+@pytest.mark.parametrize(
+  'size, max_size, expected',
+  [((48, 64), 24, (24, 32)), ((64, 48), 24, (32, 24)),
+   ((48, 64), 99, (48, 64))],
+)  # fmt: skip
+def test_large_frames_are_shrunk_and_small_ones_are_not(
+  tmp_path, size, max_size, expected
+):
+  (window,) = read(video_item(tmp_path, 3, size=size), max_size=max_size)
+  assert {making_videos.decode(f).shape for f in window.frames} == {
+    (*expected, 3)
+  }
+
+
+def test_frames_are_jpeg_with_full_colour(tmp_path):
+  (window,) = read(video_item(tmp_path, 3))
+  frame = window.frames[0]
+  assert frame[:2] == b'\xff\xd8'
+  start = frame.index(b'\xff\xc0')
+  # Of each component after the frame's header: sampling factors 1x1.
+  assert [frame[start + 11 + 3 * i] for i in range(3)] == [0x11] * 3
+
+
+def test_images_keep_their_bytes(tmp_path):
+  item = folder_item(tmp_path / 'f', 5)
+  (window,) = read(item, max_size=16)
+  assert window.frames == [path.read_bytes() for path in item.frames]
+  large = making_videos.write_frames(tmp_path / 'g', 3, size=(40, 60))
+  item = Item('g', large, tuple(sorted(large.iterdir())))
+  (window,) = read(item, max_size=20, keep_bytes=False)
+  assert making_videos.decode(window.frames[0]).shape == (20, 30, 3)
+
+
+def test_folders_of_frames_are_resampled_where_their_rate_is_told(tmp_path):
+  item = folder_item(tmp_path / 'f', 12)
+  (window,) = read(item, source_fps=50)
+  assert numbers(window) == list(range(0, 12, 2))
+  (window,) = read(item)
+  assert numbers(window) == list(range(12))
+  (window,) = read(dataclasses.replace(item, start=0.08, end=0.2))
+  assert numbers(window) == [2, 3, 4]
+  with pytest.raises(UnreadableError, match='its frames last 0.48 s'):
+    read(dataclasses.replace(item, start=3))
+
+
+def test_missing_numbers_are_noted(tmp_path):
+  item = folder_item(tmp_path / 'f', 6)
+  item.frames[2].unlink()
+  item = dataclasses.replace(item, frames=item.frames[:2] + item.frames[3:])
+  (window,) = read(item)
+  assert window.notes == ['1 frame numbers missing: [2]']
+
+
+def test_one_frame_is_no_video(tmp_path):
+  with pytest.raises(UnreadableError, match='1 frame.*has 2 or more'):
+    read(video_item(tmp_path, 1))
+  with pytest.raises(UnreadableError, match='1 frame'):
+    read(folder_item(tmp_path / 'f', 1))
+  (window,) = read(video_item(tmp_path, 1), min_frames=1)
+  assert len(window.frames) == 1
+
+
+@pytest.mark.parametrize(
+  'options, message',
+  [
+    ({'fps': 0}, 'fps.*=0'),
+    ({'fps': float('nan')}, 'fps.*=nan'),
+    ({'source_fps': -1}, 'source_fps.*=-1'),
+    ({'max_size': 3}, 'max_size.*=3'),
+    ({'jpeg_quality': 101}, 'jpeg_quality.*=101'),
+    ({'window_seconds': 0.05}, 'window_seconds.*=0.05'),
+    ({'window_seconds': -1}, 'window_seconds.*=-1'),
+    ({'min_frames': 0}, 'min_frames.*=0'),
+    ({'no_face': 'guess'}, 'no_face.*=guess'),
+  ],
+)
+def test_impossible_options_are_refused(options, message):
+  with pytest.raises(ValueError, match=message):
+    Options(**options)
+
+
+def test_memory_is_that_of_a_window(tmp_path):
+  frames = making_videos.level_frames(10, size=(120, 160))
+  path = making_videos.write_video(tmp_path / 'v.mp4', frames * 60)
+  total = 600 * frames[0].nbytes
+
+  def measure():
+    tracemalloc.start()
+    try:
+      count = sum(
+        len(w.frames)
+        for w in recordings.read_windows(
+          Item('v', path), Options(window_seconds=1)
+        )
+      )
+      return count, tracemalloc.get_traced_memory()[1]
+    finally:
+      tracemalloc.stop()
+
+  measure()  # imports
+  count, peak = measure()
+  assert count == 600
+  assert peak < total / 8
+
+
+class FakeTrack:
+  """Finds the white square that a test drew, or nothing."""
+
+  seen = []
+
+  @classmethod
+  def find_square(cls, frames, options):
+    assert options is FACES
+    boxes = []
+    frames = list(frames)
+    for frame in frames:
+      rows, columns = np.nonzero(frame[..., 0] > 128)
+      if len(rows):
+        boxes.append((rows.min(), columns.min()))
+    cls.seen.append(len(frames))
+    square = None
+    if boxes:
+      top, left = np.median(boxes, 0)
+      square = face_crops.Square(float(top), float(left), 16.0)
+    return face_crops.FaceTrack(
+      square, len(boxes) / len(frames), len(frames), ('seen',) if boxes else ()
+    )
+
+
+def moving_square(num_frames, empty=()):
+  frames = []
+  for i in range(num_frames):
+    frame = np.zeros((48, 64, 3), np.uint8)
+    if i not in empty:
+      left = 8 if i < 10 else 40
+      cv2.rectangle(frame, (left, 16), (left + 15, 31), (255,) * 3, -1)
+    frames.append(frame)
+  return frames
+
+
+def test_each_window_has_its_own_square(tmp_path, monkeypatch):
+  monkeypatch.setattr(face_crops, 'find_square', FakeTrack.find_square)
+  FakeTrack.seen = []
+  path = making_videos.write_video(tmp_path / 'v.mp4', moving_square(24))
+  first, second = read(Item('v', path), window_seconds=0.4, face_crop=FACES)
+  assert FakeTrack.seen == [10, 14]
+  for window in (first, second):
+    assert window.coverage == 1 and window.notes == ['seen']
+    for frame in window.frames:
+      frame = making_videos.decode(frame)
+      assert frame.shape == (16, 16, 3) and frame.mean() > 240
+
+
+@pytest.mark.parametrize('policy', recordings.NO_FACE)
+def test_policies_where_there_is_no_face(tmp_path, monkeypatch, policy):
+  monkeypatch.setattr(face_crops, 'find_square', FakeTrack.find_square)
+  frames = moving_square(24, empty=range(10))
+  item = Item('v', making_videos.write_video(tmp_path / 'v.mp4', frames))
+  options = {'window_seconds': 0.4, 'face_crop': FACES, 'no_face': policy}
+  if policy == 'stop':
+    with pytest.raises(UnreadableError, match='no face from 0 s on'):
+      read(item, **options)
+    return
+  first, second = read(item, **options)
+  assert first.coverage == 0 and second.coverage == 1
+  assert making_videos.decode(second.frames[0]).shape == (16, 16, 3)
+  if policy == 'skip':
+    assert first.frames == [] and first.notes == ['no face: left out']
+  else:
+    assert first.notes == ['no face: whole frames']
+    assert making_videos.decode(first.frames[0]).shape == (48, 64, 3)
+
+
+def test_faces_are_found_by_the_real_detector(tmp_path):
+  from stclr_jax.data import synthetic_faces
+
+  blank = np.full((120, 160, 3), 90, np.uint8)
+  path = making_videos.write_video(tmp_path / 'v.mp4', [blank] * 2)
+  (window,) = read(Item('v', path), face_crop=FACES)
+  assert window.coverage == 0 and 'whole frames' in window.notes[-1]
+  video = next(
+    synthetic_faces.draw_videos(
+      height=120, width=160, framing='scene', num_subjects=1
+    )
+  )
+  path = making_videos.write_video(tmp_path / 'w.mp4', list(video.frames[:2]))
+  (window,) = read(Item('w', path), face_crop=FACES)
+  h, w, _ = making_videos.decode(window.frames[0]).shape
+  assert (h == w) == (window.coverage > 0)
+
+
+def test_faces_need_frames_of_one_size(tmp_path):
+  item = folder_item(tmp_path / 'f', 3)
+  making_videos.write_image(item.frames[1], np.zeros((20, 20, 3), np.uint8))
+  with pytest.raises(UnreadableError, match='different sizes, 16x12 and 20x20'):
+    read(item, face_crop=FACES)

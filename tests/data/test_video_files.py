@@ -1,0 +1,196 @@
+import fractions
+import itertools
+import tracemalloc
+
+import making_videos
+import numpy as np
+import pytest
+
+from stclr_jax.data import video_files
+
+
+def read_numbers(path, **options):
+  options = {'fps': 25} | options
+  frames = list(video_files.read_frames(path, **options))
+  assert len(frames) == video_files.count_frames(path, **options)
+  return making_videos.numbers_of(frames)
+
+
+@pytest.mark.parametrize('suffix', ['mp4', 'avi', 'mov', 'mkv', 'webm', 'gif'])
+def test_every_frame_of_every_container(tmp_path, suffix):
+  frames = making_videos.level_frames(30)
+  path = making_videos.write_video(tmp_path / f'a b é.{suffix}', frames)
+  assert read_numbers(path) == list(range(30))
+  header = video_files.read_header(path)
+  assert header.rate == pytest.approx(25)
+  assert header.seconds == pytest.approx(30 / 25)
+
+
+def test_pixels_are_rgb_and_in_place(tmp_path):
+  picture = np.zeros((48, 64, 3), np.uint8)
+  picture[:24, :32, 0] = picture[:24, 32:, 1] = picture[24:, :32, 2] = 255
+  path = making_videos.write_video(tmp_path / 'v.mp4', [picture] * 3)
+  for frame in video_files.read_frames(path, fps=25):
+    assert np.abs(frame[4:20, 4:28].mean((0, 1)) - (255, 0, 0)).max() < 8
+    assert np.abs(frame[4:20, 36:60].mean((0, 1)) - (0, 255, 0)).max() < 8
+    assert np.abs(frame[28:44, 4:28].mean((0, 1)) - (0, 0, 255)).max() < 8
+
+
+@pytest.mark.parametrize(
+  'rate, fps, expected',
+  [
+    (50, 25, range(0, 30, 2)),
+    (60, 30, range(0, 30, 2)),
+    (30, 15, range(0, 30, 2)),
+    (30, 60, [i // 2 for i in range(60)]),
+    (30, 25, [0, 1, 2, 3, 5, 6, 7, 8, 9, 11, 12, 13, 14, 15, 17, 18, 19, 20,
+              21, 23, 24, 25, 26, 27, 29]),
+  ],
+)  # fmt: skip
+@pytest.mark.parametrize('suffix', ['mp4', 'mkv'])  # exact times, rounded ones
+def test_constant_rates_are_thinned_evenly(
+  tmp_path, rate, fps, expected, suffix
+):
+  frames = making_videos.level_frames(30)
+  path = making_videos.write_video(tmp_path / f'v.{suffix}', frames, rate=rate)
+  assert read_numbers(path, fps=fps) == list(expected)
+
+
+def test_varying_rates_show_what_a_player_shows(tmp_path):
+  times = [0, 40, 400, 440, 480, 1000, 1010, 1020]
+  frames = making_videos.level_frames(len(times))
+  path = making_videos.write_video(tmp_path / 'v.mkv', frames, times=times)
+  shown = read_numbers(path)
+  for tick, number in enumerate(shown):
+    moment = 40 * tick
+    assert times[number] <= moment + 12
+    assert number + 1 == len(times) or times[number + 1] > moment + 12
+  assert 26 <= len(shown) <= 27
+
+
+def test_resampling_keeps_its_promises_at_random_times():
+  generator = np.random.default_rng(0)
+  for _ in range(50):
+    times = np.cumsum(generator.exponential(0.05, 40)) - 0.02
+    times = times - times[0]
+    ends = [*times[1:], times[-1] + 0.04]
+    fps = generator.choice([10.0, 25.0, 60.0])
+    start = generator.uniform(0, 0.5)
+    timed = [
+      (a, b - a, i) for i, (a, b) in enumerate(zip(times, ends, strict=True))
+    ]
+    shown = list(video_files.resample(timed, fps=fps, start=start))
+    ticks = start + np.arange(len(shown)) / fps
+    expected = np.searchsorted(times, ticks + 0.3 / fps, side='right') - 1
+    assert shown == expected.tolist()
+    assert abs(len(shown) - (ends[-1] - start) * fps) <= 0.5 + 1e-9
+
+
+def test_a_part_is_a_part_of_the_whole(tmp_path):
+  frames = making_videos.level_frames(50)
+  path = making_videos.write_video(tmp_path / 'v.mp4', frames, gop=20)
+  whole = read_numbers(path)
+  assert read_numbers(path, start=0.4) == whole[10:]
+  assert read_numbers(path, start=1.0, end=1.4) == whole[25:35]
+  assert read_numbers(path, end=0.4) == whole[:10]
+  # Shorter than half a tick is still a moment that shows something.
+  assert read_numbers(path, start=1.0, end=1.01) == [25]
+
+
+@pytest.mark.parametrize('quarters', [0, 1, 2, 3])
+def test_the_picture_is_upright(tmp_path, quarters):
+  picture = making_videos.level_frames(1)[0]
+  picture[:20, :30] = 250  # one corner
+  path = making_videos.write_video(
+    tmp_path / 'phone.mp4', [picture] * 3, rotation=90 * quarters
+  )
+  shown = next(video_files.read_frames(path, fps=25))
+  expected = np.rot90(picture, quarters)  # counterclockwise, too
+  assert shown.shape == expected.shape
+  assert np.abs(shown.astype(int) - expected).mean() < 5
+
+
+def test_turning_moves_pixels_as_the_matrix_says():
+  picture = np.arange(6, dtype=np.uint8).reshape(2, 3, 1).repeat(3, 2)
+  for a, b in itertools.product((1, -1), (1, -1)):
+    for matrix in (((a, 0), (0, b)), ((0, a), (b, 0))):
+      moved = {}
+      for y, x in itertools.product(range(2), range(3)):
+        goes_to = np.array((x, y)) @ np.array(matrix)
+        moved[tuple(goes_to)] = picture[y, x, 0]
+      left, top = np.min(list(moved), axis=0)
+      turned = video_files.turn(picture, matrix)
+      assert turned.shape[0] * turned.shape[1] == 6
+      for (x, y), value in moved.items():
+        assert turned[y - top, x - left, 0] == value
+
+
+def test_pixels_are_made_square(tmp_path):
+  frames = making_videos.level_frames(3, size=(48, 60))
+  path = making_videos.write_video(
+    tmp_path / 'v.mp4', frames, aspect=fractions.Fraction(16, 15)
+  )
+  assert next(video_files.read_frames(path, fps=25)).shape == (48, 64, 3)
+
+
+def noise(num_frames):
+  generator = np.random.default_rng(0)
+  return [
+    generator.integers(0, 256, (48, 64, 3), np.uint8) for _ in range(num_frames)
+  ]
+
+
+@pytest.mark.parametrize(
+  'name, reason',
+  [
+    ('absent.mp4', 'No such file'),
+    ('text.mp4', 'Invalid data'),
+    ('empty.mkv', '.'),
+    ('half.mp4', 'Invalid data'),
+    ('half.mkv', 'cut off: .* of the 4.00 s'),
+    ('damaged.mkv', 'is damaged'),
+    ('sound.m4a', 'no picture'),
+    ('pointer.flv', 'git lfs pull'),
+  ],
+)
+def test_unreadable_files_say_why(tmp_path, name, reason):
+  whole = making_videos.write_video(tmp_path / 'whole.mkv', noise(100))
+  whole = whole.read_bytes()
+  movie = making_videos.write_video(tmp_path / 'whole.mp4', noise(20))
+  middle = len(whole) // 2
+  contents = {
+    'text.mp4': b'not a video' * 100,
+    'empty.mkv': b'',
+    'half.mp4': movie.read_bytes()[:-2000],
+    'half.mkv': whole[:middle],
+    'damaged.mkv': whole[:middle] + bytes(3000) + whole[middle + 3000 :],
+    'pointer.flv': b'version https://git-lfs.github.com/spec/v1\noid sha256:1',
+  }
+  path = tmp_path / name
+  if name in contents:
+    path.write_bytes(contents[name])
+  if name == 'sound.m4a':
+    making_videos.write_sound(path)
+  with pytest.raises(video_files.UnreadableError, match=reason):
+    list(video_files.read_frames(path, fps=25))
+
+
+def test_a_part_after_the_end_is_refused(tmp_path):
+  frames = making_videos.level_frames(5)
+  path = making_videos.write_video(tmp_path / 'v.mp4', frames)
+  with pytest.raises(video_files.UnreadableError, match='no frame from 9 s'):
+    list(video_files.read_frames(path, fps=25, start=9))
+
+
+def test_memory_does_not_grow_with_the_video(tmp_path):
+  frames = making_videos.level_frames(8, size=(120, 160))
+  path = making_videos.write_video(tmp_path / 'v.mp4', frames * 100)
+  size = frames[0].nbytes
+  tracemalloc.start()
+  try:
+    count = sum(1 for _ in video_files.read_frames(path, fps=25))
+    _, peak = tracemalloc.get_traced_memory()
+  finally:
+    tracemalloc.stop()
+  assert count == 800
+  assert peak < 20 * size

@@ -1,0 +1,102 @@
+"""Writes small video and image files for the tests."""
+
+import fractions
+
+import av
+import cv2
+import numpy as np
+from PIL import Image
+
+
+def level_frames(num_frames, size=(48, 64), first=20, step=4):
+  """Flat grey frames, each brighter: a frame's level tells its number."""
+  return [
+    np.full((*size, 3), (first + step * i) % 256, np.uint8)
+    for i in range(num_frames)
+  ]
+
+
+def numbers_of(frames, first=20, step=4):
+  """Reads the numbers of `level_frames`, after lossy compression too."""
+  return [round((float(f.mean()) - first) / step) for f in frames]
+
+
+def write_video(
+  path, frames, *, rate=25, times=None, rotation=None, aspect=None, gop=12
+):
+  """Writes frames by the codec that goes with the suffix.
+
+  Args:
+    path: of the file.
+    frames: uint8 RGB [h, w, 3].
+    rate: frames a second.
+    times: of each frame, in milliseconds; None for a constant rate.
+    rotation: degrees counterclockwise by which to turn when shown.
+    aspect: width of a pixel over its height.
+    gop: frames from one key frame to the next.
+  """
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if path.suffix == '.gif':
+    images = [Image.fromarray(frame) for frame in frames]
+    images[0].save(
+      path, save_all=True, append_images=images[1:], duration=1000 / rate
+    )
+    return path
+  codec = {'.avi': 'mpeg4', '.webm': 'libvpx', '.flv': 'flv1'}.get(
+    path.suffix, 'libx264'
+  )
+  base = fractions.Fraction(1, 1000) if times else fractions.Fraction(1, rate)
+  with av.open(str(path), 'w') as container:
+    stream = container.add_stream(codec, rate=rate)
+    stream.height, stream.width = frames[0].shape[:2]
+    stream.pix_fmt = 'yuv420p'
+    stream.codec_context.time_base = base
+    stream.codec_context.gop_size = gop
+    stream.codec_context.bit_rate = 4_000_000
+    stream.codec_context.thread_count = 1
+    if aspect:
+      stream.codec_context.sample_aspect_ratio = aspect
+    if rotation is not None:
+      stream.set_display_rotation(rotation)
+    for i, pixels in enumerate(frames):
+      frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
+      frame.pts, frame.time_base = times[i] if times else i, base
+      container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+  return path
+
+
+def write_sound(path):
+  """Writes a file with sound and no picture."""
+  with av.open(str(path), 'w') as container:
+    stream = container.add_stream('aac', rate=8000, layout='mono')
+    frame = av.AudioFrame.from_ndarray(
+      np.zeros((1, 1024), np.float32), format='fltp', layout='mono'
+    )
+    frame.rate = 8000
+    container.mux(stream.encode(frame))
+    container.mux(stream.encode())
+  return path
+
+
+def write_image(path, pixels):
+  """Writes an image, uint8 or uint16, grey or RGB, by its suffix."""
+  path.parent.mkdir(parents=True, exist_ok=True)
+  if pixels.ndim == 3:
+    pixels = pixels[..., ::-1]
+  ok, data = cv2.imencode(path.suffix, pixels)
+  assert ok
+  path.write_bytes(data.tobytes())
+  return path
+
+
+def write_frames(folder, num_frames, *, name='{:03d}.jpg', size=(12, 16)):
+  """Writes a folder of frames, each of its own brightness."""
+  for i, pixels in enumerate(level_frames(num_frames, size)):
+    write_image(folder / name.format(i), pixels)
+  return folder
+
+
+def decode(data):
+  """Decodes an image to RGB."""
+  return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR_RGB)
