@@ -3,7 +3,7 @@
 Torch is no requirement of the project; this is imported only where it is.
 """
 
-import re
+from stclr_jax.models import torchvision_weights
 
 
 def import_torchvision(module='models.video'):
@@ -128,22 +128,6 @@ def rewrite_in_2d(network, *, multiple=8):
   return network
 
 
-STEM = {
-  'stem': '0',
-  'stem_spatial': '0',
-  'stem_spatial_norm': '1',
-  'stem_temporal': '3',
-}
-INNER = {'conv': '', 'spatial': '.0', 'norm': '.1', 'temporal': '.3'}
-LEAF = {
-  'kernel': 'weight',
-  'scale': 'weight',
-  'bias': 'bias',
-  'mean': 'running_mean',
-  'var': 'running_var',
-}
-
-
 def torch_name(name, architecture):
   """Translates the name of one of our variables.
 
@@ -154,22 +138,12 @@ def torch_name(name, architecture):
   Returns:
     torchvision's name of it.
   """
-  *path, leaf = name.split('/')[1:]
-  leaf = LEAF[leaf]
-  if path[0] == 'projection_head':
-    return f'fc.{ {"hidden": 0, "output": 2}[path[1]] }.{leaf}'
-  path = path[1:]
-  if path[0] == 'stem_norm':
-    place = '4' if architecture == 'r2plus1d_18' else '1'
-    return f'stem.{place}.{leaf}'
-  if path[0].startswith('stem'):
-    return f'stem.{STEM[path[0]]}.{leaf}'
-  block = path[0].replace('_', '.')
-  if path[1].startswith('downsample'):
-    return f'{block}.downsample.{int(path[1].endswith("norm"))}.{leaf}'
-  if number := re.fullmatch(r'norm(\d)', path[1]):
-    return f'{block}.conv{number[1]}.1.{leaf}'
-  return f'{block}.{path[1]}.0{INNER[path[2]]}.{leaf}'
+  _, part, *path = name.split('/')
+  if part == 'encoder':
+    return torchvision_weights.torchvision_name(path, architecture)
+  layer, leaf = path
+  leaf = 'weight' if leaf == 'kernel' else leaf
+  return f'fc.{ {"hidden": 0, "output": 2}[layer] }.{leaf}'
 
 
 def load_variables(network, path, architecture):
