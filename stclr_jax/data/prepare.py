@@ -50,7 +50,7 @@ def load_videos(name, *, split, frame_size, data_dir=None):
     FileNotFoundError: if the licensed data has not been built; it is never
       replaced by anything else.
   """
-  if name in NAMES[1:] and not _has_tfds():
+  if name in NAMES[1:] and not has_tfds():
     print(
       f'{name}:{split}: TFDS is not installed, so the faces are drawn anew.'
     )
@@ -88,7 +88,7 @@ def open_source(name, *, split, data_dir=None):
     FileNotFoundError: if the licensed data has not been built, or TFDS is not
       installed.
   """
-  if not _has_tfds():
+  if not has_tfds():
     raise FileNotFoundError(
       f'Reading {name} needs tensorflow-datasets, which is not installed: '
       'pip install -r requirements.txt.'
@@ -115,6 +115,11 @@ def read_records(source):
       label=int(example['label']),
       frames=[bytes(frame) for frame in example['frames']],
     )
+
+
+def has_tfds():
+  """Says whether the package tensorflow-datasets is installed."""
+  return importlib.util.find_spec('tensorflow_datasets') is not None
 
 
 def _open_built(name, split, data_dir):
@@ -166,10 +171,6 @@ def _open_imported(name, split, data_dir):
     synthetic=False,
     directory=imported.directory(name, data_dir),
   )
-
-
-def _has_tfds():
-  return importlib.util.find_spec('tensorflow_datasets') is not None
 
 
 def _drawn_records(name, split):
