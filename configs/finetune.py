@@ -27,9 +27,11 @@ def _paper():
   config.seed = 0
   # 'pretrained': the encoder of the run `init_from`; 'scratch': fresh, and
   # everything is trained for all epochs, as a frozen random encoder would be
-  # no fair baseline.
+  # no fair baseline. 'kinetics400': torchvision's weights of the same encoder,
+  # from the file `init_weights`.
   config.init = 'pretrained'
   config.init_from = ''
+  config.init_weights = ''
   # What pretraining may have seen: 'train_folds' refuses an encoder that saw
   # a test person; 'all_unlabelled' allows it.
   config.pretrain_scope = 'train_folds'

@@ -24,6 +24,10 @@ def _paper():
   config.preset = ''
   config.notice = ''
   config.seed = 0
+  # 'scratch' (chosen: the paper does not say) or 'kinetics400': torchvision's
+  # weights of the same encoder, from the file `init_weights`.
+  config.init = 'scratch'
+  config.init_weights = ''
   config.num_epochs = 1000  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: 64 views fit the paper's 4 V100s
   config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command

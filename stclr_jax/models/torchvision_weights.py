@@ -57,6 +57,15 @@ class Report:
       f'  Fresh, in the network only: {_listing(self.fresh)}'
     )
 
+  def as_dict(self):
+    """Returns what JSON can hold: of those loaded, their number."""
+    return {
+      'path': self.path,
+      'loaded': len(self.loaded),
+      'skipped': list(self.skipped),
+      'fresh': list(self.fresh),
+    }
+
 
 def load_encoder(variables, path, architecture):
   """Puts the weights of a file into a network's encoder.

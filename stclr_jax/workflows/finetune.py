@@ -15,11 +15,12 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
-INITS = ('pretrained', 'scratch')
+INITS = ('pretrained', 'scratch', 'kinetics400')
 
 
 def run(config, workdir):
@@ -59,6 +60,7 @@ def run(config, workdir):
     variables = checkpoints.merge_encoder(
       variables, pretrained.state, source=config.init_from
     )
+  variables, weights = initialization.load_weights(variables, config)
   steps_per_epoch = -(-len(labelled) // config.batch_size)
   stages = _stages(config, network, view_options, steps_per_epoch)
   workdir = workdirs.open_workdir(workdir, config)
@@ -106,6 +108,7 @@ def run(config, workdir):
     'data': store.name,
     'synthetic': store.synthetic,
     'init': config.init,
+    'init_weights': weights,
     'fold': config.data.fold,
     'labelled_videos': len(labelled),
     'training_loss': outcome.figures['loss'],
@@ -174,11 +177,11 @@ def _read_pretrained(config):
     raise ValueError(
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
     )
-  if config.init == 'scratch':
+  if config.init != 'pretrained':
     if config.init_from:
       raise ValueError(
         f'`init_from` (={config.init_from!r}) has no meaning with `init` = '
-        "'scratch'; drop one of the two."
+        f'{config.init!r}; drop one of the two.'
       )
     return None
   if not config.init_from:
@@ -206,7 +209,7 @@ def _refuse_leak(config, pretrained, test_subjects):
 def _stages(config, network, view_options, steps_per_epoch):
   """Plans the frozen stage (Sec. IV.A), if any, and the one of everything."""
   optimizer = assembly.make_optimizer(config.optimizer)
-  frozen = config.frozen_epochs if config.init == 'pretrained' else 0
+  frozen = config.frozen_epochs if config.init != 'scratch' else 0
   if not 0 <= frozen <= config.num_epochs:
     raise ValueError(
       f'`frozen_epochs` (={frozen}) must lie within the `num_epochs` '

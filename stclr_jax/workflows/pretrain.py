@@ -13,6 +13,7 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
@@ -46,13 +47,18 @@ def run(config, workdir):
     num_epochs=config.num_epochs,
     steps_per_epoch=steps_per_epoch,
   )
+  if config.init not in INITS:
+    raise ValueError(
+      f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
+    )
+  variables = assembly.init_network(network, view_options, seed=config.seed)
+  variables, weights = initialization.load_weights(variables, config)
   workdir = workdirs.open_workdir(workdir, config)
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')
     return summary
 
   started = time.monotonic()
-  variables = assembly.init_network(network, view_options, seed=config.seed)
   videos = assembly.on_devices(store)
   notes = _notes(config, store, seen)
   print(
@@ -120,6 +126,8 @@ def run(config, workdir):
     'preset': config.preset,
     'data': store.name,
     'synthetic': store.synthetic,
+    'init': config.init,
+    'init_weights': weights,
     **outcome.figures,
     **{f'{name}_at_chance': value for name, value in chance.items()},
     'views_per_second': outcome.clips_per_second,
@@ -165,6 +173,7 @@ def make_network(config):
   )
 
 
+INITS = ('scratch', 'kinetics400')
 PRETRAIN_SCOPES = ('train_folds', 'all_unlabelled')
 
 
@@ -207,6 +216,7 @@ def _notes(config, store, seen):
     'encoder': workdirs.as_json(config.encoder),
     'views': workdirs.as_json(config.views),
     'data': store.name,
+    'init': config.init,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),
   }
 
