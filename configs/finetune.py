@@ -31,17 +31,26 @@ def _paper():
   # from the file `init_weights`.
   config.init = 'pretrained'
   config.init_from = ''
+  config.init_epoch = 0  # which of its checkpoints; 0: the newest
   config.init_weights = ''
   # What pretraining may have seen: 'train_folds' refuses an encoder that saw
   # a test person; 'all_unlabelled' allows it.
   config.pretrain_scope = 'train_folds'
+  # Which epoch is tested: 'last' (chosen: the paper does not say), or
+  # 'inner_validation': the best one on the next fold's people, who are left
+  # out of training and also fit the calibration temperature.
+  config.selection = 'last'
+  # Epochs between looks at those people or, with 'last', at the test people:
+  # the best look is reported apart, as a test oracle. 0: never.
+  config.look_every_epochs = 1
   config.num_epochs = 100  # Sec. IV.A: 30 + 70
   config.frozen_epochs = 30  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: as in pretraining
 
   config.data = common.data()
   config.data.labelled_fraction = 1.0  # Table VI: 0.75, 0.5, 0.25, 0.1
-  config.data.labelled_seed = 0  # which of the fixed, nested subsets
+  config.data.labelled_unit = 'clip'  # or 'person': all of a person's videos
+  config.data.labelled_draw = 0  # which of the fixed, nested subsets, 0 to 4
   config.views = common.views()
   # chosen: milder than pretraining's, so that the expression stays in sight
   config.views.crop.area = (0.5, 1.0)
@@ -64,7 +73,9 @@ def _paper():
   config.report_every_epochs = 10
   config.evaluation = ml_collections.ConfigDict({'batch_size': 32})
   config.log_every_steps = 10
-  config.checkpoint = ml_collections.ConfigDict({'every_epochs': 10, 'keep': 1})
+  config.checkpoint = ml_collections.ConfigDict(
+    {'every_epochs': 10, 'keep': 1, 'keep_epochs': ()}
+  )
   return config
 
 

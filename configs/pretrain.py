@@ -34,6 +34,9 @@ def _paper():
   # Whose videos: 'train_folds' leaves the fold's test people out; chosen: the
   # paper does not say. 'all_unlabelled' takes everybody's.
   config.pretrain_scope = 'train_folds'
+  # Whether to leave the next fold's people out too, for a fine-tuning that
+  # chooses by them (`selection` = 'inner_validation').
+  config.hold_out_validation = False
 
   config.data = common.data()
   config.views = common.views()
@@ -65,7 +68,13 @@ def _paper():
     }
   )
   config.log_every_steps = 10
-  config.checkpoint = ml_collections.ConfigDict({'every_epochs': 10, 'keep': 2})
+  config.checkpoint = ml_collections.ConfigDict(
+    {
+      'every_epochs': 10,
+      'keep': 2,
+      'keep_epochs': (),  # kept as well, such as Table V's (100, 500)
+    }
+  )
   return config
 
 

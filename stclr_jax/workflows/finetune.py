@@ -95,7 +95,7 @@ def run(config, workdir):
     steps_per_epoch=steps_per_epoch,
     clips_per_step=config.batch_size,
     workdir=workdir,
-    notes=_notes(config, store, fold, labelled),
+    notes=_notes(config, store, fold, labelled, pretrained),
     checkpoint_every_epochs=config.checkpoint.every_epochs,
     keep_checkpoints=config.checkpoint.keep,
     log_every_steps=config.log_every_steps,
@@ -264,7 +264,7 @@ def _batches(config, labelled, steps_per_epoch, epoch):
   ]
 
 
-def _notes(config, store, fold, labelled):
+def _notes(config, store, fold, labelled, pretrained):
   return {
     'workflow': 'finetune',
     'encoder': workdirs.as_json(config.encoder),
@@ -272,6 +272,9 @@ def _notes(config, store, fold, labelled):
     'data': store.name,
     'labels': list(store.label_names),
     'subjects_seen': np.unique(store.subject[fold.train]).tolist(),
+    'subjects_pretrained': (
+      pretrained.notes['subjects_seen'] if pretrained is not None else []
+    ),
     'labelled_videos': [store.video_id[i] for i in labelled],
   }
 

@@ -118,6 +118,7 @@ def run(config, workdir):
     notes=notes,
     checkpoint_every_epochs=config.checkpoint.every_epochs,
     keep_checkpoints=config.checkpoint.keep,
+    keep_epochs=config.checkpoint.keep_epochs,
     log_every_steps=config.log_every_steps,
     end_epoch=end_epoch,
   )
@@ -197,7 +198,9 @@ def videos_seen(config, store):
     )
   if config.pretrain_scope == 'all_unlabelled':
     return np.arange(store.num_videos)
-  return assembly.select_fold(store, config.data).train
+  return assembly.select_fold(
+    store, config.data, validation=config.hold_out_validation
+  ).pretrain
 
 
 def _steps_per_epoch(config, seen):
@@ -217,6 +220,7 @@ def _notes(config, store, seen):
     'views': workdirs.as_json(config.views),
     'data': store.name,
     'init': config.init,
+    'pretrain_scope': config.pretrain_scope,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),
   }
 
