@@ -125,6 +125,30 @@ def apply(listing, label_map):
   return label_map.classes or tuple(found), dict(unlabelled)
 
 
+def class_indices(names, label_map):
+  """Finds the classes of a data set among those of a label map.
+
+  Args:
+    names: of the data set's classes.
+    label_map: a `LabelMap` with `classes`.
+
+  Returns:
+    For each name its index in `classes`, or None where the map makes it
+    unlabelled.
+
+  Raises:
+    ValueError: for a name that is neither a class nor mapped.
+  """
+  places = []
+  for name in names:
+    target, known = _look_up(name, label_map)
+    if not known:
+      raise ValueError(f'The data has an {_unknown(name, label_map)}.')
+    classes = [known.lower() for known in label_map.classes]
+    places.append(None if target is None else classes.index(target.lower()))
+  return places
+
+
 def _look_up(label, label_map):
   """Returns (class or None, whether the label is known)."""
   name = label_map.names.get(label.lower(), label)

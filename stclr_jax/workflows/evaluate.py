@@ -1,0 +1,305 @@
+"""Testing a trained classifier on any data set, also of other labels."""
+
+import dataclasses
+import json
+import pathlib
+import time
+
+import jax
+import ml_collections
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.data import labels
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import figures
+from stclr_jax.evaluation import metrics
+from stclr_jax.evaluation import predictions as tables
+from stclr_jax.evaluation import protocol
+from stclr_jax.evaluation import sites
+from stclr_jax.learning import checkpoints
+from stclr_jax.learning import parallel
+from stclr_jax.learning import steps
+from stclr_jax.models import heads
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import workdirs
+
+PEOPLE_SEEN = ('refuse', 'drop', 'mark')
+
+
+def run(config, workdir):
+  """Tests a classifier.
+
+  Args:
+    config: as `configs/evaluate.py` gives it.
+    workdir: path of the run's folder.
+
+  Returns:
+    The summary, also written to `summary.json`: that of
+    `metrics.classification_summary` over all videos tested, 'accuracy_ci'
+    (a `comparison.Accuracy`), 'seen' and 'unseen' (counts of people trained
+    on and of others), 'sites', 'unlabelled' and 'protocol'.
+
+  Raises:
+    FileNotFoundError: if there is no finished classifier.
+    ValueError: for a config that cannot run, before anything is written; also
+      if the data shows people that the classifier was trained on, unless
+      `people_seen` says what to do.
+  """
+  if config.people_seen not in PEOPLE_SEEN:
+    raise ValueError(
+      f'`people_seen` (={config.people_seen!r}) must be one of '
+      f'{", ".join(PEOPLE_SEEN)}.'
+    )
+  trained = _read_classifier(config.classifier)
+  run_config = _read_config(config.classifier)
+  store = assembly.load_videos(config.data)
+  store, unlabelled = relabel(store, trained.notes['labels'], config.label_map)
+  tested, seen = _choose_videos(config, trained.notes, store)
+  workdir = workdirs.open_workdir(workdir, config)
+  if (summary := workdirs.read_summary(workdir)) is not None:
+    print(f'The run in {workdir} is finished already.')
+    return summary
+
+  started = time.monotonic()
+  view_options = assembly.make_view_options(run_config.views)
+  classify = parallel.parallelize_inference(
+    steps.make_inference_step(
+      heads.ClassifierNetwork(
+        assembly.make_encoder(run_config), len(store.label_names)
+      ),
+      view_options=view_options,
+      method='classify',
+    )
+  )
+  logits = classify(
+    {name: trained.state[name] for name in ('params', 'batch_stats')},
+    assembly.on_devices(store.only(tested)),
+    tested,
+    batch_size=config.batch_size,
+  )
+  probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
+  correct = probabilities.argmax(1) == store.label[tested]
+  subject = store.subject[tested]
+  summary = {
+    'workflow': 'evaluate',
+    'preset': config.preset,
+    'data': store.name,
+    'synthetic': store.synthetic,
+    **metrics.classification_summary(
+      store.label[tested], probabilities.argmax(1), store.label_names
+    ),
+    'accuracy_at_chance': 1 / len(store.label_names),
+    'accuracy_ci': dataclasses.asdict(comparison.accuracy(correct, subject)),
+    'seen': _count(subject[seen], correct[seen]),
+    'unseen': _count(subject[~seen], correct[~seen]),
+    'sites': _sites(store.name, subject, correct),
+    'unlabelled': unlabelled,
+    'protocol': _protocol(
+      config, trained, store, tested, view_options, seen.any()
+    ),
+    'seconds': time.monotonic() - started,
+  }
+  tables.write_predictions(
+    workdir / 'predictions.csv', store, tested, probabilities, seen=seen
+  )
+  figures.save_confusion_matrix(
+    workdir / 'figures' / 'confusion_matrix.png',
+    summary['confusion'],
+    summary['labels'],
+    title=f'{store.name}: {summary["correct"]} of {summary["total"]} videos, '
+    f'trained on {trained.notes["data"]}',
+  )
+  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+  return summary
+
+
+def describe(summary, workdir):
+  """Says what came out.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  interval = summary['accuracy_ci']['by_people']
+  kept = summary['protocol']
+  lines = [
+    f'{summary["data"]}: {summary["correct"]}/{summary["total"]} = '
+    f'{summary["accuracy"]:.1%} (95 % interval over '
+    f'{summary["accuracy_ci"]["people"]} people {interval["low"]:.1%} to '
+    f'{interval["high"]:.1%}; chance {summary["accuracy_at_chance"]:.1%}), '
+    f'unweighted average recall {summary["uar"]:.1%}',
+    f'Trained on {kept["trained_on"]}, last epoch; {kept["view"]}.',
+  ]
+  if summary['seen']['total']:
+    lines.append(
+      'LEAK: the classifier was trained on '
+      f'{summary["seen"]["people"]} of these people: '
+      f'{_of(summary["seen"])} of theirs, {_of(summary["unseen"])} of others.'
+    )
+  lines += [f'LEAK: {leak}' for leak in kept['leaks']]
+  for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
+    lines.append(f'{name}: {_of(counts)} of {counts["people"]} people')
+  if summary['sites']:
+    lines.append(summary['sites']['confounding'])
+  lines.append(
+    f'In {workdir}: summary.json, predictions.csv, figures/confusion_matrix.png'
+  )
+  return '\n'.join(lines)
+
+
+def same_people(name, other):
+  """Whether a number stands for the same person in two data sets.
+
+  Args:
+    name: such as 'oulu_casia:vl_strong'.
+    other: another.
+
+  Returns:
+    Whether both are conditions, or sizes, of one set.
+  """
+  families = ('oulu_casia', 'synthetic')
+  first, second = (
+    next((f for f in families if one.startswith(f)), one.partition(':')[0])
+    for one in (name, other)
+  )
+  return first == second
+
+
+def relabel(store, classes, label_map):
+  """Gives a data set the classes of a classifier.
+
+  Args:
+    store: a `VideoStore`.
+    classes: names of the classifier's classes, in order.
+    label_map: text, see `labels.parse_label_map`.
+
+  Returns:
+    (store, unlabelled): the store with those classes, and how many videos
+    have none of them, by the label they had.
+
+  Raises:
+    ValueError: if the data has a label that is neither a class nor mapped.
+  """
+  parsed = labels.parse_label_map(label_map, ','.join(classes))
+  place = labels.class_indices(store.label_names, parsed)
+  place = np.array([-1 if p is None else p for p in place] + [-1], np.int32)
+  label = place[store.label]  # -1, without a label, finds the last
+  lost = [
+    store.label_names[i] if i >= 0 else ''
+    for i in store.label[label < 0].tolist()
+  ]
+  unlabelled = {name: lost.count(name) for name in sorted(set(lost))}
+  store = dataclasses.replace(store, label=label, label_names=tuple(classes))
+  return store, unlabelled
+
+
+def _read_classifier(workdir):
+  if not workdir:
+    raise ValueError(
+      '`classifier` must be the workdir of a fine-tuning run: '
+      '--config.classifier=WORKDIR.'
+    )
+  trained = checkpoints.read(workdir)
+  if trained.notes['workflow'] != 'finetune':
+    raise ValueError(
+      f'`classifier` (={workdir}) is a {trained.notes["workflow"]} run, which '
+      'trains no classifier; give the workdir of a fine-tuning.'
+    )
+  if workdirs.read_summary(workdir) is None:
+    raise FileNotFoundError(
+      f'The fine-tuning in {workdir} is not finished; run its command again, '
+      'it goes on where it stopped.'
+    )
+  return trained
+
+
+def _read_config(workdir):
+  written = (pathlib.Path(workdir) / workdirs.CONFIG).read_text()
+  return ml_collections.ConfigDict(json.loads(written))
+
+
+def _choose_videos(config, notes, store):
+  """Videos to test, int [n], and which show people trained on, bool [n]."""
+  tested = np.flatnonzero(store.label != folds.UNLABELLED)
+  if not len(tested):
+    raise ValueError(
+      f'No video of {store.name} has a label of the classifier '
+      f'({", ".join(store.label_names)}); see --config.label_map.'
+    )
+  seen = np.zeros(len(tested), bool)
+  if same_people(notes['data'], store.name):
+    seen = np.isin(store.subject[tested], notes['subjects_seen'])
+  if config.people_seen == 'mark' or not seen.any():
+    return tested, seen
+  people = np.unique(store.subject[tested[seen]]).tolist()
+  if config.people_seen == 'refuse':
+    raise ValueError(
+      f'The classifier (trained on {notes["data"]}) was trained on '
+      f'{len(people)} people of {store.name}: {people}. A known face makes '
+      'the result too good: --config.people_seen=drop leaves them out, =mark '
+      'tests and marks them.'
+    )
+  tested, seen = tested[~seen], seen[~seen]
+  if not len(tested):
+    raise ValueError(
+      f'The classifier was trained on all people of {store.name}: nobody is '
+      'left to test.'
+    )
+  return tested, seen
+
+
+def _protocol(config, trained, store, tested, view_options, any_seen):
+  notes = trained.notes
+  leaks = []
+  pretrained_on = notes['subjects_pretrained']
+  if same_people(notes['data'], store.name):
+    shared = set(pretrained_on) - set(notes['subjects_seen'])
+    if shared & set(store.subject[tested].tolist()):
+      leaks.append("Pretraining saw test people's videos, unlabelled.")
+  size = view_options.size
+  return {
+    'data': store.name,
+    'data_hash': protocol.hash_videos(
+      store.video_id, store.subject, store.label
+    ),
+    'num_videos': len(tested),
+    'num_people': len(np.unique(store.subject[tested])),
+    'classifier': str(config.classifier),
+    'trained_on': notes['data'],
+    'people_trained_on': len(notes['subjects_seen']),
+    'people_seen': config.people_seen if any_seen else 'none tested',
+    'label_map': config.label_map,
+    'selection': 'last',
+    'view': f'{view_options.num_frames} frames, first to last, centre '
+    f'{size}x{size}',
+    'views_per_video': 1,
+    'leaks': leaks,
+  }
+
+
+def _sites(name, subject, correct):
+  if not sites.known(name):
+    return None
+  return {
+    'by_site': sites.by_site(subject, correct),
+    'confounding': sites.CONFOUNDING,
+  }
+
+
+def _count(subject, correct):
+  return {
+    'people': len(np.unique(subject)),
+    'correct': int(correct.sum()),
+    'total': len(correct),
+  }
+
+
+def _of(counts):
+  if not counts['total']:
+    return '0/0'
+  share = counts['correct'] / counts['total']
+  return f'{counts["correct"]}/{counts["total"]} = {share:.1%}'

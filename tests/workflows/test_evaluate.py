@@ -1,0 +1,126 @@
+import csv
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from configs import evaluate as configs
+from stclr_jax.evaluation import sites
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import evaluate
+from stclr_jax.workflows import finetune
+
+
+@pytest.fixture
+def classifier(tiny_store, tiny_config, tmp_path):
+  workdir = tmp_path / 'classifier'
+  finetune.run(tiny_config('finetune', init='scratch', num_epochs=1), workdir)
+  return workdir
+
+
+def make_config(classifier, **changes):
+  config = configs.get_config('demo')
+  config.classifier = str(classifier)
+  config.batch_size = 8
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def read_predictions(workdir):
+  with (workdir / 'predictions.csv').open() as file:
+    return list(csv.DictReader(file))
+
+
+def test_people_trained_on_are_refused_dropped_or_marked(
+  classifier, tiny_store, tmp_path, monkeypatch
+):
+  with pytest.raises(ValueError, match=r'trained on 9 people .*\[2, 3,.*drop'):
+    evaluate.run(make_config(classifier), tmp_path / 'refused')
+  assert not (tmp_path / 'refused').exists()
+
+  # On the fold's own test people it finds what fine-tuning found.
+  dropped = evaluate.run(
+    make_config(classifier, people_seen='drop'), tmp_path / 'dropped'
+  )
+  assert dropped['total'] == 6 and dropped['seen']['total'] == 0
+  rows = read_predictions(tmp_path / 'dropped')
+  for ours, trained in zip(rows, read_predictions(classifier), strict=True):
+    assert ours.pop('seen') == '0' and ours == trained
+  assert json.loads((tmp_path / 'dropped/summary.json').read_text()) == dropped
+  assert dropped['sites'] is None  # drawn faces were recorded nowhere
+
+  marked = evaluate.run(
+    make_config(classifier, people_seen='mark'), tmp_path / 'marked'
+  )
+  assert marked['seen']['people'] == 9 and marked['seen']['total'] == 54
+  assert marked['unseen'] == dropped['unseen']
+  for row in read_predictions(tmp_path / 'marked'):
+    assert (row['seen'] == '1') == (row['subject'] != '1')
+  assert 'LEAK: ' in evaluate.describe(marked, tmp_path)
+  figure = tmp_path / 'marked/figures/confusion_matrix.png'
+  assert figure.stat().st_size > 1000
+
+  # The same numbers are other people in another data set; its labels differ,
+  # and one of its videos has none of the classes.
+  names = ('fearful', 'angry', 'happy', 'neutral', 'sad', 'surprised', 'dis')
+  label = np.array([1, 6, 0, 2, 4, 5], np.int32)[tiny_store.label]
+  label[:3] = 3, -1, 3
+  other = dataclasses.replace(
+    tiny_store, name='mine:all', label=label, label_names=names
+  )
+  monkeypatch.setattr(assembly, 'load_videos', lambda data: other)
+  config = make_config(classifier)
+  with pytest.raises(ValueError, match="unknown label 'fearful'"):
+    evaluate.run(config, tmp_path / 'mine')
+  config.label_map = 'oulu_casia'
+  mine = evaluate.run(config, tmp_path / 'mine')
+  assert mine['total'] == 57 and mine['seen']['total'] == 0
+  assert mine['unlabelled'] == {'': 1, 'neutral': 2}
+  first = marked['confusion']
+  assert np.sum(mine['confusion']) == 57
+  assert np.sum(np.abs(np.subtract(mine['confusion'], first))) == 3
+
+
+@pytest.mark.parametrize(
+  'changes,error,message',
+  [
+    ({'people_seen': 'ignore'}, ValueError, "'ignore'.*refuse, drop, mark"),
+    ({'classifier': ''}, ValueError, 'must be the workdir of a fine-tuning'),
+    ({'classifier': 'nowhere'}, FileNotFoundError, 'nowhere'),
+  ],
+)
+def test_bad_configs_are_refused(changes, error, message, tmp_path):
+  with pytest.raises(error, match=message):
+    evaluate.run(make_config(**{'classifier': 'none'} | changes), tmp_path)
+
+
+def test_same_people():
+  same = evaluate.same_people
+  assert same('oulu_casia:vl_strong', 'oulu_casia:ni_dark')
+  assert same('synthetic:vl_strong', 'synthetic_demo:vl_weak')
+  assert not same('oulu_casia:vl_strong', 'synthetic:vl_strong')
+  assert not same('mine:all', 'yours:all')
+
+
+def test_sites_are_counted_apart():
+  subject = np.repeat([1, 50, 51, 80], 3)
+  correct = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0], bool)
+  found = sites.by_site(subject, correct)
+  assert found['Oulu']['correct'] == 4 and found['Oulu']['total'] == 6
+  assert found['Beijing']['correct'] == 1 and found['Beijing']['people'] == 2
+  assert sites.known('oulu_casia:vl_strong')
+  assert not sites.known('synthetic:vl_strong')
+
+
+def test_folds_are_of_the_sites_that_the_text_says():
+  from stclr_jax.data import folds
+
+  dealt = folds.make_folds(np.arange(1, 81))
+  sites_of = [
+    set(sites.by_site(np.arange(1, 81)[dealt.fold(i).test], np.ones(8)))
+    for i in range(10)
+  ]
+  assert sites_of[:6] == [{'Oulu'}] * 6
+  assert sites_of[6] == {'Oulu', 'Beijing'}
+  assert sites_of[7:] == [{'Beijing'}] * 3
