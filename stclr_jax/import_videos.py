@@ -18,6 +18,7 @@ import sys
 
 from stclr_jax.data import face_crops
 from stclr_jax.data import face_detection
+from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import labels
@@ -41,8 +42,8 @@ def main(argv=None):
   except (ValueError, OSError) as error:
     sys.exit(f'{type(error).__name__}: {error}')
   path = imported.directory(args.out, args.data_dir)
-  print(importing.describe(report, path))
-  print(_next_commands(args, report))
+  print(import_report.describe(report, path))
+  print(import_report.next_commands(report, args.data_dir))
 
 
 def run(args):
@@ -129,25 +130,6 @@ def _options(args, recipe):
     defaults = recipe or recordings.Options
     values['window_seconds'] = defaults.window_seconds
   return recordings.Options(**values)
-
-
-def _next_commands(args, report):
-  data = f'--config.data.name={args.out}'
-  if args.data_dir:
-    data += f' --config.data.data_dir={args.data_dir}'
-  people = report['num_subjects']
-  lines = ['Next, pretrain on it:']
-  command = f'  python main.py --config=configs/pretrain.py:paper_112 {data}'
-  if people < 10:
-    lines.append(f'{command} --config.pretrain_scope=all_unlabelled')
-    if people > 1:
-      lines.append(
-        f'  (with {people} people; to hold some of them out: '
-        f'--config.data.num_folds={people})'
-      )
-  else:
-    lines.append(command)
-  return '\n'.join(lines)
 
 
 def _parser():

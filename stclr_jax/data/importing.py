@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import hashlib
 import importlib.metadata
+import io
 import platform
 import sys
 import time
@@ -12,10 +13,10 @@ import time
 from tqdm import tqdm
 
 from stclr_jax.data import frame_images
+from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import recordings
 from stclr_jax.data.listing import Problem
-from stclr_jax.data.listing import describe_counts
 
 ON_ERROR = ('stop', 'skip')
 _PACKAGES = (
@@ -94,7 +95,8 @@ def import_items(
         problems.append(Problem(item.video_id, f'{error}{what}'))
     written = [video for video in videos if video['frames']]
     if problems and (on_error == 'stop' or not written):
-      raise ValueError(_complain(problems, len(listing.items), on_error))
+      listed = len(listing.items) + len(listing.problems)
+      raise ValueError(_complain(problems, listed, on_error))
     if not written:
       raise ValueError('No window has a face, so nothing is left to import.')
     report = {
@@ -105,7 +107,7 @@ def import_items(
       'options': dataclasses.asdict(options) | {'on_error': on_error},
       'versions': _versions(),
       'classes': list(classes),
-      **summarize(videos, classes),
+      **import_report.summarize(videos, classes),
       'checksum': _checksum_of_set(written),
       'seconds': round(time.monotonic() - started, 2),
       'notes': list(listing.notes),
@@ -142,36 +144,6 @@ def _find_repeated(items):
   ]
 
 
-def summarize(videos, classes):
-  """Counts what a data set holds.
-
-  Args:
-    videos: list of the report's entries.
-    classes: names of the classes, in order.
-
-  Returns:
-    A JSON-able dict of totals.
-  """
-  kept = [video for video in videos if video['frames']]
-  labels = collections.Counter(video['label'] for video in kept)
-  lengths = sorted(video['frames'] for video in kept)
-  looked = [v['coverage'] for v in videos if v['coverage'] is not None]
-  return {
-    'num_videos': len(kept),
-    'num_subjects': len({video['subject'] for video in kept}),
-    'num_frames': sum(lengths),
-    'frames_min_median_max': [
-      lengths[0], lengths[len(lengths) // 2], lengths[-1],
-    ] if lengths else [],
-    'num_bytes': sum(video['bytes'] for video in kept),
-    'labels': {name: labels[name] for name in classes},
-    'unlabelled': labels[None],
-    'left_out': len(videos) - len(kept),
-    'face_coverage': sum(looked) / len(looked) if looked else None,
-    'without_face': sum(1 for coverage in looked if not coverage),
-  }  # fmt: skip
-
-
 def _named_windows(item, options):
   """Yields (video_id, window); a number is added where there are several."""
   previous, count = None, 0
@@ -190,6 +162,7 @@ def _describe(item, video_id, window, options):
     'label': item.label,
     'subject': item.subject or item.video_id,
     'frames': len(window.frames),
+    'frame_size': _size_of(window.frames),
     'fps': options.fps,
     'start': round(window.start, 3),
     'seconds': round(len(window.frames) / options.fps, 3),
@@ -199,6 +172,16 @@ def _describe(item, video_id, window, options):
     'notes': window.notes,
     **({'attributes': item.attributes} if item.attributes else {}),
   }
+
+
+def _size_of(frames):
+  """[height, width] of the first, in pixels; None where there is none."""
+  from PIL import Image
+
+  if not frames:
+    return None
+  with Image.open(io.BytesIO(frames[0])) as image:  # reads its header only
+    return [image.height, image.width]
 
 
 def _checksum(frames):
@@ -217,7 +200,7 @@ def _checksum_of_set(videos):
   return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 
 
-def _complain(problems, readable, on_error):
+def _complain(problems, total, on_error):
   listed = '\n'.join(f'  {name}: {reason}' for name, reason in problems)
   remedy = (
     'Mend them, or leave them out: --on_error=skip.'
@@ -225,7 +208,7 @@ def _complain(problems, readable, on_error):
     else 'Nothing is left to import.'
   )
   return (
-    f'{len(problems)} of {max(readable, len(problems))} recordings cannot be '
+    f'{len(problems)} of {max(total, len(problems))} recordings cannot be '
     f'imported, so nothing was written:\n{listed}\n{remedy}'
   )
 
@@ -238,45 +221,3 @@ def _versions():
     except importlib.metadata.PackageNotFoundError:
       versions[package] = None
   return versions
-
-
-def describe(report, path):
-  """Puts a report into words.
-
-  Args:
-    report: as `import_items` returns it.
-    path: where the data set is.
-
-  Returns:
-    Lines to print.
-  """
-  low, median, high = report['frames_min_median_max']
-  counts = [f'{name} {n}' for name, n in report['labels'].items()]
-  if report['unlabelled']:
-    counts.append(f'unlabelled {report["unlabelled"]}')
-  rate = report['options']['fps']
-  lines = [
-    f'{report["num_videos"]} videos of {report["num_subjects"]} people, '
-    f'{report["num_frames"]} frames ({low} to {high} a video, median {median}) '
-    f'at {rate:g} a second, {report["num_bytes"] / 1e6:.1f} MB, in '
-    f'{report["seconds"]:.1f} s.',
-    f'Labels: {", ".join(counts)}.',
-  ]
-  if report['face_coverage'] is not None:
-    lines.append(
-      f'Faces found in {report["face_coverage"]:.0%} of the frames; '
-      f'{report["without_face"]} video(s) without one, '
-      f'{report["left_out"]} of them left out.'
-    )
-  if report['ignored_files']:
-    lines.append(f'Passed over: {describe_counts(report["ignored_files"])}.')
-  lines += [f'Note: {note}.' for note in report['notes']]
-  noted = [v for v in report['videos'] if v['notes']]
-  lines += [f'  {v["video_id"]}: {"; ".join(v["notes"])}' for v in noted[:20]]
-  if len(noted) > 20:
-    lines.append(f'  and {len(noted) - 20} more, see {imported.REPORT}')
-  if report['skipped']:
-    lines.append(f'Left out {len(report["skipped"])}:')
-    lines += [f'  {s["name"]}: {s["reason"]}' for s in report['skipped']]
-  lines.append(f'Checksum {report["checksum"][:16]}; all of it in {path}.')
-  return '\n'.join(lines)

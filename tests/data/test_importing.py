@@ -8,6 +8,7 @@ import making_videos
 import numpy as np
 import pytest
 
+from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import listing as listings
@@ -161,7 +162,7 @@ def test_everything_bad_is_listed_and_nothing_written(tmp_path):
   with pytest.raises(ValueError) as error:
     import_items(broken_items(tmp_path), tmp_path / 'data', problems=problems)
   message = str(error.value)
-  for words in ('3 of 4 recordings', 'line 7: there is no x.mp4',
+  for words in ('3 of 5 recordings', 'line 7: there is no x.mp4',
                 'v01: 002.jpg: cannot identify', 'v02: 1 frame',
                 '--on_error=skip'):  # fmt: skip
     assert words in message
@@ -174,7 +175,7 @@ def test_bad_ones_are_left_out_where_told(tmp_path):
   )
   assert [v['video_id'] for v in report['videos']] == ['v00', 'v03']
   assert [s['name'] for s in report['skipped']] == ['v01', 'v02']
-  text = importing.describe(report, 'somewhere')
+  text = import_report.describe(report, 'somewhere')
   assert '2 videos' in text and 'v02: 1 frame' in text
   with pytest.raises(ValueError, match='Nothing is left to import'):
     import_items(
@@ -238,6 +239,7 @@ def test_what_a_killed_import_left_is_cleared_away(tmp_path):
   items = folder_items(tmp_path, [3])
   program = """
 import os, sys
+from stclr_jax.data import import_report
 from stclr_jax.data import imported
 writer = imported.Writer('mine', classes=['a'], data_dir=sys.argv[1])
 writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
