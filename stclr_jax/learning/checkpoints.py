@@ -28,17 +28,22 @@ class Checkpoint:
 class Checkpoints:
   """The checkpoints of one run; writing goes on in the background."""
 
-  def __init__(self, directory, *, keep):
+  def __init__(self, directory, *, keep, keep_epochs=()):
     """Opens a folder of checkpoints, creating it.
 
     Args:
       directory: path.
       keep: how many of the newest to keep.
+      keep_epochs: epochs whose checkpoints are never removed.
     """
+    policies = ocp.checkpoint_managers.preservation_policy
     self._manager = ocp.CheckpointManager(
       pathlib.Path(directory).absolute(),
       options=ocp.CheckpointManagerOptions(
-        max_to_keep=keep, enable_async_checkpointing=True
+        preservation_policy=policies.AnyPreservationPolicy(
+          [policies.LatestN(keep), policies.CustomSteps(list(keep_epochs))]
+        ),
+        enable_async_checkpointing=True,
       ),
       item_names=('state', 'notes'),
     )
@@ -101,17 +106,19 @@ class Checkpoints:
     self.close()
 
 
-def read(workdir):
-  """Reads the newest checkpoint of a run, whatever its shapes.
+def read(workdir, epoch=0):
+  """Reads a checkpoint of a run, whatever its shapes.
 
   Args:
     workdir: of a run of this project.
+    epoch: epochs finished; 0 for the newest checkpoint.
 
   Returns:
     A `Checkpoint` whose `state` is a dict of NumPy arrays.
 
   Raises:
-    FileNotFoundError: if there is none, naming the folder looked at.
+    FileNotFoundError: if there is none, naming the folder looked at and the
+      epochs it holds.
   """
   directory = pathlib.Path(workdir).absolute() / 'checkpoints'
   if not directory.is_dir() or not ocp.utils.checkpoint_steps(directory):
@@ -124,7 +131,14 @@ def read(workdir):
     'notes': ocp.JsonCheckpointHandler(),
   }
   with ocp.CheckpointManager(directory, item_handlers=handlers) as manager:
-    epoch = manager.latest_step()
+    epochs = sorted(manager.all_steps())
+    if epoch and epoch not in epochs:
+      raise FileNotFoundError(
+        f'{directory} holds no checkpoint of epoch {epoch}, only of '
+        f'{", ".join(map(str, epochs))}. Give one of these, or pretrain with '
+        f'--config.checkpoint.keep_epochs="({epoch},)".'
+      )
+    epoch = epoch or epochs[-1]
     # Abstract arrays without a sharding read as NumPy on any machine.
     template = jax.tree.map(
       lambda leaf: np.empty(leaf.shape, leaf.dtype),

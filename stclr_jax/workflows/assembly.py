@@ -49,19 +49,38 @@ def load_videos(data):
   )
 
 
-def select_fold(store, data):
-  """Finds the fold of a config.
+def make_folds(store, data):
+  """Deals the people of a data set to the folds of a config.
 
   Args:
     store: a `VideoStore`.
     data: `config.data`.
 
   Returns:
-    A `folds.Fold` of the store's video indices.
+    `folds.Folds`.
   """
   return folds.make_folds(
-    store.subject, num_folds=data.num_folds, assignment=data.fold_assignment
-  ).fold(data.fold)
+    store.subject,
+    num_folds=data.num_folds,
+    assignment=data.fold_assignment,
+    seed=data.fold_seed,
+    labels=store.label,
+    video_id=store.video_id,
+  )
+
+
+def select_fold(store, data, *, validation=False):
+  """Finds the fold of a config.
+
+  Args:
+    store: a `VideoStore`.
+    data: `config.data`.
+    validation: whether to leave the next fold's people out of training.
+
+  Returns:
+    A `folds.Fold` of the store's video indices.
+  """
+  return make_folds(store, data).fold(data.fold, validation=validation)
 
 
 def on_devices(store):

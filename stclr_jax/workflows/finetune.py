@@ -9,6 +9,7 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
+from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
@@ -17,6 +18,8 @@ from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
+from stclr_jax.workflows import protocols
+from stclr_jax.workflows import selection
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -42,17 +45,22 @@ def run(config, workdir):
   parallel.check_batch_size(config.batch_size)
   view_options = assembly.make_view_options(config.views)
   encoder = assembly.make_encoder(config)
+  selection.check(config)
   pretrained = _read_pretrained(config)
   store = assembly.load_videos(config.data)
-  fold = assembly.select_fold(store, config.data)
-  if pretrained is not None:
+  dealt = assembly.make_folds(store, config.data)
+  validated = config.selection == 'inner_validation'
+  fold = dealt.fold(config.data.fold, validation=validated)
+  if pretrained is not None and not dealt.leaky:
     _refuse_leak(config, pretrained, store.subject[fold.test])
   labelled = folds.labelled_subset(
     store.label,
     store.video_id,
     fold.train,
     config.data.labelled_fraction,
-    seed=config.data.labelled_seed,
+    seed=config.data.labelled_draw,
+    unit=config.data.labelled_unit,
+    subject=store.subject,
   )
   network = heads.ClassifierNetwork(encoder, len(store.label_names))
   variables = assembly.init_network(network, view_options, seed=config.seed)
@@ -79,8 +87,20 @@ def run(config, workdir):
     flush=True,
   )
 
+  workdirs.write_json(
+    workdir / 'fold.json',
+    dealt.record(config.data.fold, store.video_id, validation=validated),
+  )
+  selected = selection.make(
+    config,
+    store,
+    fold,
+    _make_classify(config, network, view_options, videos),
+    workdir,
+  )
+
   def end_epoch(epoch, variables, figures, journal):
-    del variables  # Nothing is tested before the end: no epoch is chosen.
+    selected.end_epoch(epoch, variables, journal, step=epoch * steps_per_epoch)
     if epoch % config.report_every_epochs == 0 or epoch == config.num_epochs:
       journal.say(
         f'epoch {epoch}/{config.num_epochs}: loss {figures["loss"]:.3f}, '
@@ -98,10 +118,12 @@ def run(config, workdir):
     notes=_notes(config, store, fold, labelled, pretrained),
     checkpoint_every_epochs=config.checkpoint.every_epochs,
     keep_checkpoints=config.checkpoint.keep,
+    keep_epochs=config.checkpoint.keep_epochs,
     log_every_steps=config.log_every_steps,
     end_epoch=end_epoch,
   )
-  probabilities = _test(config, network, view_options, outcome, videos, fold)
+  probabilities, found = selected.finish(outcome.variables)
+  kept = protocols.make_protocol(config, store, dealt, fold, pretrained)
   summary = {
     'workflow': 'finetune',
     'preset': config.preset,
@@ -117,6 +139,8 @@ def run(config, workdir):
       store.label[fold.test], probabilities.argmax(1), store.label_names
     ),
     'accuracy_at_chance': 1 / len(store.label_names),
+    **found,
+    'protocol': kept.as_dict(),
     'clips_per_second': outcome.clips_per_second,
     'epochs': config.num_epochs,
     'steps': config.num_epochs * steps_per_epoch,
@@ -148,6 +172,8 @@ def describe(summary, workdir):
     for name, row in zip(labels, summary['confusion'], strict=True)
   ]
   preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
+  oracle = summary.get('test_oracle')
+  kept = protocol.Protocol.from_dict(summary['protocol'])
   flags = workdirs.forwarded_flags()
   return '\n'.join(
     [
@@ -158,6 +184,8 @@ def describe(summary, workdir):
       f'{summary["accuracy"]:.1%} (chance '
       f'{summary["accuracy_at_chance"]:.1%}), unweighted average recall '
       f'{summary["uar"]:.1%}, macro-F1 {summary["macro_f1"]:.1%}',
+      *_oracle_lines(oracle),
+      *(f'  {line}' for line in kept.describe().split('\n')),
       f'In {workdir}: summary.json, predictions.csv, '
       'figures/confusion_matrix.png',
       'Next, what pretraining was worth:'
@@ -169,6 +197,15 @@ def describe(summary, workdir):
       else f'  python main.py --config=configs/pretrain.py{preset}{flags}',
     ]
   )
+
+
+def _oracle_lines(oracle):
+  if oracle is None:
+    return []
+  return [
+    f'The best of all epochs on the test people (a test oracle, epoch '
+    f'{oracle["epoch"]}) is {oracle["accuracy"]:.1%}: not a result.'
+  ]
 
 
 def _read_pretrained(config):
@@ -190,7 +227,7 @@ def _read_pretrained(config):
       'run: --config.init_from=WORKDIR. To start from nothing: '
       '--config.init=scratch.'
     )
-  return checkpoints.read(config.init_from)
+  return checkpoints.read(config.init_from, config.init_epoch)
 
 
 def _refuse_leak(config, pretrained, test_subjects):
@@ -279,17 +316,18 @@ def _notes(config, store, fold, labelled, pretrained):
   }
 
 
-def _test(config, network, view_options, outcome, videos, fold):
-  """Probabilities of each test video, float [n, num_classes]."""
-  classify = parallel.parallelize_inference(
+def _make_classify(config, network, view_options, videos):
+  """Makes `classify(variables, indices)`: probabilities of each video."""
+  infer = parallel.parallelize_inference(
     steps.make_inference_step(
       network, view_options=view_options, method='classify'
     )
   )
-  logits = classify(
-    outcome.variables,
-    videos,
-    fold.test,
-    batch_size=config.evaluation.batch_size,
-  )
-  return np.asarray(jax.nn.softmax(logits, axis=-1))
+
+  def classify(variables, indices):
+    logits = infer(
+      variables, videos, indices, batch_size=config.evaluation.batch_size
+    )
+    return np.asarray(jax.nn.softmax(logits, axis=-1))
+
+  return classify

@@ -59,6 +59,7 @@ def train(
   notes,
   checkpoint_every_epochs,
   keep_checkpoints,
+  keep_epochs,
   log_every_steps,
   end_epoch,
 ):
@@ -77,6 +78,7 @@ def train(
     checkpoint_every_epochs: epochs between checkpoints; one is also written
       at the end of a stage.
     keep_checkpoints: how many of the newest to keep.
+    keep_epochs: epochs whose checkpoints are written and kept as well.
     log_every_steps: steps between lines of metrics.jsonl.
     end_epoch: `end_epoch(epochs_done, variables, figures, journal)` is called
       after each epoch, before its checkpoint; it may add figures.
@@ -90,7 +92,7 @@ def train(
   workdir = pathlib.Path(workdir)
   figures = {}
   with checkpoints.Checkpoints(
-    workdir / 'checkpoints', keep=keep_checkpoints
+    workdir / 'checkpoints', keep=keep_checkpoints, keep_epochs=keep_epochs
   ) as saved:
     done = saved.latest_epoch() or 0
     with Journal(
@@ -117,7 +119,7 @@ def train(
           )
           end_epoch(epoch + 1, _variables(state), figures, journal)
           if (
-            epoch + 1 == stage.stop
+            epoch + 1 in (stage.stop, *keep_epochs)
             or (epoch + 1) % checkpoint_every_epochs == 0
           ):
             progress = {
