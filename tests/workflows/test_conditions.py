@@ -1,0 +1,83 @@
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+
+from configs import evaluate as evaluate_configs
+from stclr_jax.evaluation import run_pairs
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import conditions
+from stclr_jax.workflows import finetune
+
+
+@pytest.mark.slow
+def test_every_condition_is_tested_on_the_folds_people(
+  tiny_store, tiny_config, tmp_path, monkeypatch
+):
+  def load(data):
+    dark = data.split == 'vl_dark'
+    frames = tiny_store.frames // (4 if dark else 1)
+    return dataclasses.replace(
+      tiny_store, frames=frames, name=f'tiny:{data.split}'
+    )
+
+  monkeypatch.setattr(assembly, 'load_videos', load)
+  config = evaluate_configs.get_config('demo')
+  config.batch_size = 8
+  configs = {
+    'pretrain': tiny_config('pretrain', num_epochs=1),
+    'finetune': tiny_config('finetune', num_epochs=1),
+    'evaluate': config,
+  }
+  options = {'conditions': ('vl_strong', 'vl_dark'), 'folds': (0, 1)}
+  assert conditions.num_runs(configs, **options) == {
+    'pretrain': 4, 'finetune': 4, 'evaluate': 8,
+  }  # fmt: skip
+  table = conditions.run(configs, tmp_path, **options)
+  for trained in options['conditions']:
+    for tested in options['conditions']:
+      cell = table['cells'][trained][tested]
+      assert cell['total'] == 12 and cell['people'] == 2
+      found = run_pairs.read_run(tmp_path / f'train_{trained}_test_{tested}')
+      assert set(found.subject.values()) == {'1', '2'}
+  # Under its own light a classifier finds what fine-tuning found.
+  for fold in (0, 1):
+    place = tmp_path / f'train_vl_dark/fold_{fold}/finetune'
+    own = json.loads((place / 'summary.json').read_text())
+    cell = tmp_path / f'train_vl_dark_test_vl_dark/fold_{fold}/summary.json'
+    assert json.loads(cell.read_text())['confusion'] == own['confusion']
+  assert 'drawn faces' in conditions.describe(table)
+
+  def refuse(*_):
+    raise AssertionError('A finished run was run again.')
+
+  with monkeypatch.context() as patch:
+    patch.setattr(finetune.training, 'train', refuse)
+    assert conditions.run(configs, tmp_path, **options) == table
+
+
+def test_no_or_repeated_conditions_are_refused(tmp_path):
+  for names in ((), ('vl_dark', 'vl_dark')):
+    with pytest.raises(ValueError, match='each split of the data once'):
+      conditions.run({}, tmp_path, conditions=names, folds=(0,))
+
+
+def test_the_table_is_text():
+  cell = {
+    'correct': 3,
+    'total': 4,
+    'accuracy': 0.75,
+    'by_people': {'low': 0.5, 'high': 1.0},
+  }
+  table = {
+    'conditions': ['a', 'b'],
+    'data': 'mine',
+    'synthetic': False,
+    'protocol': 'Folds 0.',
+    'cells': {x: {y: cell for y in 'ab'} for x in 'ab'},
+  }
+  text = conditions.describe(table)
+  rows = [line for line in text.split('\n') if line.startswith('|')]
+  assert len(rows) == 4 and np.ptp([row.count('|') for row in rows]) == 0
+  assert '3/4 = 75.0% (50.0% to 100.0%)' in text and 'drawn' not in text
