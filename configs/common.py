@@ -14,8 +14,8 @@ KINETICS_STD = (0.22803, 0.22145, 0.216989)
 PRESETS = ('demo', 'paper', 'paper_112')
 
 DEMO_NOTICE = (
-  'This is the demo: drawn faces and a small encoder, to show that everything '
-  'runs. Its figures say nothing about Oulu-CASIA.\n'
+  'This is the demo: a small encoder and, unless you name others, drawn faces, '
+  'to show that everything runs. Its figures say nothing about Oulu-CASIA.\n'
   "The paper's recipe: python main.py --config=configs/{workflow}.py:paper"
 )
 
@@ -59,6 +59,13 @@ def data():
       'split': 'vl_strong',  # chosen: the field's usual 480 clips
       'data_dir': '',  # where TFDS keeps its data; '' is its own default
       'frame_size': (240, 320),  # height, width; Sec. IV.A
+      # Where the frames live: 'device' (2.4 GB for vl_strong), 'host' or, left
+      # in their records, 'streamed'; 'auto' takes the first that fits. The
+      # views are the same.
+      'placement': 'auto',
+      # Of the free memory, what frames may fill under 'auto'. chosen: half; a
+      # step on the other half of a GPU takes its usual batch.
+      'memory_share': 0.5,
       'num_folds': 10,  # Sec. IV.B
       'fold': 0,  # which people are held out; fold 0 tests P001 to P008
       # 'consecutive' (chosen: most public fold lists are), 'strided' and
