@@ -1,6 +1,7 @@
 """What an import says of itself: totals, words, and what to type next."""
 
 import collections
+import math
 import shlex
 
 from stclr_jax.data import imported
@@ -66,10 +67,12 @@ def describe(report, path):
     f'Labels: {", ".join(counts)}.',
   ]
   if report['face_coverage'] is not None:
+    kept = report['without_face'] - report['left_out']
     lines.append(
       f'Faces found in {report["face_coverage"]:.0%} of the frames; '
       f'{report["without_face"]} video(s) without one, '
-      f'{report["left_out"]} of them left out.'
+      f'{report["left_out"]} of them left out'
+      f'{" (--no_face=skip leaves out all)" if kept else ""}.'
     )
     lines += _describe_coverage(report['videos'])
   if report['ignored_files']:
@@ -107,17 +110,18 @@ def choose_frame_size(report):
     report: as `importing.import_items` returns it.
 
   Returns:
-    ((height, width), others): that of most videos, in pixels, shrunk to the
-    configs' height; and how many videos have another shape, and would be cut
-    to this one around their centre.
+    ((height, width), others): the shape of most videos, in pixels, no higher
+      than the configs' frames; and how many videos have another shape, and
+      would be cut to this one around their centre.
   """
-  (height, width, _), *_ = report['frame_sizes']
-  others = sum(
-    count
-    for h, w, count in report['frame_sizes']
-    if abs(h * width / (w * height) - 1) > 0.02
-  )
+  shapes = collections.defaultdict(list)
+  for height, width, count in report['frame_sizes']:
+    # A few percent of width are no other shape.
+    shapes[round(math.log(width / height), 1)] += [(height, width)] * count
+  sizes = sorted(max(shapes.values(), key=len))
+  height, width = sizes[len(sizes) // 2]
   scale = min(1.0, _CONFIGS_FRAME_SIZE[0] / min(height, width))
+  others = report['num_videos'] - len(sizes)
   return (round(height * scale), round(width * scale)), others
 
 
