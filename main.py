@@ -1,6 +1,7 @@
 """Runs one workflow: `python main.py --config=configs/NAME.py[:PRESET]`."""
 
 import importlib
+import math
 import pathlib
 import sys
 import traceback
@@ -38,7 +39,7 @@ def main(argv):
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   if config.notice:
     print(config.notice, flush=True)
-  parallel.use_cpu_cores(config.batch_size)
+  parallel.use_cpu_cores(_common_batch_size(config))
   workflow = importlib.import_module(f'stclr_jax.workflows.{config.workflow}')
   try:
     summary = workflow.run(config, workdir)
@@ -49,6 +50,12 @@ def main(argv):
   print(workflow.describe(summary, workdir))
   if config.notice:
     print(config.notice)
+
+
+def _common_batch_size(config):
+  """What divides the batches of all stages that a config holds."""
+  stages = [config[name] for name in ('pretrain', 'finetune') if name in config]
+  return math.gcd(*(stage.batch_size for stage in stages or [config]))
 
 
 def _is_ours(error):

@@ -1,0 +1,166 @@
+"""Cross-validation: every person is tested once, by a network that never saw
+them."""
+
+import copy
+import pathlib
+
+from stclr_jax.evaluation import protocol
+from stclr_jax.workflows import pictures
+from stclr_jax.workflows import pooling
+from stclr_jax.workflows import stages
+from stclr_jax.workflows import workdirs
+
+
+def run(config, workdir):
+  """Runs the folds asked for that are not finished, and pools all that are.
+
+  Args:
+    config: as `configs/crossval.py` gives it.
+    workdir: path; may be shared by machines that run other folds.
+
+  Returns:
+    The summary of all finished folds, also written to `summary.json`.
+
+  Raises:
+    ValueError: for a config that cannot run.
+  """
+  folds = chosen_folds(config)
+  workdir = workdirs.open_workdir(workdir, without_folds(config))
+  for fold in folds:
+    run_fold(config, fold, workdir / f'fold_{fold}')
+  done = finished(workdir)
+  pooled = pooling.pool(done)
+  summary = {
+    'workflow': 'crossval',
+    'complete': len(done) == config.data.num_folds,
+    **pooled.summary,
+  }
+  chosen = finished(workdir, stage='inner_validation')
+  if chosen:
+    summary['inner_validation'] = _validated(pooling.pool(chosen))
+  pooling.write(pooled._replace(summary=summary), workdir)
+  pictures.save_confusion(workdir, summary)
+  return summary
+
+
+def run_fold(config, fold, workdir):
+  """Pretrains, fine-tunes and tests; what is finished is left as it is.
+
+  Args:
+    config: of the cross-validation.
+    fold: which one is tested.
+    workdir: path of the fold.
+  """
+  pretrained = None
+  if stages.has_pretraining(config):
+    pretrained = workdir / 'pretrain'
+    stages.run(stages.pretrain_config(config, fold), pretrained)
+  stages.run(
+    stages.finetune_config(config, fold, init_from=pretrained),
+    workdir / 'finetune',
+  )
+  if config.inner_validation:
+    stages.run(
+      stages.finetune_config(
+        config, fold, init_from=pretrained, selection='inner_validation'
+      ),
+      workdir / 'inner_validation',
+    )
+
+
+def chosen_folds(config):
+  """Returns the folds that a config asks for.
+
+  Args:
+    config: with `folds` and `data.num_folds`.
+
+  Returns:
+    A tuple of ints.
+
+  Raises:
+    ValueError: if there is no such fold.
+  """
+  folds = config.folds or range(config.data.num_folds)
+  folds = (folds,) if isinstance(folds, int) else tuple(folds)
+  for fold in folds:
+    if not 0 <= fold < config.data.num_folds:
+      raise ValueError(
+        f'`folds` (={folds}) must be of the {config.data.num_folds} folds, 0 '
+        f'to {config.data.num_folds - 1}.'
+      )
+  return folds
+
+
+def without_folds(config):
+  """Returns what stays the same whichever folds are run where."""
+  config = copy.deepcopy(config)
+  with config.unlocked():
+    del config.folds
+  return config
+
+
+def finished(workdir, *, stage='finetune'):
+  """Lists the finished runs of a stage, in the order of the folds.
+
+  Args:
+    workdir: path of a cross-validation.
+    stage: 'finetune' or 'inner_validation'.
+
+  Returns:
+    Their paths.
+  """
+  found = pathlib.Path(workdir).glob(f'fold_*/{stage}/{workdirs.SUMMARY}')
+  folders = [path.parent for path in found]
+  return sorted(folders, key=lambda path: int(path.parent.name[5:]))
+
+
+def describe(summary, workdir):
+  """Says what came out.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  kept = protocol.Protocol.from_dict(summary['protocol'])
+  lines = [
+    summary['description'],
+    *(f'  {line}' for line in kept.describe().split('\n')),
+    *describe_oracle(summary['test_oracle']),
+  ]
+  if chosen := summary.get('inner_validation'):
+    inner = protocol.Protocol.from_dict(chosen['protocol'])
+    lines += [
+      f'Epoch chosen on other people: {chosen["description"]}',
+      *(f'  {line}' for line in inner.describe().split('\n')),
+    ]
+  if not summary['complete']:
+    run_folds = ', '.join(str(fold['fold']) for fold in summary['folds'])
+    lines.append(f'Only the folds {run_folds} are finished so far.')
+  lines.append(f'In {workdir}: summary.json, predictions.csv, fold_*/')
+  return '\n'.join(lines)
+
+
+def describe_oracle(oracle):
+  """Returns the line that says what a test oracle would have claimed.
+
+  Args:
+    oracle: of a pooled summary, or None.
+
+  Returns:
+    A list of one line, or none.
+  """
+  if oracle is None:
+    return []
+  return [
+    f'With the best epoch on the test people of each fold it would be '
+    f'{oracle["correct"]}/{oracle["total"]} = {oracle["accuracy"]:.2%}: a test '
+    'oracle, not a result.'
+  ]
+
+
+def _validated(pooled):
+  names = ('description', 'accuracy', 'correct', 'total', 'protocol')
+  return {name: pooled.summary[name] for name in names}

@@ -1,0 +1,145 @@
+"""The folds of one recipe put together: a figure over all videos."""
+
+import csv
+import dataclasses
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import metrics
+from stclr_jax.evaluation import protocol
+from stclr_jax.workflows import protocols
+from stclr_jax.workflows import workdirs
+
+PREDICTIONS = 'predictions.csv'
+ORACLE_PREDICTIONS = 'oracle_predictions.csv'
+
+
+class Pooled(NamedTuple):
+  """What was predicted in several folds, each video once, sorted by id.
+
+  Attributes:
+    video_id: n strings.
+    subject: int [n].
+    correct: bool [n].
+    summary: JSON-able figures.
+    rows: of the CSV, the header first.
+  """
+
+  video_id: tuple[str, ...]
+  subject: np.ndarray
+  correct: np.ndarray
+  summary: dict
+  rows: list
+
+
+def pool(folders, *, table=PREDICTIONS):
+  """Pools the finished fine-tunings of one recipe.
+
+  Args:
+    folders: their workdirs, one a fold.
+    table: which of their tables; 'oracle_predictions.csv' for the epochs that
+      fared best on the test people.
+
+  Returns:
+    A `Pooled`.
+
+  Raises:
+    ValueError: if they were not run under one protocol, or test a video twice.
+  """
+  folders = [pathlib.Path(folder) for folder in folders]
+  summaries = [workdirs.read_summary(folder) for folder in folders]
+  header, rows = None, []
+  for folder in folders:
+    with (folder / table).open(newline='') as file:
+      header, *some = csv.reader(file)
+      rows += some
+  rows.sort()
+  column = {name: [row[i] for row in rows] for i, name in enumerate(header)}
+  videos = tuple(column['video_id'])
+  if len(set(videos)) < len(videos):
+    raise ValueError(
+      f'Some videos are tested twice in {", ".join(map(str, folders))}; each '
+      'fold may be pooled once.'
+    )
+  subject = np.array(column['subject'], int)
+  correct = np.array(column['label']) == np.array(column['prediction'])
+  kept = protocols.pool(
+    [protocol.Protocol.from_dict(one['protocol']) for one in summaries]
+  )
+  # Of clip-level folds a person is in several.
+  kept = dataclasses.replace(kept, num_people=len(np.unique(subject)))
+  if table == ORACLE_PREDICTIONS:
+    kept = dataclasses.replace(kept, selection='test_oracle')
+  labels = summaries[0]['labels']
+  index = {name: i for i, name in enumerate(labels)}
+  figures = comparison.accuracy(correct, subject)
+  summary = {
+    'data': summaries[0]['data'],
+    'synthetic': summaries[0]['synthetic'],
+    'preset': summaries[0]['preset'],
+    'init': summaries[0]['init'],
+    **metrics.classification_summary(
+      [index[name] for name in column['label']],
+      [index[name] for name in column['prediction']],
+      labels,
+    ),
+    'accuracy_at_chance': 1 / len(labels),
+    'people': figures.people,
+    'by_people': dataclasses.asdict(figures.by_people),
+    'wilson': dataclasses.asdict(figures.wilson),
+    'description': figures.describe(),
+    'test_oracle': _pool_oracles(summaries),
+    'by_subject': _by_group(subject.tolist(), correct),
+    'by_expression': _by_group(column['label'], correct),
+    'folds': [
+      {k: one[k] for k in ('fold', 'correct', 'total', 'labelled_videos')}
+      for one in summaries
+    ],
+    'steps_per_fold': summaries[0]['steps'],
+    'seconds': sum(one['seconds'] for one in summaries),
+    'protocol': kept.as_dict(),
+  }
+  return Pooled(videos, subject, correct, summary, [header, *rows])
+
+
+def write(pooled, workdir):
+  """Writes the pooled table and figures.
+
+  Args:
+    pooled: a `Pooled`.
+    workdir: path of the folder; `stclr_jax.compare` takes it.
+  """
+  workdir = pathlib.Path(workdir)
+  partial = workdir / f'{PREDICTIONS}.partial'
+  with partial.open('w', newline='') as file:
+    csv.writer(file).writerows(pooled.rows)
+  partial.replace(workdir / PREDICTIONS)
+  workdirs.write_json(workdir / workdirs.SUMMARY, pooled.summary)
+
+
+def _pool_oracles(summaries):
+  """The sum of each fold's best look, as most of the field reports it."""
+  oracles = [one.get('test_oracle') for one in summaries]
+  if None in oracles:
+    return None
+  correct = sum(one['correct'] for one in oracles)
+  total = sum(one['total'] for one in oracles)
+  return {
+    'leak': oracles[0]['leak'],
+    'epochs': [one['epoch'] for one in oracles],
+    'correct': correct,
+    'total': total,
+    'accuracy': correct / total,
+  }
+
+
+def _by_group(groups, correct):
+  counts = {}
+  for name, right in zip(groups, correct, strict=True):
+    group = counts.setdefault(str(name), {'correct': 0, 'total': 0})
+    group['correct'] += int(right)
+    group['total'] += 1
+  return dict(sorted(counts.items(), key=lambda item: item[0].zfill(9)))

@@ -1,0 +1,114 @@
+"""The runs that a recipe is made of: a pretraining and a fine-tuning a fold.
+
+A recipe is the config of a cross-validation, `configs/crossval.py`.
+"""
+
+import copy
+import hashlib
+import json
+import pathlib
+
+import ml_collections
+
+from stclr_jax.workflows import finetune
+from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import workdirs
+
+# Settings that change nothing of what a run finds.
+_NO_MATTER = ('notice', 'preset')
+
+
+def pretrain_config(recipe, fold):
+  """Makes the config of a recipe's pretraining.
+
+  Args:
+    recipe: a ConfigDict.
+    fold: which one is held out.
+
+  Returns:
+    As `configs/pretrain.py` gives it.
+  """
+  config = _stage_config(recipe, 'pretrain', fold)
+  # Pretraining knows no labels, so it is the same whatever share is known.
+  for name in ('labelled_fraction', 'labelled_unit', 'labelled_draw'):
+    del config.data[name]
+  return config
+
+
+def finetune_config(recipe, fold, *, init_from, selection='last'):
+  """Makes the config of a recipe's fine-tuning.
+
+  Args:
+    recipe: a ConfigDict.
+    fold: which one is tested.
+    init_from: workdir of its pretraining; None without one.
+    selection: see `configs/finetune.py`.
+
+  Returns:
+    As `configs/finetune.py` gives it.
+  """
+  config = _stage_config(recipe, 'finetune', fold)
+  config.init = recipe.init
+  config.init_weights = recipe.init_weights
+  # Absolute: a run can be resumed from another folder.
+  config.init_from = (
+    str(pathlib.Path(init_from).absolute()) if init_from else ''
+  )
+  config.selection = selection
+  return config
+
+
+def has_pretraining(recipe):
+  """Whether a recipe begins with a pretraining of its own."""
+  return recipe.init == 'pretrained'
+
+
+def run(config, workdir):
+  """Runs a stage, unless it is finished.
+
+  Args:
+    config: of `pretrain_config` or `finetune_config`.
+    workdir: path.
+
+  Returns:
+    Its summary.
+  """
+  # Not even opened when finished: its data need not be there any more.
+  if (summary := workdirs.read_summary(workdir)) is not None:
+    return summary
+  workflow = {'pretrain': pretrain, 'finetune': finetune}[config.workflow]
+  print(f'--- {workdir}', flush=True)
+  return workflow.run(config, workdir)
+
+
+def address(*configs):
+  """Fingerprint of what a run is, for the name of its folder.
+
+  Args:
+    *configs: ConfigDicts.
+
+  Returns:
+    Ten hexadecimal digits, the same for runs that find the same.
+  """
+  kept = []
+  for config in configs:
+    described = workdirs.as_json(config)
+    for name in _NO_MATTER:
+      described.pop(name, None)
+    described['data'].pop('data_dir', None)
+    kept.append(described)
+  text = json.dumps(kept, sort_keys=True)
+  return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _stage_config(recipe, stage, fold):
+  config = ml_collections.ConfigDict(copy.deepcopy(recipe[stage].to_dict()))
+  config.workflow = stage
+  config.preset = recipe.preset
+  config.notice = recipe.notice
+  for name in ('seed', 'pretrain_scope'):
+    config[name] = recipe[name]
+  for name in ('data', 'encoder', 'batch_norm'):
+    config[name] = ml_collections.ConfigDict(recipe[name].to_dict())
+  config.data.fold = fold
+  return config
