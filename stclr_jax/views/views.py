@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 
 from stclr_jax.views import color
 from stclr_jax.views import spatial
@@ -168,34 +169,43 @@ def apply_parameters(clip, parameters, *, options):
   return clip
 
 
-def draw_view(frames, first, length, video, *, seed, epoch, view, options):
+def draw_view(
+  frames, first, length, video, clip=None, *, seed, epoch, view, options
+):
   """Draws one view of one video.
 
   Args:
-    frames: of all videos, one after another, uint8 [F, h, w, 3].
+    frames: of all videos, one after another, uint8 [F, h, w, 3]; None where
+      `clip` is given.
     first: index of each video's first frame, int32 [num_videos].
     length: number of each video's frames, int32 [num_videos].
     video: which video, int32 [].
+    clip: the frames that the view takes, uint8 [t, h, w, 3], where somebody
+      has read them already (`data.clips`); None to take them from `frames`.
     seed: see `view_key`.
     epoch: see `view_key`.
     view: see `view_key`.
     options: a `ViewOptions`.
 
   Returns:
-    float32 [t, size, size, 3], normalised.
+    float32 [t, size, size, 3], normalised; bit for bit the same wherever the
+    frames come from.
   """
+  height, width = (frames if clip is None else clip).shape[-3:-1]
   parameters = draw_parameters(
     view_key(seed, epoch, video, view),
     length[video],
-    frames.shape[1:3],
+    (height, width),
     options=options,
   )
-  clip = frames[first[video] + parameters.indices]
+  clip = _take(frames, first[video], parameters.indices, clip)
   clip = apply_parameters(clip, parameters, options=options)
   return normalize(clip, options.mean, options.std)
 
 
-def draw_views(frames, first, length, videos, *, seed, epoch, view, options):
+def draw_views(
+  frames, first, length, videos, clips=None, *, seed, epoch, view, options
+):
   """Draws one view of each of some videos.
 
   Args:
@@ -203,6 +213,7 @@ def draw_views(frames, first, length, videos, *, seed, epoch, view, options):
     first: see `draw_view`.
     length: see `draw_view`.
     videos: which videos, int32 [n].
+    clips: uint8 [n, t, h, w, 3] or None; see `draw_view`.
     seed: see `view_key`.
     epoch: see `view_key`.
     view: see `view_key`; the same for all.
@@ -213,18 +224,16 @@ def draw_views(frames, first, length, videos, *, seed, epoch, view, options):
   """
   draw = functools.partial(
     draw_view,
-    jnp.asarray(frames),
-    jnp.asarray(first),
-    jnp.asarray(length),
+    *_as_arrays(frames, first, length),
     seed=seed,
     epoch=epoch,
     view=view,
     options=options,
   )
-  return jax.vmap(draw)(jnp.asarray(videos))
+  return jax.vmap(draw)(*_as_arrays(videos, clips))
 
 
-def evaluation_view(frames, first, length, video, *, options):
+def evaluation_view(frames, first, length, video, clip=None, *, options):
   """Takes the view that a video is judged by; nothing in it is random.
 
   Args:
@@ -232,6 +241,7 @@ def evaluation_view(frames, first, length, video, *, options):
     first: see `draw_view`.
     length: see `draw_view`.
     video: see `draw_view`.
+    clip: see `draw_view`.
     options: a `ViewOptions`, for number of frames, size and normalisation.
 
   Returns:
@@ -243,12 +253,13 @@ def evaluation_view(frames, first, length, video, *, options):
   indices = temporal.sample_uniform(
     length[video], num_frames=options.num_frames
   )
-  box = spatial.centre_square(frames.shape[1:3])
-  clip = _crop(frames[first[video] + indices], box, False, options.size)
+  clip = _take(frames, first[video], indices, clip)
+  box = spatial.centre_square(clip.shape[1:3])
+  clip = _crop(clip, box, False, options.size)
   return normalize(clip, options.mean, options.std)
 
 
-def evaluation_views(frames, first, length, videos, *, options):
+def evaluation_views(frames, first, length, videos, clips=None, *, options):
   """Takes the evaluation's view of each of some videos.
 
   Args:
@@ -256,19 +267,16 @@ def evaluation_views(frames, first, length, videos, *, options):
     first: see `draw_view`.
     length: see `draw_view`.
     videos: which videos, int32 [n].
+    clips: uint8 [n, t, h, w, 3] or None; see `draw_view`.
     options: see `evaluation_view`.
 
   Returns:
     float32 [n, t, size, size, 3], normalised.
   """
   take = functools.partial(
-    evaluation_view,
-    jnp.asarray(frames),
-    jnp.asarray(first),
-    jnp.asarray(length),
-    options=options,
+    evaluation_view, *_as_arrays(frames, first, length), options=options
   )
-  return jax.vmap(take)(jnp.asarray(videos))
+  return jax.vmap(take)(*_as_arrays(videos, clips))
 
 
 def normalize(clip, mean, std):
@@ -286,6 +294,17 @@ def normalize(clip, mean, std):
   mean = jnp.asarray(mean, clip.dtype).reshape(shape)
   std = jnp.asarray(std, clip.dtype).reshape(shape)
   return (clip - mean) / std
+
+
+def _take(frames, first, indices, clip):
+  """Takes a clip's frames, unless they are there already."""
+  clip = frames[first + indices] if clip is None else clip
+  # What follows is compiled by itself, and so to the same bits either way.
+  return lax.optimization_barrier(clip)
+
+
+def _as_arrays(*values):
+  return [None if value is None else jnp.asarray(value) for value in values]
 
 
 def _crop(clip, box, flip, size):

@@ -9,6 +9,7 @@ as [t, h, w, 3]. The moments of crops are those of 20,000 calls of
 `RandomResizedCrop.get_params(x, [0.2, 1], [3 / 4, 4 / 3])`.
 """
 
+import functools
 import itertools
 
 import jax
@@ -94,6 +95,22 @@ def test_crop_of_the_same_size_copies_every_bit():
   clip = image(2, 24, 32)
   cropped = spatial.apply_crop(clip, as_box(4, 7, 16, 16), size=16)
   np.testing.assert_array_equal(cropped, clip[:, 4:20, 7:23])
+
+
+@pytest.mark.parametrize('size', [16, 40])
+def test_crop_in_half_precision_is_off_by_a_third_of_a_grey_level(size):
+  clip = image(2, 48, 64)
+  crop = functools.partial(
+    spatial.apply_crop, clip, spatial.Box(3, 5, 37, 29), size=size
+  )
+  exact, half = crop(dtype=jnp.float32), crop(dtype=jnp.float16)
+  assert half.dtype == jnp.float32
+  assert 0 < np.abs(half - exact).max() < 1 / 3
+  # Where nothing is resized, nothing is rounded.
+  crop = functools.partial(
+    spatial.apply_crop, clip, spatial.Box(3, 5, 20, 20), size=20
+  )
+  np.testing.assert_array_equal(crop(dtype=jnp.float16), clip[:, 3:23, 5:25])
 
 
 def test_crop_sees_nothing_outside_of_its_box():
