@@ -39,8 +39,11 @@ def main(argv=None):
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   try:
     report = run(args)
-  except (ValueError, OSError) as error:
+  # ImportError: a detector's package is not installed.
+  except (ValueError, OSError, ImportError) as error:
     sys.exit(f'{type(error).__name__}: {error}')
+  except KeyboardInterrupt:
+    sys.exit('\nInterrupted: nothing was written.')
   path = imported.directory(args.out, args.data_dir)
   print(import_report.describe(report, path))
   print(import_report.next_commands(report, args.data_dir))

@@ -125,6 +125,7 @@ class Writer:
     Raises:
       ValueError: for a name that cannot be used.
       FileExistsError: if there is such a data set and `overwrite` is false.
+      OSError: if nothing can be written there.
     """
     import tensorflow_datasets as tfds
 
@@ -138,7 +139,14 @@ class Writer:
     _remove_abandoned(self.path.parent)
     self._partial = _partial(self.path.parent)
     version = self._partial / VERSION
-    version.mkdir(parents=True)
+    try:
+      version.mkdir(parents=True)
+    except OSError as error:
+      raise type(error)(
+        error.errno,
+        f'{self.path.parent} cannot be made ({error.strerror}); choose another '
+        'place: --data_dir=…',
+      ) from error
     self._writer = tfds.core.SequentialWriter(
       tfds.core.DatasetInfo(
         builder=tfds.core.dataset_info.DatasetIdentity(

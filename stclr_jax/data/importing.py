@@ -64,12 +64,17 @@ def import_items(
     raise ValueError(
       f'`on_error` (={on_error!r}) must be one of {", ".join(ON_ERROR)}.'
     )
+  from tfds_oulu import disk
+
   started = time.monotonic()
   subjects = number_subjects(listing.items)
   problems, videos = list(listing.problems) + _find_repeated(listing.items), []
-  with imported.Writer(
-    name, classes=classes, data_dir=data_dir, overwrite=overwrite
-  ) as writer:
+  with (
+    disk.naming_full_disk(imported.directory(name, data_dir)),
+    imported.Writer(
+      name, classes=classes, data_dir=data_dir, overwrite=overwrite
+    ) as writer,
+  ):
     for item in tqdm(
       listing.items,
       desc=f'Importing {name}',
