@@ -1,4 +1,4 @@
-"""What a representation knows, without training anything on it."""
+"""What a representation knows, while it stays as it is."""
 
 import numpy as np
 
@@ -34,9 +34,8 @@ def knn_predictions(representations, labels, subjects, *, num_neighbors):
       f'The neighbours of a person (of {len(np.unique(subjects))} people) '
       'must include other people; give videos of at least two.'
     )
-  unit = np.asarray(representations, np.float64)
-  unit = unit / np.maximum(np.linalg.norm(unit, axis=1, keepdims=True), 1e-12)
-  cosine = np.where(others, unit @ unit.T, -np.inf)
+  scaled = unit(representations)
+  cosine = np.where(others, scaled @ scaled.T, -np.inf)
   nearest = np.argsort(-cosine, axis=1, kind='stable')[:, :num_neighbors]
   weight = np.exp(np.take_along_axis(cosine, nearest, axis=1) / 0.1)
   votes = np.zeros((len(labels), labels.max() + 1))
@@ -50,3 +49,123 @@ def knn_accuracy(representations, labels, subjects, *, num_neighbors):
     representations, labels, subjects, num_neighbors=num_neighbors
   )
   return float((predictions == np.asarray(labels)).mean())
+
+
+def knn_transfer(
+  train_representations,
+  train_labels,
+  test_representations,
+  *,
+  num_neighbors,
+  num_classes,
+):
+  """Lets labelled videos vote on others, such as a fold's on its test people.
+
+  Args:
+    train_representations: float [n, d].
+    train_labels: int [n], in [0, num_classes).
+    test_representations: float [m, d]; of other people.
+    num_neighbors: how many of the nearest (by cosine) vote, as in
+      `knn_predictions`; all, if there are fewer.
+    num_classes: number of classes.
+
+  Returns:
+    Shares of the votes, float [m, num_classes]; rows sum to 1.
+  """
+  cosine = unit(test_representations) @ unit(train_representations).T
+  nearest = np.argsort(-cosine, axis=1, kind='stable')[:, :num_neighbors]
+  weight = np.exp(np.take_along_axis(cosine, nearest, axis=1) / 0.1)
+  votes = np.zeros((len(cosine), num_classes))
+  voters = np.asarray(train_labels)[nearest]
+  np.add.at(votes, (np.arange(len(votes))[:, None], voters), weight)
+  return votes / votes.sum(1, keepdims=True)
+
+
+def linear_probe(
+  train_representations,
+  train_labels,
+  train_subjects,
+  test_representations,
+  *,
+  num_classes,
+  strengths=(1e-3, 1e-2, 1e-1, 1.0),
+):
+  """Trains a linear classifier on representations that stay as they are.
+
+  Args:
+    train_representations: float [n, d].
+    train_labels: int [n], in [0, num_classes).
+    train_subjects: int [n]; at least three people.
+    test_representations: float [m, d].
+    num_classes: number of classes.
+    strengths: inverse weights of the L2 penalty to choose from, by
+      cross-validation over the training people; chosen: for standardised
+      features of hundreds of videos.
+
+  Returns:
+    Probabilities, float [m, num_classes]; 0 for a class without a training
+    video.
+  """
+  from sklearn import linear_model
+  from sklearn import model_selection
+  from sklearn import pipeline
+  from sklearn import preprocessing
+
+  probe = pipeline.make_pipeline(
+    preprocessing.StandardScaler(),
+    linear_model.LogisticRegression(max_iter=5000),
+  )
+  search = model_selection.GridSearchCV(
+    probe,
+    {'logisticregression__C': list(strengths)},
+    cv=model_selection.GroupKFold(3),
+  ).fit(train_representations, train_labels, groups=train_subjects)
+  probabilities = np.zeros((len(test_representations), num_classes))
+  probabilities[:, search.classes_] = search.predict_proba(test_representations)
+  return probabilities
+
+
+def cross_probe(representations, targets, groups, *, num_folds=5):
+  """Reads something off representations linearly, groups held out.
+
+  Args:
+    representations: float [n, d].
+    targets: int [n], what to read.
+    groups: int [n]; nobody in a fold's test part is in its training part.
+    num_folds: most folds; as many as groups, if there are fewer.
+
+  Returns:
+    Predicted targets, int [n].
+
+  Raises:
+    ValueError: if there are not two groups.
+
+  Source: chosen: ridge regression to one-hot targets, which has a closed form
+    and needs no choice of a step; features are standardised.
+  """
+  from sklearn import linear_model
+  from sklearn import model_selection
+  from sklearn import pipeline
+  from sklearn import preprocessing
+
+  num_groups = len(np.unique(groups))
+  if num_groups < 2:
+    raise ValueError(
+      f'`groups` (of {num_groups}) must be at least two, to hold one out.'
+    )
+  probe = pipeline.make_pipeline(
+    preprocessing.StandardScaler(), linear_model.RidgeClassifier(alpha=10.0)
+  )
+  return model_selection.cross_val_predict(
+    probe,
+    np.asarray(representations, np.float64),
+    targets,
+    groups=groups,
+    cv=model_selection.GroupKFold(min(num_folds, num_groups)),
+  )
+
+
+def unit(representations):
+  """Scales rows, float [n, d], to length 1; zeros stay zeros."""
+  h = np.asarray(representations, np.float64)
+  return h / np.maximum(np.linalg.norm(h, axis=1, keepdims=True), 1e-12)
