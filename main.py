@@ -11,6 +11,7 @@ from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
+from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
 from stclr_jax.workflows import workdirs
 
@@ -27,6 +28,12 @@ _WORKDIR = flags.DEFINE_string(
   'folder in runs/.',
 )
 
+_PLAN = flags.DEFINE_bool(
+  'plan',
+  False,
+  'Only say what would be run and what it would cost (configs/reproduce.py).',
+)
+
 USER_ERRORS = (ValueError, FileNotFoundError, FloatingPointError)
 
 
@@ -40,7 +47,16 @@ def main(argv):
   if config.notice:
     print(config.notice, flush=True)
   parallel.use_cpu_cores(_common_batch_size(config))
+  compilation.use_several_gpus()
+  compilation.use_cache()
   workflow = importlib.import_module(f'stclr_jax.workflows.{config.workflow}')
+  if _PLAN.value:
+    if not hasattr(workflow, 'plan'):
+      raise app.UsageError(
+        f'--plan is for configs/reproduce.py; {config.workflow} is one run.'
+      )
+    print(workflow.plan(config))
+    return
   try:
     summary = workflow.run(config, workdir)
   except USER_ERRORS as error:

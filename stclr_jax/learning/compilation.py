@@ -1,0 +1,87 @@
+"""What XLA is told once, before it compiles anything."""
+
+import os
+import pathlib
+
+import jax
+
+# chosen: what compiles faster is not worth a file.
+MIN_COMPILE_SECONDS = 1.0
+
+# NVIDIA's own JAX images set the first; the second makes one bucket of the
+# gradients' 125 MB. predicted to hide three quarters of their all-reduce,
+# benchmarks/README.md. On one GPU both do nothing.
+SEVERAL_GPU_FLAGS = {
+  '--xla_gpu_enable_latency_hiding_scheduler': 'true',
+  '--xla_gpu_all_reduce_combine_threshold_bytes': '134217728',
+}
+
+
+def use_cache():
+  """Keeps compiled programs in the user's cache folder between processes.
+
+  A folder that the user gave JAX (`JAX_COMPILATION_CACHE_DIR`) is left as it
+  is, and `JAX_ENABLE_COMPILATION_CACHE=false` switches caching off. A folder
+  that cannot be made costs time, not the run.
+
+  Returns:
+    Path of the folder, or None if nothing is kept.
+
+  Source: docs.jax.dev, "Persistent compilation cache". It runs what it finds,
+    so that the folder is the user's alone.
+  """
+  if not jax.config.jax_enable_compilation_cache:
+    return None
+  if jax.config.jax_compilation_cache_dir:
+    return pathlib.Path(jax.config.jax_compilation_cache_dir)
+  folder = cache_folder()
+  try:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+  except OSError:
+    return None
+  jax.config.update('jax_compilation_cache_dir', str(folder))
+  jax.config.update(
+    'jax_persistent_cache_min_compile_time_secs', MIN_COMPILE_SECONDS
+  )
+  return folder
+
+
+def cache_folder():
+  """Says where programs are kept: in `$XDG_CACHE_HOME`, or `~/.cache`."""
+  home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
+  return pathlib.Path(home) / 'stclr_jax' / 'compiled'
+
+
+def use_several_gpus():
+  """Sets XLA's flags for several GPUs, where this machine has several.
+
+  Call it before JAX looks for devices. Flags that the user has set stay.
+  """
+  if count_gpus() < 2:
+    return
+  given = os.environ.get('XLA_FLAGS', '')
+  added = [
+    f'{name}={value}'
+    for name, value in SEVERAL_GPU_FLAGS.items()
+    if name not in given
+  ]
+  os.environ['XLA_FLAGS'] = ' '.join([given, *added]).strip()
+
+
+def count_gpus(devices='/dev'):
+  """Counts the NVIDIA GPUs that this process may use, without asking JAX.
+
+  Args:
+    devices: folder of the device files.
+
+  Returns:
+    How many.
+  """
+  present = pathlib.Path(devices).glob('nvidia[0-9]*')
+  visible = os.environ.get('CUDA_VISIBLE_DEVICES')
+  if visible is None:
+    return len(list(present))
+  # Numbers or names of GPUs; what follows a -1 is not seen.
+  names = [name.strip() for name in visible.split(',')]
+  names = names[: names.index('-1')] if '-1' in names else names
+  return min(len(list(present)), len([name for name in names if name]))
