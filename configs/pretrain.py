@@ -31,6 +31,9 @@ def _paper():
   config.num_epochs = 1000  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: 64 views fit the paper's 4 V100s
   config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command
+  # Parts of the batch that take negatives from themselves only, whatever the
+  # devices: 4 is what the paper's 4 GPUs compute without gathering.
+  config.negatives = ml_collections.ConfigDict({'groups': 1})
   # Whose videos: 'train_folds' leaves the fold's test people out; chosen: the
   # paper does not say. 'all_unlabelled' takes everybody's.
   config.pretrain_scope = 'train_folds'
@@ -42,6 +45,9 @@ def _paper():
   config.views = common.views()
   config.encoder = common.encoder()
   config.batch_norm = common.batch_norm()
+  # 'together': statistics over both views, one pass through the encoder as in
+  # SimCLR (chosen); 'apart': over each, as in two passes.
+  config.batch_norm.views = 'together'
   config.projection = ml_collections.ConfigDict(
     {
       'hidden_features': 512,  # chosen: as wide as h, like SimCLR's

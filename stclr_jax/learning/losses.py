@@ -49,6 +49,42 @@ def nt_xent(z_1, z_2, temperature, *, axis_name=None):
   return contrast(z_1, z_2, temperature, axis_name=axis_name).loss
 
 
+def contrast_within(z_1, z_2, temperature, *, groups):
+  """Computes NT-Xent where negatives come from parts of a device's batch only.
+
+  Args:
+    z_1: see `nt_xent`; its parts lie one behind the other.
+    z_2: see `nt_xent`.
+    temperature: see `nt_xent`.
+    groups: number of parts, none of which sees another: what as many devices
+      compute that do not gather.
+
+  Returns:
+    A `Contrast`.
+
+  Raises:
+    ValueError: as `nt_xent`; if the videos cannot be cut into the groups.
+  """
+  if len(z_1) % groups:
+    raise ValueError(
+      f"A device's batch (of {len(z_1)} videos) must be divisible by its "
+      f'{groups} groups of negatives; change `batch_size` or '
+      '`negatives.groups`.'
+    )
+
+  def cut(z):
+    return z.reshape(groups, -1, z.shape[-1])
+
+  result = jax.vmap(lambda z_1, z_2: contrast(z_1, z_2, temperature))(
+    cut(z_1), cut(z_2)
+  )
+
+  def join(values):  # [groups, first views and second views]
+    return values.reshape(groups, 2, -1).swapaxes(0, 1).reshape(-1)
+
+  return Contrast(join(result.loss), join(result.correct))
+
+
 def contrast(z_1, z_2, temperature, *, axis_name=None):
   """Computes NT-Xent and whether each embedding finds its positive.
 

@@ -153,6 +153,34 @@ def check_batch_size(batch_size, *, name='batch_size'):
     )
 
 
+def check_groups(groups, batch_size, *, name):
+  """Refuses parts of a batch that the devices cannot share evenly.
+
+  Args:
+    groups: parts of the batch that are computed each by itself.
+    batch_size: videos over all devices.
+    name: what the user calls the number of groups.
+
+  Raises:
+    ValueError: unless it is 1, or a multiple of the number of devices that
+      divides the batch.
+  """
+  devices = jax.device_count()
+  if groups == 1:
+    return
+  if groups < 1 or groups % devices or batch_size % groups:
+    raise ValueError(
+      f'`{name}` (={groups}) must be 1, or a multiple of the {devices} devices '
+      f'that divides the `batch_size` (={batch_size}); on a CPU, '
+      'JAX_NUM_CPU_DEVICES=1 makes it one device.'
+    )
+
+
+def groups_per_device(groups):
+  """Says how many parts of a batch a device computes, see `check_groups`."""
+  return max(1, groups // jax.device_count())
+
+
 def divisible_batch_size(batch_size):
   """Rounds a batch size up to a multiple of the number of devices."""
   devices = jax.device_count()

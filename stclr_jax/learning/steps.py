@@ -35,7 +35,15 @@ class Batch(NamedTuple):
 
 
 def make_pretrain_step(
-  network, optimizer, *, view_options, seed, temperature, axis_name
+  network,
+  optimizer,
+  *,
+  view_options,
+  seed,
+  temperature,
+  axis_name,
+  negative_groups=1,
+  views_apart=False,
 ):
   """Makes the contrastive step.
 
@@ -46,6 +54,8 @@ def make_pretrain_step(
     seed: int, of all views.
     temperature: tau of eq. (1).
     axis_name: device axis.
+    negative_groups: see `make_contrastive_update`.
+    views_apart: see `make_contrastive_update`.
 
   Returns:
     `step(state, videos, indices, epoch, learning_rate) -> (state, metrics)`:
@@ -53,7 +63,12 @@ def make_pretrain_step(
     `make_contrastive_update`.
   """
   update = make_contrastive_update(
-    network, optimizer, temperature=temperature, axis_name=axis_name
+    network,
+    optimizer,
+    temperature=temperature,
+    axis_name=axis_name,
+    negative_groups=negative_groups,
+    views_apart=views_apart,
   )
 
   def step(state, videos, indices, epoch, learning_rate):
@@ -75,7 +90,15 @@ def make_pretrain_step(
   return step
 
 
-def make_contrastive_update(network, optimizer, *, temperature, axis_name):
+def make_contrastive_update(
+  network,
+  optimizer,
+  *,
+  temperature,
+  axis_name,
+  negative_groups=1,
+  views_apart=False,
+):
   """Makes the contrastive step of views that are drawn already.
 
   Args:
@@ -83,6 +106,10 @@ def make_contrastive_update(network, optimizer, *, temperature, axis_name):
     optimizer: gives directions, see `optimizers`.
     temperature: tau of eq. (1).
     axis_name: device axis.
+    negative_groups: parts of the global batch that contrast within themselves
+      only, a multiple of the number of devices; 1 gathers from all devices.
+    views_apart: whether first and second views are among the encoder's groups
+      of batch statistics, as if they went through it one after the other.
 
   Returns:
     `update(state, clips, learning_rate) -> (state, metrics)`: `clips`
@@ -91,18 +118,25 @@ def make_contrastive_update(network, optimizer, *, temperature, axis_name):
     of the global batch, and its 'count' of embeddings.
   """
   losses.check_temperature(temperature)
+  parts = network.encoder.groups // (2 if views_apart else 1)
+
+  def contrast(z):
+    z_1, z_2 = jnp.split(z, 2)
+    if negative_groups == 1:
+      return losses.contrast(z_1, z_2, temperature, axis_name=axis_name)
+    return losses.contrast_within(
+      z_1, z_2, temperature, groups=negative_groups // lax.axis_size(axis_name)
+    )
 
   def update(state, clips, learning_rate):
     def loss_fn(params):
       z, updated = network.apply(
         {'params': params, 'batch_stats': state.batch_stats},
-        clips,
+        _swap_groups(clips, 2, parts),
         train=True,
         mutable=['batch_stats'],
       )
-      result = losses.contrast(
-        *jnp.split(z, 2), temperature, axis_name=axis_name
-      )
+      result = contrast(_swap_groups(z, parts, 2))
       return result.loss.mean(), (result.correct, updated['batch_stats'])
 
     (loss, (correct, batch_stats)), gradients = jax.value_and_grad(
@@ -237,6 +271,18 @@ def _descend(state, optimizer, gradients, learning_rate, trained_names):
   return state.replace(
     step=state.step + 1, params=state.params | params, opt_state=opt_state
   )
+
+
+def _swap_groups(x, outer, inner):
+  """Makes the inner of two divisions of the first axis the outer one.
+
+  Batch norm's groups lie one behind the other, and both views of a video must
+  be in one group, as they would be on one device.
+  """
+  if inner == 1 or outer == 1 or len(x) % (inner * outer):
+    return x  # The last is refused by batch norm, with a remedy.
+  divided = x.reshape(outer, inner, -1, *x.shape[1:])
+  return divided.swapaxes(0, 1).reshape(x.shape)
 
 
 def _with_statistics(state, batch_stats, network, axis_name):

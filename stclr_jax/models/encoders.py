@@ -56,6 +56,8 @@ class Encoder(nn.Module):
     momentum: of the batch statistics, see `BatchNorm`.
     epsilon: of the batch norms.
     axis_name: device axis over which batch norm synchronises, or None.
+    groups: parts of a batch with batch statistics of their own, see
+      `BatchNorm`.
     lowering: see `convolutions.Conv`.
     remat: 'none', 'batch_norm' or 'block': how much is computed again in the
       backward pass to save memory, see `REMAT`. Results do not depend on it.
@@ -72,6 +74,7 @@ class Encoder(nn.Module):
   momentum: float = 0.9
   epsilon: float = 1e-5
   axis_name: str | None = None
+  groups: int = 1
   lowering: str = 'auto'
   remat: str = 'none'
   channel_multiple: int | None = None
@@ -98,6 +101,7 @@ class Encoder(nn.Module):
       epsilon=self.epsilon,
       dtype=self.dtype,
       axis_name=self.axis_name,
+      groups=self.groups,
     )
     scaled = functools.partial(scale_features, width=self.width)
     channel_multiple = self._channel_multiple()

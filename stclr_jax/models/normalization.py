@@ -35,6 +35,9 @@ class BatchNorm(nn.Module):
       device, or for statistics of each device by itself.
     padding: channels of zeros that the input has behind its own; they stay
       zeros, and have neither parameters nor running statistics.
+    groups: parts of the batch, one behind the other, that are normalised each
+      by its own statistics, as if each were on another device and nothing
+      synchronised; the running statistics move by their mean.
 
   Source: torch.nn.BatchNorm3d and torch.nn.SyncBatchNorm; Ioffe & Szegedy
     2015 (arXiv:1502.03167).
@@ -45,6 +48,7 @@ class BatchNorm(nn.Module):
   dtype: jnp.dtype = jnp.float32
   axis_name: str | None = None
   padding: int = 0
+  groups: int = 1
 
   @nn.compact
   def __call__(self, x, *, train, residual=None, relu=False):
@@ -58,6 +62,9 @@ class BatchNorm(nn.Module):
 
     Returns:
       [*b, c], of `dtype`.
+
+    Raises:
+      ValueError: if a batch cannot be cut into the groups.
     """
     features = x.shape[-1] - self.padding
     scale = self.param('scale', nn.initializers.ones, (features,))
@@ -72,11 +79,11 @@ class BatchNorm(nn.Module):
       y = _scale_shift(x, mean, gain, bias, residual, relu)
       return y.astype(self.dtype)
 
-    y, mean, var = normalize_batch(
-      x, scale, bias, residual, self.epsilon, relu, self.axis_name
+    y, mean, var = _normalize_groups(
+      x, scale, bias, residual, self.epsilon, relu, self.axis_name, self.groups
     )
     if not self.is_initializing():
-      count = _count(x, self.axis_name)
+      count = _count(x, self.axis_name) // self.groups
       unbiased = var * (count / (count - 1))
       running_mean.value = self._moved(running_mean.value, mean)
       running_var.value = self._moved(running_var.value, unbiased)
@@ -87,6 +94,29 @@ class BatchNorm(nn.Module):
 
   def _moved(self, old, new):
     return self.momentum * old + (1 - self.momentum) * new[: old.size]
+
+
+def _normalize_groups(
+  x, scale, bias, residual, epsilon, relu, axis_name, groups
+):
+  """`normalize_batch` of each group; statistics are the groups' means."""
+  if groups == 1:
+    return normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name)
+  if len(x) % groups:
+    raise ValueError(
+      f"A device's batch (of {len(x)} clips) must be divisible by its {groups} "
+      'groups of batch norm; change `batch_size` or `batch_norm.groups`.'
+    )
+
+  def normalize(x, residual):
+    return normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name)
+
+  def cut(x):
+    return x.reshape(groups, -1, *x.shape[1:])
+
+  cuts = cut(x), None if residual is None else cut(residual)
+  y, mean, var = jax.vmap(normalize)(*cuts)
+  return y.reshape(x.shape), mean.mean(0), var.mean(0)
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))

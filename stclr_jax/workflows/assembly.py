@@ -166,7 +166,10 @@ def make_encoder(config):
     dtype=jnp.dtype(options.dtype),
     momentum=config.batch_norm.momentum,
     epsilon=config.batch_norm.epsilon,
-    axis_name=parallel.DEVICE_AXIS if config.batch_norm.sync else None,
+    axis_name=parallel.DEVICE_AXIS
+    if config.batch_norm.sync and config.batch_norm.groups == 1
+    else None,
+    groups=parallel.groups_per_device(config.batch_norm.groups),
     lowering=options.lowering,
   )
 

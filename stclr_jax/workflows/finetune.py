@@ -43,6 +43,9 @@ def run(config, workdir):
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
   parallel.check_batch_size(config.batch_size)
+  parallel.check_groups(
+    config.batch_norm.groups, config.batch_size, name='batch_norm.groups'
+  )
   view_options = assembly.make_view_options(config.views)
   encoder = assembly.make_encoder(config)
   selection.check(config)

@@ -35,6 +35,7 @@ def run(config, workdir):
   """
   losses.check_temperature(config.temperature)
   parallel.check_batch_size(config.batch_size)
+  _check_groups(config)
   view_options = assembly.make_view_options(config.views)
   network = make_network(config)
   optimizer = assembly.make_optimizer(config.optimizer)
@@ -72,7 +73,7 @@ def run(config, workdir):
     workdir, store, videos, seen[:3], view_options, config.seed
   )
   chance = {
-    'loss': math.log(2 * config.batch_size - 1),
+    'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
     'knn_accuracy': 1 / len(store.label_names),
   }
   step = steps.make_pretrain_step(
@@ -82,6 +83,8 @@ def run(config, workdir):
     seed=config.seed,
     temperature=config.temperature,
     axis_name=parallel.DEVICE_AXIS,
+    negative_groups=config.negatives.groups,
+    views_apart=config.batch_norm.views == 'apart',
   )
   knn = _make_knn(config, network, view_options, store, videos, seen)
 
@@ -166,8 +169,11 @@ def describe(summary, workdir):
 
 def make_network(config):
   """Makes the network of a pretraining config."""
+  encoder = assembly.make_encoder(config)
+  if config.batch_norm.views == 'apart':
+    encoder = encoder.clone(groups=2 * encoder.groups)
   return heads.PretrainNetwork(
-    assembly.make_encoder(config),
+    encoder,
     heads.ProjectionHead(
       config.projection.hidden_features, config.projection.features
     ),
@@ -175,6 +181,7 @@ def make_network(config):
 
 
 INITS = ('scratch', 'kinetics400')
+BATCH_NORM_VIEWS = ('together', 'apart')
 PRETRAIN_SCOPES = ('train_folds', 'all_unlabelled')
 
 
@@ -201,6 +208,18 @@ def videos_seen(config, store):
   return assembly.select_fold(
     store, config.data, validation=config.hold_out_validation
   ).pretrain
+
+
+def _check_groups(config):
+  for name in ('negatives', 'batch_norm'):
+    parallel.check_groups(
+      config[name].groups, config.batch_size, name=f'{name}.groups'
+    )
+  if config.batch_norm.views not in BATCH_NORM_VIEWS:
+    raise ValueError(
+      f'`batch_norm.views` (={config.batch_norm.views!r}) must be one of '
+      f'{", ".join(BATCH_NORM_VIEWS)}.'
+    )
 
 
 def _steps_per_epoch(config, seen):
