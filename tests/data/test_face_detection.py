@@ -1,0 +1,124 @@
+import sys
+
+import cv2
+import numpy as np
+import pytest
+
+from stclr_jax.data import face_detection
+from stclr_jax.data import synthetic_faces
+
+FRONTAL = ('hog', 'haar', 'haar_default', 'haar_tilted')
+
+
+@pytest.fixture(scope='module')
+def face():
+  """Head and shoulders, uint8 [240, 320, 3]; the nose about row 96."""
+  video = next(
+    synthetic_faces.draw_videos(
+      height=240, width=320, framing='scene', num_subjects=1
+    )
+  )
+  return video.frames[0]
+
+
+def find(name, frame, **options):
+  return face_detection.make_detector(name, **options)(frame)
+
+
+def centre(box):
+  return np.array([box.top + box.side / 2, box.left + box.side / 2])
+
+
+@pytest.mark.parametrize('name', FRONTAL)
+def test_a_drawn_face_is_found_where_it_is_drawn(name, face):
+  (box,) = find(name, face)
+  # Its eyes and mouth are within 40 pixels of its middle.
+  np.testing.assert_allclose(centre(box), (96, 160), atol=15)
+  assert 60 < box.side < 160
+
+
+@pytest.mark.parametrize('name', FRONTAL)
+def test_boxes_move_and_grow_with_the_frame(name, face):
+  (box,) = find(name, face)
+  larger = cv2.resize(face, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
+  (grown,) = find(name, larger)
+  np.testing.assert_allclose(np.array(grown) / 3, box, atol=6)
+  moved = np.roll(face, (24, -16), axis=(0, 1))
+  (shifted,) = find(name, moved)
+  np.testing.assert_allclose(centre(shifted), centre(box) + (24, -16), atol=6)
+
+
+@pytest.mark.parametrize('name', face_detection.DETECTORS)
+def test_there_is_no_face_in_plain_and_random_pixels(name):
+  plain = np.full((120, 160, 3), 127, np.uint8)
+  noise = np.random.default_rng(0).integers(0, 256, (120, 160, 3), np.uint8)
+  assert find(name, plain) == find(name, noise) == []
+
+
+def turned(frame, degrees):
+  rows, columns = frame.shape[:2]
+  turn = cv2.getRotationMatrix2D((columns / 2, 96), degrees, 1)
+  size, mode = (columns, rows), cv2.BORDER_REPLICATE
+  return cv2.warpAffine(frame, turn, size, borderMode=mode)
+
+
+@pytest.mark.parametrize('degrees', [-30, 30])
+def test_tilted_heads_are_found_by_those_that_say_so(face, degrees):
+  frame = turned(face, degrees)
+  assert find('haar', frame) == []
+  for name in ('hog', 'haar_tilted'):
+    boxes = find(name, frame)
+    assert boxes, name
+    # Turned about the face's middle, which therefore stays.
+    distances = [np.abs(centre(box) - (96, 160)).max() for box in boxes]
+    assert min(distances) < 20, name
+
+
+def test_profiles_are_looked_for_both_ways(face):
+  squeezed = turned(face, 8)
+  boxes = find('haar_profile', squeezed)
+  mirrored = find('haar_profile', np.ascontiguousarray(squeezed[:, ::-1]))
+  assert len(boxes) == len(mirrored)
+  columns = face.shape[1]
+  back = [(b.top, columns - b.left - b.side, b.side) for b in mirrored]
+  np.testing.assert_allclose(sorted(back), sorted(map(tuple, boxes)), atol=1e-6)
+
+
+def test_the_smallest_face_is_as_small_as_asked_for(face):
+  """A face of 23 pixels, an eighth of the frame's height."""
+  small = cv2.resize(face, (80, 60), interpolation=cv2.INTER_AREA)
+  frame = np.full((240, 320, 3), small.mean((0, 1)).astype(np.uint8))
+  frame[90:150, 120:200] = small
+  assert find('hog', frame, min_face=1 / 3) == []
+  (box,) = find('hog', frame, min_face=1 / 12)
+  np.testing.assert_allclose(centre(box), (90 + 24, 160), atol=6)
+
+
+@pytest.mark.parametrize(
+  'frame',
+  [
+    np.zeros((40, 50), np.uint8),
+    np.zeros((40, 50, 3), np.float32),
+    np.zeros((0, 50, 3), np.uint8),
+  ],
+)
+def test_what_is_no_frame_is_refused(frame):
+  with pytest.raises(ValueError, match='A frame .* must be uint8'):
+    find('haar', frame)
+
+
+def test_unknown_detectors_and_sizes_are_refused():
+  with pytest.raises(ValueError, match="'retina'.*hog, haar"):
+    face_detection.make_detector('retina')
+  for size in (0, 0.01, 1.5, float('nan')):
+    with pytest.raises(ValueError, match='min_face.*between 0.02 and 1'):
+      face_detection.make_detector('haar', min_face=size)
+
+
+def test_a_missing_package_is_named_with_what_works_without(monkeypatch):
+  monkeypatch.setitem(sys.modules, 'dlib', None)
+  with pytest.raises(ImportError, match="dlib-bin.*detector 'haar'"):
+    face_detection.make_detector('hog')
+  monkeypatch.setattr(cv2, 'data', None)  # as in version 5
+  with pytest.raises(ImportError, match="headless<5.*detector 'hog'"):
+    face_detection.make_detector('haar_tilted')
