@@ -72,7 +72,12 @@ def open_workdir(workdir, config):
 def read_summary(workdir):
   """Returns the summary of a finished run, or None."""
   path = pathlib.Path(workdir) / SUMMARY
-  return json.loads(path.read_text()) if path.exists() else None
+  return read_json(path) if path.exists() else None
+
+
+def read_json(path):
+  """Reads what `write_json` wrote."""
+  return json.loads(pathlib.Path(path).read_text())
 
 
 def write_json(path, value):

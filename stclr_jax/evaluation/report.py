@@ -1,0 +1,205 @@
+"""A report as one self-contained HTML page, and the same as Markdown.
+
+A report is a list of blocks; both forms are made of the same ones.
+"""
+
+import base64
+import dataclasses
+import html
+import pathlib
+
+
+@dataclasses.dataclass(frozen=True)
+class Heading:
+  """A heading.
+
+  Attributes:
+    text: of one line.
+    level: 1 is the report's own.
+  """
+
+  text: str
+  level: int = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Text:
+  """A paragraph.
+
+  Attributes:
+    text: without markup.
+    warning: whether it must not be overlooked.
+  """
+
+  text: str
+  warning: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table.
+
+  Attributes:
+    header: names of the columns.
+    rows: strings, as many a row as there are columns.
+    strong: index of a row to stand out, or None.
+  """
+
+  header: tuple[str, ...]
+  rows: list[tuple[str, ...]]
+  strong: int | None = None
+
+  def __post_init__(self):
+    for row in self.rows:
+      if len(row) != len(self.header):
+        raise ValueError(
+          f'The row {row} (of {len(row)} cells) must have one for each of the '
+          f'{len(self.header)} columns {self.header}.'
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Image:
+  """A picture.
+
+  Attributes:
+    path: PNG file in the report's folder or below.
+    caption: what it shows.
+  """
+
+  path: pathlib.Path
+  caption: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Code:
+  """Lines to be shown as they are.
+
+  Attributes:
+    text: the lines.
+  """
+
+  text: str
+
+
+def write(directory, blocks, *, watermark=''):
+  """Writes `report.html` and `report.md`.
+
+  Args:
+    directory: path; pictures must lie in it, for the Markdown.
+    blocks: list of blocks, a `Heading` first.
+    watermark: words across every page of the HTML, such as 'SMOKE RUN'.
+  """
+  directory = pathlib.Path(directory)
+  pages = {
+    'report.html': to_html(blocks, watermark=watermark),
+    'report.md': to_markdown(blocks, directory),
+  }
+  for name, page in pages.items():
+    partial = directory / f'{name}.partial'
+    partial.write_text(page, encoding='utf-8')
+    partial.replace(directory / name)
+
+
+def to_markdown(blocks, directory):
+  """Returns the report as Markdown.
+
+  Args:
+    blocks: list of blocks.
+    directory: folder that the pictures' paths are relative to.
+  """
+  parts = []
+  for block in blocks:
+    match block:
+      case Heading(text, level):
+        parts.append(f'{"#" * level} {text}')
+      case Text(text, warning):
+        parts.append(f'> **{text}**' if warning else text)
+      case Table(header, rows):
+        lines = [header, ['---'] * len(header), *rows]
+        parts.append('\n'.join(_markdown_row(line) for line in lines))
+      case Image(path, caption):
+        relative = pathlib.Path(path).relative_to(directory).as_posix()
+        parts.append(f'![{caption}]({relative})\n\n{caption}')
+      case Code(text):
+        parts.append(f'```\n{text}\n```')
+  return '\n\n'.join(parts) + '\n'
+
+
+def to_html(blocks, *, watermark=''):
+  """Returns the report as one page that needs no other file.
+
+  Args:
+    blocks: list of blocks, a `Heading` first.
+    watermark: see `write`.
+  """
+  body = '\n'.join(_html_block(block) for block in blocks)
+  over = ''
+  if watermark:
+    words = html.escape(watermark)
+    over = f'<div class="watermark" aria-hidden="true">{words}</div>'
+  return _PAGE.format(title=html.escape(blocks[0].text), over=over, body=body)
+
+
+def _markdown_row(cells):
+  escaped = (cell.replace('|', '\\|') for cell in cells)
+  return f'| {" | ".join(escaped)} |'
+
+
+def _html_block(block):
+  match block:
+    case Heading(text, level):
+      return f'<h{level}>{html.escape(text)}</h{level}>'
+    case Text(text, warning):
+      kind = ' class="warning"' if warning else ''
+      return f'<p{kind}>{html.escape(text)}</p>'
+    case Table(header, rows, strong):
+      head = ''.join(f'<th>{html.escape(cell)}</th>' for cell in header)
+      lines = [
+        f'<tr{" class=strong" if i == strong else ""}>'
+        + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row)
+        + '</tr>'
+        for i, row in enumerate(rows)
+      ]
+      return (
+        f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
+        f'<tbody>{"".join(lines)}</tbody></table></div>'
+      )
+    case Image(path, caption):
+      data = base64.b64encode(pathlib.Path(path).read_bytes()).decode()
+      words = html.escape(caption)
+      return (
+        f'<figure><img alt="{words}" src="data:image/png;base64,{data}">'
+        f'<figcaption>{words}</figcaption></figure>'
+      )
+    case Code(text):
+      return f'<pre>{html.escape(text)}</pre>'
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{title}</title>
+<style>
+body {{ font: 15px/1.5 system-ui, sans-serif; max-width: 70rem;
+  margin: 2rem auto; padding: 0 1rem; color: #1c2430; }}
+h1, h2, h3 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem;
+  border-bottom: 1px solid #ccd3dc; }}
+.wide {{ overflow-x: auto; }}
+table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
+th, td {{ padding: .3rem .7rem; text-align: left; border-bottom: 1px solid
+  #e3e7ed; vertical-align: top; }}
+th {{ border-bottom: 2px solid #8793a3; }} .strong td {{ font-weight: 600; }}
+pre {{ background: #f3f5f8; padding: .8rem; overflow-x: auto; font-size: 13px;
+  white-space: pre-wrap; }}
+figure {{ margin: 1rem 0; }} img {{ max-width: 100%; }}
+figcaption {{ color: #55606e; font-size: 13px; }}
+.warning {{ background: #fff2d6; border-left: 4px solid #d08b00;
+  padding: .6rem 1rem; font-weight: 600; }}
+.watermark {{ position: fixed; top: 45%; left: 0; right: 0; text-align: center;
+  font-size: 9vw; font-weight: 800; color: #c00; opacity: .10;
+  transform: rotate(-25deg); pointer-events: none; }}
+</style></head><body>{over}
+{body}
+</body></html>
+"""

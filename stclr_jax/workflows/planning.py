@@ -1,0 +1,82 @@
+"""What a reproduction would run, and a guess at what it costs."""
+
+import math
+
+from stclr_jax.workflows import costs
+from stclr_jax.workflows import crossval
+from stclr_jax.workflows import row_runs
+from stclr_jax.workflows import stages
+from stclr_jax.workflows import variants
+
+
+def plan(config):
+  """Says what would be run and what it would cost, and runs nothing.
+
+  Args:
+    config: as `configs/reproduce.py` gives it.
+
+  Returns:
+    Lines to print.
+  """
+  folds = crossval.chosen_folds(config)
+  if config.table == 'conditions':
+    raise ValueError(
+      "--plan knows the paper's tables and 'leaks', not `conditions`: there "
+      'each condition is pretrained and fine-tuned once a fold, '
+      f'{len(config.conditions) * len(folds)} of each.'
+    )
+  tables = variants.tables(config)
+  runs = {table.name: row_runs.of_table(config, table) for table in tables}
+  lines, asked = [], 0
+  for table in tables:
+    flat = [one for row in runs[table.name] for one in row]
+    asked += sum(one.pretraining is not None for one in flat)
+    rows = '; '.join(row.name for row in table.rows)
+    lines.append(f'{table.name}: {len(flat)} runs ({rows})')
+  distinct = row_runs.distinct(runs)
+  pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
+  before = sum(_pretraining_hours(config, r) for r in pretrainings.values())
+  after = sum(_finetuning_hours(config, one) for one in distinct)
+  before, after = before * len(folds), after * len(folds)
+  lines += [
+    f'{asked} of them begin with a pretraining; {len(pretrainings)} different '
+    f'pretrainings and {len(distinct)} different fine-tunings are needed, '
+    f'times {len(folds)} folds: {len(pretrainings) * len(folds)} and '
+    f'{len(distinct) * len(folds)} runs.',
+    f'An estimate, not measured: {before:,.1f} GPU-hours of pretraining and '
+    f'{after:,.1f} of fine-tuning, {before + after:,.1f} in all, for '
+    f'{config.plan.videos} videos on a GPU that does {config.plan.teraflops:g} '
+    'TFLOP/s in training (--config.plan.teraflops). Reading data, compiling '
+    'and testing are left out.',
+  ]
+  return '\n'.join(lines)
+
+
+def _pretraining_hours(config, one):
+  """Of one fold."""
+  recipe = one.recipe
+  batch = recipe.pretrain.batch_size
+  clips = 2 * batch * (_training_videos(config) // batch)
+  passes = clips * recipe.pretrain.num_epochs * costs.TRAINING_PASSES
+  return _hours(config, stages.pretrain_config(recipe, 0), passes)
+
+
+def _finetuning_hours(config, one):
+  """Of one fold; the frozen encoder is only passed forwards."""
+  recipe = one.recipe
+  frozen = 0 if recipe.init == 'scratch' else recipe.finetune.frozen_epochs
+  trained = recipe.finetune.num_epochs - frozen
+  videos = math.ceil(_training_videos(config) * recipe.data.labelled_fraction)
+  passes = videos * (frozen + trained * costs.TRAINING_PASSES)
+  return _hours(
+    config, stages.finetune_config(recipe, 0, init_from=None), passes
+  )
+
+
+def _training_videos(config):
+  return int(config.plan.videos * (1 - 1 / config.data.num_folds))
+
+
+def _hours(config, stage, passes):
+  flop = passes * costs.encoder_cost(stage).flop
+  return flop / (config.plan.teraflops * 1e12) / 3600

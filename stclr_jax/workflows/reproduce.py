@@ -1,0 +1,179 @@
+"""The paper's tables and figures: every row a resumable run in one tree.
+
+    pretrainings/ADDRESS/fold_0/       shared by all rows that need it
+    finetunings/ADDRESS/fold_0/        and pooled in finetunings/ADDRESS
+    tables/table3.json                 figures, intervals, tests
+    report.html, report.md
+
+An address is a fingerprint of the config, so that a run which several rows or
+tables need is run once; `runs.json` says which row has which.
+`python -m stclr_jax.compare` takes two folders of `finetunings`.
+"""
+
+import numpy as np
+
+from stclr_jax.workflows import conditions
+from stclr_jax.workflows import costs
+from stclr_jax.workflows import crossval
+from stclr_jax.workflows import planning
+from stclr_jax.workflows import pooling
+from stclr_jax.workflows import results
+from stclr_jax.workflows import row_runs
+from stclr_jax.workflows import stages
+from stclr_jax.workflows import tree_report
+from stclr_jax.workflows import variants
+from stclr_jax.workflows import workdirs
+
+
+def run(config, workdir):
+  """Runs what the tables need and is not finished, then makes them.
+
+  Args:
+    config: as `configs/reproduce.py` gives it.
+    workdir: path of the tree.
+
+  Returns:
+    A dict: 'workflow', 'tables' (see `results.table_results`), 'synthetic'.
+
+  Raises:
+    ValueError: for a config that cannot run.
+  """
+  folds = crossval.chosen_folds(config)
+  workdir = workdirs.open_workdir(workdir, _lasting(config))
+  if config.table == 'conditions':
+    return _run_conditions(config, workdir, folds)
+  tables = variants.tables(config)
+  runs = {table.name: row_runs.of_table(config, table) for table in tables}
+  _note_runs(workdir, tables, runs)
+  for one in row_runs.distinct(runs):
+    for fold in folds:
+      _run_fold(one, fold, workdir)
+  found = []
+  for table in tables:
+    found.append(
+      results.table_results(
+        table,
+        [
+          [_pool(one, row, workdir, folds) for one in of_row]
+          for row, of_row in zip(table.rows, runs[table.name], strict=True)
+        ],
+        [
+          _costs(of_row[0], workdir, folds) if table.costs else None
+          for of_row in runs[table.name]
+        ],
+      )
+    )
+    (workdir / 'tables').mkdir(exist_ok=True)
+    workdirs.write_json(workdir / 'tables' / f'{table.name}.json', found[-1])
+  first = runs[tables[0].name][0][0]
+  tree_report.write(config, workdir, workdir / first.finetuning)
+  return {
+    'workflow': 'reproduce',
+    'tables': found,
+    'synthetic': found[0]['synthetic'],
+  }
+
+
+plan = planning.plan
+
+
+def describe(summary, workdir):
+  """Says what came out.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the tree.
+
+  Returns:
+    Lines to print.
+  """
+  if 'tables' not in summary:
+    return conditions.describe(summary)
+  lines = []
+  for table in summary['tables']:
+    lines += ['', *tree_report.table_lines(table)]
+  return '\n'.join(
+    [*lines, '', f'In {workdir}: report.html, report.md, tables/']
+  )
+
+
+def _run_fold(one, fold, workdir):
+  pretrained = None
+  if one.pretraining:
+    pretrained = workdir / one.pretraining / f'fold_{fold}'
+    stages.run(stages.pretrain_config(one.recipe, fold), pretrained)
+  stages.run(
+    stages.finetune_config(one.recipe, fold, init_from=pretrained),
+    workdir / one.finetuning / f'fold_{fold}',
+  )
+
+
+def _pool(one, row, workdir, folds):
+  folders = [workdir / one.finetuning / f'fold_{fold}' for fold in folds]
+  pooled = pooling.pool(folders)
+  pooling.write(pooled, workdir / one.finetuning)
+  if row.oracle:
+    return pooling.pool(folders, table=pooling.ORACLE_PREDICTIONS)
+  return pooled
+
+
+def _costs(one, workdir, folds):
+  summaries = [
+    workdirs.read_summary(workdir / one.pretraining / f'fold_{fold}')
+    for fold in folds
+  ]
+  counted = costs.encoder_cost(stages.pretrain_config(one.recipe, folds[0]))
+  speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]
+  views = 2 * one.recipe.pretrain.batch_size
+  return {
+    'parameters': counted.parameters,
+    'gflop': counted.flop / 1e9,
+    'step_ms': 1e3 * views / float(np.median(speeds)) if speeds else None,
+    'loss': float(np.mean([s['loss'] for s in summaries])),
+  }
+
+
+def _lasting(config):
+  """What must stay the same in a tree, whichever of its tables are run."""
+  kept = crossval.without_folds(config)
+  with kept.unlocked():
+    for name in ('table', 'notice', 'plan', 'conditions'):
+      del kept[name]
+  return kept
+
+
+def _note_runs(workdir, tables, runs):
+  path = workdir / 'runs.json'
+  noted = workdirs.read_json(path) if path.exists() else {}
+  for table in tables:
+    noted[table.name] = [
+      {
+        'row': row.name,
+        'changes': {k: v for k, v in row.changes.items()},
+        'runs': [
+          {'pretraining': one.pretraining, 'finetuning': one.finetuning}
+          for one in of_row
+        ],
+      }
+      for row, of_row in zip(table.rows, runs[table.name], strict=True)
+    ]
+  workdirs.write_json(path, noted)
+
+
+def _run_conditions(config, workdir, folds):
+  recipe = row_runs.recipe_of(
+    config, variants.Row(''), seed=config.seeds[0], draw=0
+  )
+  configs = {
+    'pretrain': stages.pretrain_config(recipe, 0),
+    'finetune': stages.finetune_config(recipe, 0, init_from=None),
+    'evaluate': config.evaluate,
+  }
+  found = conditions.run(
+    configs,
+    workdir / 'conditions',
+    conditions=tuple(config.conditions),
+    folds=folds,
+  )
+  tree_report.write(config, workdir, None)
+  return found

@@ -1,0 +1,128 @@
+"""From finished runs to a table: counts, intervals, paired tests."""
+
+import dataclasses
+
+import numpy as np
+
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import published
+from stclr_jax.evaluation import statistics
+
+
+def table_results(table, pooled, costs):
+  """Makes the figures of a table.
+
+  Args:
+    table: a `variants.Table`.
+    pooled: for each row the `pooling.Pooled` of its runs: seeds, and draws of
+      each; the first stands for the row in counts, intervals and tests.
+    costs: for each row a dict of costs, or None.
+
+  Returns:
+    A JSON-able dict: 'name', 'title', 'notes', 'data', 'synthetic',
+    'protocol', 'beside_paper' (whether the paper's figures may stand beside),
+    'detectable', 'rows' and, of table2, 'earlier'.
+  """
+  rows = [
+    _row(row, runs, cost)
+    for row, runs, cost in zip(table.rows, pooled, costs, strict=True)
+  ]
+  compared = [i for i, row in enumerate(table.rows) if row.against is not None]
+  found = [
+    _compare(pooled[table.rows[i].against][0], pooled[i][0]) for i in compared
+  ]
+  for i, one in zip(compared, _correct_for_number(found), strict=True):
+    rows[i]['comparison'] = dataclasses.asdict(one)
+    rows[i]['against'] = table.rows[table.rows[i].against].name
+  first = pooled[0][0]
+  beside = published.stands_beside(first.summary['data'])
+  for row, of in zip(rows, table.rows, strict=True):
+    if of.published is not None:
+      row['published'] = _published(of, table, beside)
+  return {
+    'name': table.name,
+    'title': table.title,
+    'notes': list(table.notes),
+    'costs': table.costs,
+    'data': first.summary['data'],
+    'synthetic': first.summary['synthetic'],
+    'protocol': first.summary['protocol'],
+    'beside_paper': beside,
+    'detectable': statistics.smallest_detectable_difference(
+      len(first.correct),
+      design_effect=statistics.design_effect(first.correct, first.subject),
+    ),
+    'rows': rows,
+    'directions': _directions(rows),
+    'earlier': [dataclasses.asdict(row) for row in published.TABLE_2[:-1]]
+    if table.name == 'table2'
+    else [],
+  }
+
+
+def _row(row, runs, cost):
+  summary = runs[0].summary
+  accuracies = [run.summary['accuracy'] for run in runs]
+  unit = 'draws of labels' if len(row.draws) == len(runs) > 1 else 'seeds'
+  spread = statistics.over_seeds(accuracies)
+  names = ('correct', 'total', 'people', 'accuracy', 'by_people', 'wilson')
+  return {
+    'name': row.name,
+    **{name: summary[name] for name in names},
+    'spread': {**dataclasses.asdict(spread), 'text': spread.describe(unit)},
+    'labelled_videos': [f['labelled_videos'] for f in summary['folds']],
+    'steps_per_fold': summary['steps_per_fold'],
+    'test_oracle': summary['test_oracle'],
+    'protocol': summary['protocol'],
+    'leaks': summary['protocol']['leaks'],
+    'cost': cost,
+    'comparison': None,
+    'against': None,
+    'published': None,
+  }
+
+
+def _compare(first, second):
+  """Compares the videos of two rows, which both must have tested."""
+  if first.video_id != second.video_id:
+    raise ValueError(
+      'Two rows of a table tested different videos '
+      f'({len(first.video_id)} and {len(second.video_id)}); run all of their '
+      'folds.'
+    )
+  return comparison.compare(first.correct, second.correct, first.subject)
+
+
+def _correct_for_number(found):
+  if not found:
+    return []
+  sign_flip = statistics.holm([one.sign_flip_p for one in found])
+  mcnemar = statistics.holm([one.mcnemar_p for one in found])
+  return [
+    dataclasses.replace(one, sign_flip_p_holm=float(p), mcnemar_p_holm=float(q))
+    for one, p, q in zip(found, sign_flip, mcnemar, strict=True)
+  ]
+
+
+def _published(row, table, beside):
+  """The paper's own figure, and on which side of the row compared with."""
+  one = row.published
+  kept = {'direction': None}
+  other = None if row.against is None else table.rows[row.against].published
+  if other is not None and None not in (one.correct, other.correct):
+    kept['direction'] = int(np.sign(one.correct - other.correct))
+  # On other data the paper's numbers are absent, not merely unmarked.
+  return kept | ({'percent': one.percent, 'note': one.note} if beside else {})
+
+
+def _directions(rows):
+  """How many effects point to the paper's side."""
+  sides = [
+    (row['published']['direction'], np.sign(row['comparison']['difference']))
+    for row in rows
+    if row['comparison'] and row['published'] and row['published']['direction']
+  ]
+  return {
+    'same': sum(int(ours == theirs) for theirs, ours in sides),
+    'total': len(sides),
+  }

@@ -1,0 +1,108 @@
+"""Which runs a table needs, each once."""
+
+import copy
+from typing import NamedTuple
+
+import ml_collections
+
+from stclr_jax.workflows import stages
+
+# Of the config of a reproduction, what is not part of a row's recipe.
+_OWN = (
+  'table',
+  'seeds',
+  'folds',
+  'pretraining_epochs',
+  'labelled_fractions',
+  'labelled_draws',
+  'conditions',
+  'evaluate',
+  'plan',
+)
+
+
+class Run(NamedTuple):
+  """One run of a row: a recipe with its seed and labelled subset, all folds.
+
+  Attributes:
+    recipe: as `configs/crossval.py` gives it.
+    pretraining: its folder within the tree, None without pretraining.
+    finetuning: its folder within the tree.
+  """
+
+  recipe: ml_collections.ConfigDict
+  pretraining: str | None
+  finetuning: str
+
+
+def recipe_of(config, row, *, seed, draw):
+  """Makes the recipe of a run of a row.
+
+  Args:
+    config: of a reproduction.
+    row: a `variants.Row`.
+    seed: of both stages.
+    draw: which labelled subset.
+
+  Returns:
+    A ConfigDict as `configs/crossval.py` gives it.
+  """
+  recipe = copy.deepcopy(config)
+  with recipe.unlocked():
+    for name in _OWN:
+      del recipe[name]
+    recipe.seed = seed
+    recipe.workflow = 'crossval'
+  changes = row.changes
+  # A draw of all labels is all labels.
+  if 'data.labelled_fraction' in changes:
+    changes = changes | {'data.labelled_draw': draw}
+  if changes.get('pretrain.num_epochs'):
+    changes = changes | {'pretrain.checkpoint.keep_epochs': ()}
+  recipe.update_from_flattened_dict(changes)
+  return recipe
+
+
+def of_table(config, table):
+  """Lists the runs of a table.
+
+  Args:
+    config: of a reproduction.
+    table: a `variants.Table`.
+
+  Returns:
+    For each row a list of `Run`: every draw of the first seed, then the
+    next's.
+  """
+  return [
+    [
+      _make_run(recipe_of(config, row, seed=seed, draw=draw))
+      for seed in config.seeds
+      for draw in row.draws
+    ]
+    for row in table.rows
+  ]
+
+
+def _make_run(recipe):
+  # No fold, so that all folds of a run lie in one folder.
+  configs = [stages.finetune_config(recipe, -1, init_from=None)]
+  pretraining = None
+  if stages.has_pretraining(recipe):
+    before = stages.pretrain_config(recipe, -1)
+    configs.append(before)
+    pretraining = f'pretrainings/{stages.address(before)}'
+  return Run(recipe, pretraining, f'finetunings/{stages.address(*configs)}')
+
+
+def distinct(runs):
+  """Leaves out what is the same.
+
+  Args:
+    runs: by the name of a table, see `of_table`.
+
+  Returns:
+    All different `Run`s, in the order of the tables.
+  """
+  every = (one for table in runs.values() for row in table for one in row)
+  return list({one.finetuning: one for one in every}.values())

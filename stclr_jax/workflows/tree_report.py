@@ -1,0 +1,316 @@
+"""The report of a reproduction's tree: everything that has been found in it."""
+
+import json
+import pathlib
+import shlex
+
+from stclr_jax.evaluation import protocol
+from stclr_jax.evaluation import report
+from stclr_jax.workflows import tree_pictures
+from stclr_jax.workflows import workdirs
+
+_LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
+_NOT_OULU = (
+  'These are not the videos that the paper tested, so its numbers are left '
+  'out; only the direction of an effect can be compared.'
+)
+_READING = (
+  'Accuracy is correct / total over all folds, each video tested once. The '
+  'first interval and the first test count people as the units, which is '
+  'what varies together; Wilson and McNemar take all videos for independent. '
+  'p-values are corrected over the rows (Holm). None of them covers training '
+  'noise: another seed trains another network, and its spread is apart.'
+)
+
+
+def write(config, workdir, headline):
+  """Writes `report.html` and `report.md`.
+
+  Args:
+    config: of the reproduction.
+    workdir: path of its tree.
+    headline: folder of the fine-tuning that stands first, whose mistakes and
+      curves are shown; None to leave them out.
+  """
+  smoke = config.preset == 'smoke'
+  blocks = [report.Heading('ST-CLR: the tables and figures again', 1)]
+  if config.notice:
+    blocks.append(report.Text(config.notice, warning=True))
+  blocks.append(report.Text(_READING))
+  for path in sorted((workdir / 'tables').glob('*.json')):
+    blocks += _table_blocks(workdirs.read_json(path))
+  if headline is not None:
+    blocks += _headline_blocks(workdir, headline)
+  blocks += _conditions_blocks(workdir)
+  blocks += _ledger_blocks()
+  blocks += _origin_blocks(workdir)
+  report.write(workdir, blocks, watermark='SMOKE RUN' if smoke else '')
+
+
+def table_lines(table):
+  """Returns a table as lines for a terminal.
+
+  Args:
+    table: of `results.table_results`.
+  """
+  header, rows = _cells(table)
+  widths = [
+    max(len(row[i]) for row in [header, *rows]) for i in range(len(header))
+  ]
+  lines = [
+    '  '.join(
+      cell.ljust(width) for cell, width in zip(row, widths, strict=True)
+    )
+    for row in [header, *rows]
+  ]
+  return [table['title'], *(line.rstrip() for line in lines), *_remarks(table)]
+
+
+def _table_blocks(table):
+  header, rows = _cells(table)
+  blocks = [report.Heading(table['title']), report.Table(header, rows)]
+  if table['costs']:
+    blocks.append(_costs_table(table))
+  blocks += [report.Text(line) for line in _remarks(table)]
+  if table['earlier']:
+    blocks.append(report.Heading('Earlier methods, as published', 3))
+    blocks.append(
+      report.Text(
+        'What others printed for Oulu-CASIA, each under a protocol of its '
+        'own (frames or clips, other folds, faces pretrained on); no test is '
+        'possible against a bare number.'
+      )
+    )
+    blocks.append(
+      report.Table(
+        ('method', 'accuracy in %', 'source', 'note'),
+        [
+          (one['name'], one['percent'], one['source'], one['note'])
+          for one in table['earlier']
+        ],
+      )
+    )
+  kept = protocol.Protocol.from_dict(table['protocol'])
+  blocks.append(report.Code(kept.describe()))
+  return blocks
+
+
+def _cells(table):
+  header = [
+    '',
+    'correct',
+    'accuracy',
+    '95 % over people',
+    'Wilson',
+    'against',
+    'difference',
+    'p (signs by person)',
+    'p (McNemar)',
+    'spread',
+  ]
+  if table['beside_paper']:
+    header.append('paper')
+  rows = []
+  for row in table['rows']:
+    cells = [
+      row['name'],
+      f'{row["correct"]}/{row["total"]}',
+      f'{100 * row["accuracy"]:.2f} %',
+      _interval(row['by_people']),
+      _interval(row['wilson']),
+      *_comparison(row),
+      row['spread']['text'].split(' (only')[0]
+      if row['spread']['deviation'] is not None
+      else '1 run: unknown',
+    ]
+    if table['beside_paper']:
+      paper = row['published']
+      cells.append(f'{paper["percent"]} %' if paper else '')
+    rows.append(tuple(cells))
+  return tuple(header), rows
+
+
+def _comparison(row):
+  found = row['comparison']
+  if found is None:
+    return ['', '', '', '']
+  low, high = found['by_people']['low'], found['by_people']['high']
+  return [
+    row['against'],
+    f'{100 * found["difference"]:+.2f} ({100 * low:+.1f} to {100 * high:+.1f})',
+    f'{found["sign_flip_p_holm"]:.2g}',
+    f'{found["mcnemar_p_holm"]:.2g}',
+  ]
+
+
+def _interval(found):
+  return f'{100 * found["low"]:.1f} to {100 * found["high"]:.1f}'
+
+
+def _remarks(table):
+  lines = [
+    f'A comparison of {table["rows"][0]["total"]} videos is likely (80 %) to '
+    f'find a difference of {100 * table["detectable"]:.1f} points or more.'
+  ]
+  same = table['directions']
+  if same['total']:
+    lines.append(
+      f'{same["same"]} of {same["total"]} effects point the way the paper '
+      'reports; by chance half of them would.'
+    )
+  if not table['beside_paper']:
+    lines.append(_NOT_OULU)
+  for row in table['rows']:
+    for leak in row['leaks']:
+      lines.append(f'LEAK in "{row["name"]}": {leak}')
+    labelled = row['labelled_videos']
+    if table['name'] == 'table6':
+      lines.append(
+        f'"{row["name"]}": {min(labelled)} to {max(labelled)} labelled videos '
+        f'and {row["steps_per_fold"]} steps a fold.'
+      )
+  oracle = table['rows'][0]['test_oracle']
+  if oracle:
+    lines.append(
+      f'The first row with the best epoch on the test people of each fold: '
+      f'{oracle["correct"]}/{oracle["total"]} = '
+      f'{100 * oracle["accuracy"]:.2f} %, a test oracle and no result.'
+    )
+  return lines + table['notes']
+
+
+def _costs_table(table):
+  rows = []
+  for row in table['rows']:
+    cost = row['cost']
+    step = cost['step_ms']
+    rows.append(
+      (
+        row['name'],
+        f'{cost["parameters"]:,}',
+        f'{cost["gflop"]:.3g}',
+        'not timed' if step is None else f'{step:.0f} ms',
+        f'{cost["loss"]:.4f}',
+      )
+    )
+  header = ('', 'parameters', 'GFLOP', 'step', 'final pretraining loss')
+  return report.Table(header, rows)
+
+
+def _headline_blocks(workdir, headline):
+  summary = workdirs.read_summary(headline)
+  drawn = tree_pictures.save(workdir, headline, summary)
+  blocks = [
+    report.Heading('Figure 6: what is taken for what'),
+    report.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
+    report.Heading('By expression', 3),
+    _groups_table('expression', summary['by_expression']),
+    report.Heading('By person', 3),
+    report.Text(_people_line(summary['by_subject'])),
+    _groups_table('person', summary['by_subject']),
+  ]
+  if drawn['views']:
+    blocks.append(report.Heading('Figure 2: a video and its two views'))
+    blocks += [
+      report.Image(path, f'{path.stem}: frames, and the positive pair')
+      for path in drawn['views']
+    ]
+  blocks.append(report.Heading('Curves'))
+  blocks += [
+    report.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
+  ]
+  return blocks
+
+
+def _groups_table(name, groups):
+  return report.Table(
+    (name, 'correct', 'accuracy'),
+    [
+      (
+        group,
+        f'{count["correct"]}/{count["total"]}',
+        f'{100 * count["correct"] / count["total"]:.1f} %',
+      )
+      for group, count in groups.items()
+    ],
+  )
+
+
+def _people_line(groups):
+  shares = [one['correct'] / one['total'] for one in groups.values()]
+  perfect = sum(share == 1 for share in shares)
+  none = sum(share == 0 for share in shares)
+  return (
+    f'Of {len(shares)} people {perfect} have all videos named rightly and '
+    f'{none} have none.'
+  )
+
+
+def _conditions_blocks(workdir):
+  path = workdir / 'conditions' / 'conditions.json'
+  if not path.exists():
+    return []
+  found = workdirs.read_json(path)
+  names = found['conditions']
+  return [
+    report.Heading('Trained under one light, tested under another'),
+    report.Table(
+      ('trained under', *(f'tested under {name}' for name in names)),
+      [
+        (
+          trained,
+          *(
+            f'{100 * found["cells"][trained][tested]["accuracy"]:.1f} % '
+            f'({_interval(found["cells"][trained][tested]["by_people"])})'
+            for tested in names
+          ),
+        )
+        for trained in names
+      ],
+    ),
+    report.Code(found['protocol']),
+  ]
+
+
+def _ledger_blocks():
+  if not _LEDGER.exists():
+    return []
+  title, _, text = _LEDGER.read_text(encoding='utf-8').partition('\n')
+  blocks = [report.Heading(title.lstrip('# '))]
+  for part in text.strip().split('\n\n'):
+    lines = part.splitlines()
+    if lines[0].startswith('#'):
+      blocks.append(report.Heading(lines[0].lstrip('# '), 3))
+      lines = lines[1:]
+    if lines and all(line.startswith('|') for line in lines):
+      rows = [_split_row(line) for line in lines]
+      blocks.append(report.Table(rows[0], rows[2:]))
+    elif lines:
+      blocks.append(report.Text(' '.join(lines)))
+  return blocks
+
+
+def _split_row(line):
+  return tuple(cell.strip() for cell in line.strip().strip('|').split('|'))
+
+
+def _origin_blocks(workdir):
+  environment = workdirs.read_json(workdir / 'environment.json')
+  runs = workdirs.read_json(workdir / 'runs.json')
+  rows = []
+  for table, noted in runs.items():
+    for row in noted:
+      for one in row['runs']:
+        rows.append((table, row['row'], one['finetuning']))
+  folder = shlex.quote(str(workdir))
+  return [
+    report.Heading('Where it comes from'),
+    report.Code(
+      f'{environment["command"]}\n\n{json.dumps(environment, indent=2)}'
+    ),
+    report.Text('Which folder holds which row; two of them compare by'),
+    report.Code(
+      f'python -m stclr_jax.compare {folder}/FOLDER_A {folder}/FOLDER_B'
+    ),
+    report.Table(('table', 'row', 'folder'), rows),
+  ]

@@ -1,0 +1,232 @@
+"""What each table varies: its rows, as changes of one recipe."""
+
+import dataclasses
+from typing import Any
+
+from stclr_jax.evaluation import published
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+  """A row of a table.
+
+  Attributes:
+    name: what it shows.
+    changes: of the recipe, by flattened key.
+    draws: labelled subsets to run, each a run of its own.
+    against: index of the row it is compared with; None of the first.
+    published: the paper's own row, or None.
+    oracle: whether it is tested at the epoch best for the test people.
+  """
+
+  name: str
+  changes: dict[str, Any] = dataclasses.field(default_factory=dict)
+  draws: tuple[int, ...] = (0,)
+  against: int | None = 0
+  published: published.Row | None = None
+  oracle: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class Table:
+  """A table of the paper, or one beside them.
+
+  Attributes:
+    name: such as 'table3'.
+    title: as a heading.
+    rows: list of `Row`, compared with the first unless they say otherwise.
+    notes: sentences to stand below.
+    costs: whether parameters, GFLOP, step time and loss are shown.
+  """
+
+  name: str
+  title: str
+  rows: list[Row]
+  notes: tuple[str, ...] = ()
+  costs: bool = False
+
+
+def tables(config):
+  """Lists the tables that a config asks for.
+
+  Args:
+    config: as `configs/reproduce.py` gives it.
+
+  Returns:
+    A list of `Table`.
+  """
+  makers = {
+    'table2': _table_2,
+    'table3': _table_3,
+    'table4': _table_4,
+    'table5': _table_5,
+    'table6': _table_6,
+    'figure6': _figure_6,
+    'leaks': _leaks,
+  }
+  names = [config.table]
+  if config.table == 'all':
+    names = [name for name in makers if name != 'leaks']
+  return [makers[name](config) for name in names]
+
+
+def shares_checkpoints(config):
+  """Whether one long pretraining passes through the shorter ones.
+
+  Args:
+    config: of a reproduction.
+
+  Returns:
+    True where the learning rate does not depend on how long it will go on.
+  """
+  return config.pretrain.optimizer.schedule == 'constant'
+
+
+def _table_2(config):
+  return Table(
+    'table2',
+    'Table II: ST-CLR beside earlier methods',
+    [
+      Row('ST-CLR', against=None, published=published.TABLE_2[-1]),
+      Row('the same network from scratch', {'init': 'scratch'}),
+    ],
+    notes=(
+      'From scratch everything is trained for all epochs, as a frozen random '
+      'encoder would be no fair baseline.',
+    ),
+  )
+
+
+def _table_3(config):
+  names = ('r3d_18', 'mc3_18', 'r2plus1d_18')
+  return Table(
+    'table3',
+    'Table III: the convolutions of the encoder',
+    [
+      Row(
+        f'{one.name} ({name})',
+        {'encoder.architecture': name},
+        against=0 if i else None,
+        published=one,
+      )
+      for i, (name, one) in enumerate(
+        zip(names, published.TABLE_3, strict=True)
+      )
+    ],
+    notes=(
+      'The paper claims that factorising lowers cost and loss. Parameters and '
+      'GFLOP (2 a multiply-add, forward, one clip) are of the encoder; the '
+      'step time is of pretraining on the machine of this run, and the loss '
+      "its last epoch's mean over folds.",
+    ),
+    costs=True,
+  )
+
+
+def _table_4(config):
+  off = (None, 'temporal', 'crop', 'color', 'flip')
+  rows = []
+  for i, (name, one) in enumerate(zip(off, published.TABLE_4, strict=True)):
+    shown = f'without {one.note[8:]}' if i > 1 else one.name
+    changes = {f'pretrain.views.{name}.enabled': False} if name else {}
+    rows.append(Row(shown, changes, against=0 if i else None, published=one))
+  return Table(
+    'table4',
+    'Table IV: the augmentations of pretraining',
+    rows,
+    notes=(
+      'Without temporal augmentation both views hold frames evenly from first '
+      'to last; without crop, the centre square.',
+    ),
+  )
+
+
+def _table_5(config):
+  shared = shares_checkpoints(config)
+  rows = []
+  for i, (epochs, one) in enumerate(
+    zip(config.pretraining_epochs, published.TABLE_5, strict=True)
+  ):
+    changes = {}
+    if epochs != config.pretrain.num_epochs:
+      changes = (
+        {'finetune.init_epoch': epochs}
+        if shared
+        else {'pretrain.num_epochs': epochs}
+      )
+    rows.append(
+      Row(f'{epochs} epochs', changes, against=0 if i else None, published=one)
+    )
+  return Table(
+    'table5',
+    'Table V: epochs of pretraining',
+    rows,
+    notes=(
+      'All from the checkpoints of one pretraining, which is equivalent: at a '
+      'constant learning rate a run does not know how long it will go on.'
+      if shared
+      else 'A pretraining each: the learning rate depends on their number.',
+    ),
+  )
+
+
+def _table_6(config):
+  rows = []
+  draws = tuple(config.labelled_draws)
+  for init in ('pretrained', 'scratch'):
+    for i, fraction in enumerate(config.labelled_fractions):
+      first = init == 'pretrained'
+      rows.append(
+        Row(
+          f'{100 * fraction:g} %, {"ST-CLR" if first else "from scratch"}',
+          {'data.labelled_fraction': fraction}
+          | ({} if first else {'init': 'scratch'}),
+          draws=draws,
+          # from scratch: against ST-CLR with as many labels
+          against=(0 if i else None) if first else i,
+          published=_fraction_row(fraction) if first else None,
+        )
+      )
+  return Table(
+    'table6',
+    'Table VI: share of the labels',
+    rows,
+    notes=(
+      'ST-CLR rows are compared with the first, those from scratch with '
+      'ST-CLR at the same share. The subsets are fixed and nested, each '
+      "expression keeping its share; which of the paper's labels were known "
+      'is not known. Fewer labels also mean fewer steps, as the epochs stay '
+      'the same.',
+    ),
+  )
+
+
+def _fraction_row(fraction):
+  named = {row.name: row for row in published.TABLE_6}
+  return named.get(f'{100 * fraction:g}%')
+
+
+def _figure_6(config):
+  return Table(
+    'figure6', 'Figure 6: what is taken for what', [Row('ST-CLR', against=None)]
+  )
+
+
+def _leaks(config):
+  return Table(
+    'leaks',
+    'What known ways to leak are worth',
+    [
+      Row('people folds, last epoch, train-only pretraining', against=None),
+      Row('the epoch best on the test people (test oracle)', oracle=True),
+      Row(
+        "pretrained on the test people's videos as well, unlabelled",
+        {'pretrain_scope': 'all_unlabelled'},
+      ),
+      Row(
+        'clips dealt to folds, so that tested faces were trained on',
+        {'data.fold_assignment': 'leaky_clips'},
+      ),
+    ],
+    notes=('Only the first row is a result.',),
+  )
