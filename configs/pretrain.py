@@ -73,6 +73,9 @@ def _paper():
       'batch_size': 32,
     }
   )
+  # What the embedding holds at the end: expression, person or light, and
+  # whether the frames' order matters.
+  config.audit = ml_collections.ConfigDict({'enabled': True})
   config.log_every_steps = 10
   config.checkpoint = ml_collections.ConfigDict(
     {

@@ -1,11 +1,14 @@
 """Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
 
+import functools
 import math
 import time
 
 import jax
 import numpy as np
 
+from stclr_jax.data import folds
+from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import losses
 from stclr_jax.learning import parallel
@@ -13,6 +16,8 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import encoding
+from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import training
@@ -60,7 +65,7 @@ def run(config, workdir):
     return summary
 
   started = time.monotonic()
-  videos = assembly.on_devices(store)
+  videos = feeding.place(store, config.data)
   notes = _notes(config, store, seen)
   print(
     f'{store.name}: pretraining on {len(seen)} videos of '
@@ -69,12 +74,11 @@ def run(config, workdir):
     f'{states.count_parameters(variables["params"]["encoder"]):,} parameters.',
     flush=True,
   )
-  pictures.save_view_pairs(
-    workdir, store, videos, seen[:3], view_options, config.seed
-  )
+  pictures.save_view_pairs(workdir, store, seen[:3], view_options, config.seed)
+  knn = _make_knn(config, network, view_options, store, videos, seen)
   chance = {
     'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
-    'knn_accuracy': 1 / len(store.label_names),
+    'knn_accuracy': 1 / len(store.label_names) if knn else None,
   }
   step = steps.make_pretrain_step(
     network,
@@ -86,17 +90,17 @@ def run(config, workdir):
     negative_groups=config.negatives.groups,
     views_apart=config.batch_norm.views == 'apart',
   )
-  knn = _make_knn(config, network, view_options, store, videos, seen)
 
   def end_epoch(epoch, variables, figures, journal):
     if epoch % config.knn.every_epochs == 0 or epoch == config.num_epochs:
       journal.pause()
-      figures['knn_accuracy'] = knn(variables)
-      journal.write(
-        step=epoch * steps_per_epoch,
-        epoch=epoch,
-        knn_accuracy=figures['knn_accuracy'],
-      )
+      figures['knn_accuracy'] = knn(variables) if knn else None
+      if knn:
+        journal.write(
+          step=epoch * steps_per_epoch,
+          epoch=epoch,
+          knn_accuracy=figures['knn_accuracy'],
+        )
       journal.say(
         f'epoch {epoch}/{config.num_epochs}: {_words(figures, chance)}, '
         f'{journal.pace()}'
@@ -104,7 +108,7 @@ def run(config, workdir):
 
   outcome = training.train(
     variables,
-    videos,
+    videos.arrays,
     stages=[
       training.Stage(
         start=0,
@@ -114,7 +118,12 @@ def run(config, workdir):
         learning_rate=learning_rate,
       )
     ],
-    batches=lambda epoch: _batches(config, seen, steps_per_epoch, epoch),
+    batches=videos.epochs(
+      functools.partial(_batches, config, seen, steps_per_epoch),
+      seed=config.seed,
+      view_numbers=steps.PRETRAIN_VIEWS,
+      options=view_options,
+    ),
     steps_per_epoch=steps_per_epoch,
     clips_per_step=2 * config.batch_size,
     workdir=workdir,
@@ -125,6 +134,18 @@ def run(config, workdir):
     log_every_steps=config.log_every_steps,
     end_epoch=end_epoch,
   )
+  audited = None
+  if config.audit.enabled:
+    audited = encoding.audit_encoder(
+      network,
+      outcome.variables,
+      store,
+      videos,
+      seen,
+      view_options=view_options,
+      batch_size=config.knn.batch_size,
+      seed=config.seed,
+    )
   summary = {
     'workflow': 'pretrain',
     'preset': config.preset,
@@ -137,6 +158,7 @@ def run(config, workdir):
     'views_per_second': outcome.clips_per_second,
     'epochs': config.num_epochs,
     'steps': config.num_epochs * steps_per_epoch,
+    'audit': audited,
     'seconds': time.monotonic() - started,
   }
   pictures.save_pretraining_curves(workdir, chance)
@@ -158,8 +180,10 @@ def describe(summary, workdir):
   chance = {
     name: summary[f'{name}_at_chance'] for name in ('loss', 'knn_accuracy')
   }
+  audited = summary['audit']
+  found = f'{audit.describe(audited)}\n' if audited else ''
   return (
-    f'Pretrained: {_words(summary, chance)}.\n'
+    f'Pretrained: {_words(summary, chance)}.\n{found}'
     f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/\n'
     'Next, fine-tune it:\n'
     f'  python main.py --config=configs/finetune.py{preset} '
@@ -203,7 +227,9 @@ def videos_seen(config, store):
       f'`pretrain_scope` (={config.pretrain_scope!r}) must be one of '
       f'{", ".join(PRETRAIN_SCOPES)}.'
     )
-  if config.pretrain_scope == 'all_unlabelled':
+  unlabelled = (store.label == folds.UNLABELLED).all()
+  # Where nobody has a label, nobody is ever tested.
+  if config.pretrain_scope == 'all_unlabelled' or unlabelled:
     return np.arange(store.num_videos)
   return assembly.select_fold(
     store, config.data, validation=config.hold_out_validation
@@ -245,17 +271,23 @@ def _notes(config, store, seen):
 
 
 def _make_knn(config, network, view_options, store, videos, seen):
-  encode = parallel.parallelize_inference(
+  """Makes `knn(variables)`; None unless two people seen have labels."""
+  labelled = seen[store.label[seen] != folds.UNLABELLED]
+  if len(np.unique(store.subject[labelled])) < 2:
+    return None
+  encode = videos.inference(
     steps.make_inference_step(
       network, view_options=view_options, method='encode'
-    )
+    ),
+    options=view_options,
+    batch_size=config.knn.batch_size,
   )
 
   def knn(variables):
     return probes.knn_accuracy(
-      encode(variables, videos, seen, batch_size=config.knn.batch_size),
-      store.label[seen],
-      store.subject[seen],
+      encode(variables, labelled),
+      store.label[labelled],
+      store.subject[labelled],
       num_neighbors=config.knn.num_neighbors,
     )
 
@@ -267,12 +299,17 @@ def _batches(config, seen, steps_per_epoch, epoch):
   # The remainder waits for the next shuffle: a video that fills up the last
   # batch would be its own negative.
   order = order[: steps_per_epoch * config.batch_size]
-  return [parallel.shard(batch) for batch in np.split(order, steps_per_epoch)]
+  return [steps.Batch(batch) for batch in np.split(order, steps_per_epoch)]
 
 
 def _words(figures, chance):
-  return (
+  words = (
     f'loss {figures["loss"]:.3f} (chance {chance["loss"]:.3f}), '
-    f'contrastive accuracy {figures["contrastive_accuracy"]:.1%}, '
-    f'kNN {figures["knn_accuracy"]:.1%} (chance {chance["knn_accuracy"]:.1%})'
+    f'contrastive accuracy {figures["contrastive_accuracy"]:.1%}'
+  )
+  if figures['knn_accuracy'] is None:
+    return f'{words}, no kNN without labels'
+  return (
+    f'{words}, kNN {figures["knn_accuracy"]:.1%} (chance '
+    f'{chance["knn_accuracy"]:.1%})'
   )

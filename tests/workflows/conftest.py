@@ -70,6 +70,7 @@ def tiny_config():
     config.checkpoint.every_epochs = 1
     if workflow == 'pretrain':
       config.knn.every_epochs = 1
+      config.audit.enabled = False
       config.optimizer.warmup_epochs = 0
     else:
       config.frozen_epochs = 1

@@ -34,7 +34,8 @@ def stop_after(monkeypatch, steps):
 
 
 def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
-  summary = pretrain.run(tiny_config('pretrain'), tmp_path)
+  config = tiny_config('pretrain', **{'audit.enabled': True})
+  summary = pretrain.run(config, tmp_path)
   assert summary == json.loads((tmp_path / 'summary.json').read_text())
   assert math.isclose(summary['loss_at_chance'], math.log(15))
   assert summary['data'] == 'tiny:vl_strong' and summary['synthetic']
@@ -53,6 +54,9 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert notes['subjects_seen'] == list(range(2, 11))
   described = pretrain.describe(summary, tmp_path)
   assert f'--config.init_from={tmp_path}' in described
+  assert summary['audit']['videos'] == 54 and summary['audit']['people'] == 9
+  assert 'What the embedding holds' in described
+  assert 'frames reversed' in described
 
 
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(

@@ -1,0 +1,111 @@
+"""Representations of videos, their frames in any order; and their audit."""
+
+import jax.numpy as jnp
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.evaluation import audit
+from stclr_jax.evaluation import baselines
+from stclr_jax.views import views
+
+# chosen: fewer videos or people say nothing.
+_FEWEST_PEOPLE = 2
+
+
+def make_encode(network, videos, *, view_options, batch_size):
+  """Makes a function from videos to representations.
+
+  Args:
+    network: with an encoder.
+    videos: `feeding.PlacedVideos`.
+    view_options: a `views.ViewOptions`; videos are looked at as in evaluation.
+    batch_size: videos at a time.
+
+  Returns:
+    `encode(variables, indices, order) -> float32 [m, d]`: `order` are indices
+    into the frames of a clip, see `audit.frame_orders`.
+  """
+
+  def step(variables_and_order, videos, batch):
+    variables, order = variables_and_order
+    clips = _look(videos, batch, view_options)[:, order]
+    return network.apply(variables, clips, method=network.encode)
+
+  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+  return lambda variables, indices, order: infer(
+    (variables, jnp.asarray(order)), indices
+  )
+
+
+def measure_brightness(videos, indices, *, view_options, batch_size):
+  """Mean brightness of what evaluation sees of each video.
+
+  Args:
+    videos: `feeding.PlacedVideos`.
+    indices: which, int [m].
+    view_options: a `views.ViewOptions`.
+    batch_size: videos at a time.
+
+  Returns:
+    float [m] in [0, 1].
+  """
+
+  def step(variables, videos, batch):
+    del variables
+    clips = _look(videos, batch, view_options)
+    return clips.mean((1, 2, 3))
+
+  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+  normalized = infer((), indices)
+  colors = normalized * np.array(view_options.std) + view_options.mean
+  return baselines.grey(colors)
+
+
+def audit_encoder(
+  network, variables, store, videos, seen, *, view_options, batch_size, seed
+):
+  """Audits an encoder on labelled videos that it has seen.
+
+  Args:
+    network: a `PretrainNetwork`.
+    variables: {'params': ..., 'batch_stats': ...}.
+    store: a `VideoStore`.
+    videos: its `feeding.PlacedVideos`.
+    seen: videos of pretraining, int [n].
+    view_options: a `views.ViewOptions`.
+    batch_size: videos at a time.
+    seed: int, of the shuffled order.
+
+  Returns:
+    See `audit.audit`; None unless two people seen have labels. Illumination
+    is the third of the videos by brightness that a video belongs to: one
+    split of a data set is one condition, which leaves nothing else to tell.
+  """
+  seen = np.asarray(seen)
+  labelled = seen[store.label[seen] != folds.UNLABELLED]
+  if len(np.unique(store.subject[labelled])) < _FEWEST_PEOPLE:
+    return None
+  encode = make_encode(
+    network, videos, view_options=view_options, batch_size=batch_size
+  )
+  orders = audit.frame_orders(view_options.num_frames, seed=seed)
+  brightness = measure_brightness(
+    videos, labelled, view_options=view_options, batch_size=batch_size
+  )
+  return audit.audit(
+    {name: encode(variables, labelled, one) for name, one in orders.items()},
+    store.label[labelled],
+    store.subject[labelled],
+    audit.light_classes(brightness),
+  )
+
+
+def _look(videos, batch, view_options):
+  return views.evaluation_views(
+    videos.frames,
+    videos.first,
+    videos.length,
+    batch.video,
+    batch.clips_of(0),
+    options=view_options,
+  )

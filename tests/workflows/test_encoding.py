@@ -1,0 +1,64 @@
+import dataclasses
+
+import numpy as np
+
+from stclr_jax.evaluation import audit
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import encoding
+from stclr_jax.workflows import feeding
+from stclr_jax.workflows import pretrain
+
+
+def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
+  config = tiny_config('pretrain')
+  options = assembly.make_view_options(config.views)
+  network = pretrain.make_network(config)
+  variables = assembly.init_network(network, options, seed=0)
+  videos = feeding.place(tiny_store, config.data)
+  common = dict(view_options=options, batch_size=8)
+  encode = encoding.make_encode(network, videos, **common)
+  orders = audit.frame_orders(options.num_frames)
+  shown = np.arange(12)
+  h = {name: encode(variables, shown, one) for name, one in orders.items()}
+  plain = videos.inference(
+    pretrain.steps.make_inference_step(
+      network, view_options=options, method='encode'
+    ),
+    options=options,
+    batch_size=8,
+  )(variables, shown)
+  np.testing.assert_allclose(h[audit.FORWARD], plain, rtol=1e-5, atol=1e-6)
+  for name in audit.CONTROLS:
+    assert np.abs(h[name] - plain).max() > 1e-4, name
+  # Of a video with one frame, no order is another.
+  single = tiny_store.length.copy()
+  single[:] = 1
+  still = feeding.place(
+    dataclasses.replace(tiny_store, length=single), config.data
+  )
+  encode = encoding.make_encode(network, still, **common)
+  forward = encode(variables, shown, orders[audit.FORWARD])
+  for name in audit.CONTROLS:
+    np.testing.assert_array_equal(
+      encode(variables, shown, orders[name]), forward
+    )
+  brightness = encoding.measure_brightness(still, shown, **common)
+  first = tiny_store.frames[tiny_store.first[shown]][:, :, 2:18]  # the square
+  expected = first.mean((1, 2)) @ [0.299, 0.587, 0.114] / 255
+  np.testing.assert_allclose(brightness, expected, atol=1e-3)
+
+
+def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
+  config = tiny_config('pretrain')
+  options = assembly.make_view_options(config.views)
+  found = encoding.audit_encoder(
+    pretrain.make_network(config),
+    {},
+    tiny_store,
+    None,
+    np.arange(6),  # one person's
+    view_options=options,
+    batch_size=8,
+    seed=0,
+  )
+  assert found is None
