@@ -94,7 +94,7 @@ def test_flags_are_set_for_several_gpus_only(monkeypatch, gpus):
   flags = os.environ['XLA_FLAGS'].split()
   assert flags[0] == mine
   assert flags[1:] == (
-    ['--xla_gpu_all_reduce_combine_threshold_bytes=134217728']
+    ['--xla_gpu_all_reduce_combine_threshold_bytes=41943040']
     if gpus > 1
     else []
   )
