@@ -38,8 +38,12 @@ def get_config(preset='demo'):
 
   config.pretrain = pretrain.get_config(preset)
   config.finetune = finetune.get_config(preset)
-  for name in SHARED:  # data: the one with labelled fractions
+  for name in SHARED:
     config[name] = config.finetune[name]
+    if isinstance(config[name], ml_collections.ConfigDict):
+      # What only one of the stages knows is left alone by the other.
+      both = config.pretrain[name].to_dict() | config.finetune[name].to_dict()
+      config[name] = ml_collections.ConfigDict(both)
   for stage in (config.pretrain, config.finetune):
     for name in (*SHARED, 'workflow', 'preset', 'notice'):
       del stage[name]

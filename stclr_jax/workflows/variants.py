@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from stclr_jax.evaluation import published
+from stclr_jax.evaluation import published as paper
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Row:
   changes: dict[str, Any] = dataclasses.field(default_factory=dict)
   draws: tuple[int, ...] = (0,)
   against: int | None = 0
-  published: published.Row | None = None
+  published: paper.Row | None = None
   oracle: bool = False
 
 
@@ -87,7 +87,7 @@ def _table_2(config):
     'table2',
     'Table II: ST-CLR beside earlier methods',
     [
-      Row('ST-CLR', against=None, published=published.TABLE_2[-1]),
+      Row('ST-CLR', against=None, published=paper.TABLE_2[-1]),
       Row('the same network from scratch', {'init': 'scratch'}),
     ],
     notes=(
@@ -109,9 +109,7 @@ def _table_3(config):
         against=0 if i else None,
         published=one,
       )
-      for i, (name, one) in enumerate(
-        zip(names, published.TABLE_3, strict=True)
-      )
+      for i, (name, one) in enumerate(zip(names, paper.TABLE_3, strict=True))
     ],
     notes=(
       'The paper claims that factorising lowers cost and loss. Parameters and '
@@ -126,7 +124,7 @@ def _table_3(config):
 def _table_4(config):
   off = (None, 'temporal', 'crop', 'color', 'flip')
   rows = []
-  for i, (name, one) in enumerate(zip(off, published.TABLE_4, strict=True)):
+  for i, (name, one) in enumerate(zip(off, paper.TABLE_4, strict=True)):
     shown = f'without {one.note[8:]}' if i > 1 else one.name
     changes = {f'pretrain.views.{name}.enabled': False} if name else {}
     rows.append(Row(shown, changes, against=0 if i else None, published=one))
@@ -145,7 +143,7 @@ def _table_5(config):
   shared = shares_checkpoints(config)
   rows = []
   for i, (epochs, one) in enumerate(
-    zip(config.pretraining_epochs, published.TABLE_5, strict=True)
+    zip(config.pretraining_epochs, paper.TABLE_5, strict=True)
   ):
     changes = {}
     if epochs != config.pretrain.num_epochs:
@@ -202,7 +200,7 @@ def _table_6(config):
 
 
 def _fraction_row(fraction):
-  named = {row.name: row for row in published.TABLE_6}
+  named = {row.name: row for row in paper.TABLE_6}
   return named.get(f'{100 * fraction:g}%')
 
 
