@@ -1,0 +1,117 @@
+import pytest
+
+from stclr_jax.data import import_report
+
+
+def entry(name, frames=10, **values):
+  return {
+    'video_id': name,
+    'label': None,
+    'subject': name,
+    'frames': frames,
+    'frame_size': [240, 320] if frames else None,
+    'bytes': 100 * frames,
+    'coverage': None,
+    'notes': [],
+  } | values
+
+
+def make_report(videos, *, classes=(), **values):
+  return {
+    'name': 'mine',
+    'options': {'fps': 25.0},
+    'seconds': 1.0,
+    'notes': [],
+    'ignored_files': {},
+    'skipped': [],
+    'checksum': 'f' * 64,
+    'videos': videos,
+    **import_report.summarize(videos, classes),
+  } | values
+
+
+def sized(*sizes):
+  return make_report(
+    [entry(f'v{i}', frame_size=list(size)) for i, size in enumerate(sizes)]
+  )
+
+
+def test_totals_are_of_what_was_kept():
+  videos = [
+    entry('a', 10, label='x', subject='p'),
+    entry('b', 30, label='y', subject='p', coverage=0.5),
+    entry('c', 20, coverage=0.0),
+    entry('d', 0, coverage=0.0),
+  ]
+  totals = import_report.summarize(videos, ('x', 'y', 'z'))
+  assert totals == {
+    'num_videos': 3,
+    'num_subjects': 2,
+    'num_frames': 60,
+    'frames_min_median_max': [10, 20, 30],
+    'frame_sizes': [[240, 320, 3]],
+    'num_bytes': 6000,
+    'labels': {'x': 1, 'y': 1, 'z': 0},
+    'unlabelled': 1,
+    'left_out': 1,
+    'face_coverage': 0.5 / 3,
+    'without_face': 2,
+  }
+
+
+def test_videos_whose_face_is_lost_are_listed_worst_first():
+  videos = [
+    entry('whole', coverage=1.0),
+    entry('half', coverage=0.5),
+    entry('none', coverage=0.0, notes=['no face: whole frames']),
+  ]
+  text = import_report.describe(make_report(videos), 'here')
+  assert 'Faces found in 50% of the frames; 1 video(s) without one' in text
+  assert '--no_face=skip' in text
+  assert text.index('0% none') < text.index('50% half')
+  assert '100% whole' not in text
+  assert 'none: no face: whole frames' in text
+
+
+def test_nobody_looked_for_faces_nobody_tells_of_them():
+  assert 'Faces' not in import_report.describe(make_report([entry('a')]), '.')
+
+
+def test_long_lists_are_cut_and_counted():
+  videos = [
+    entry(f'v{i:02d}', coverage=i / 100, notes=['odd']) for i in range(50)
+  ]
+  text = import_report.describe(make_report(videos), 'here')
+  assert 'and 30 more below 100%' in text and 'and 30 more, see' in text
+  assert 'v19' in text and 'v20' not in text
+
+
+@pytest.mark.parametrize(
+  'sizes, chosen, others',
+  [
+    ([(240, 320)] * 3, (240, 320), 0),
+    # No higher than the configs' frames.
+    ([(480, 640)], (240, 320), 0),
+    ([(640, 360)], (427, 240), 0),
+    ([(64, 64)], (64, 64), 0),
+    # Squares around faces are of any size: the median of them.
+    ([(150, 150), (182, 182), (139, 139), (240, 427)], (150, 150), 1),
+    # A few pixels make no other shape.
+    ([(240, 320), (240, 318), (238, 320)], (240, 318), 0),
+  ],
+)
+def test_frame_size_is_that_of_most(sizes, chosen, others):
+  assert import_report.choose_frame_size(sized(*sizes)) == (chosen, others)
+
+
+def test_next_commands_fit_the_data():
+  few = import_report.next_commands(sized((240, 320), (240, 320)))
+  assert '--config.data.name=mine' in few and 'frame_size' not in few
+  assert '--config.pretrain_scope=all_unlabelled' in few
+  assert '--config.data.num_folds=2' in few
+  one = import_report.next_commands(sized((150, 150)), '/my data')
+  assert "--config.data.data_dir='/my data'" in one
+  assert '--config.data.frame_size=150,150' in one and 'num_folds' not in one
+  many = import_report.next_commands(sized(*[(240, 320)] * 12, (320, 240)))
+  assert 'all_unlabelled' not in many
+  assert '1 videos have another shape than 320x240' in many
