@@ -92,6 +92,25 @@ def read_run(path):
   )
 
 
+def pooled_accuracy(path, *, seed=0):
+  """Accuracy over all videos of a run, its folds pooled.
+
+  Args:
+    path: workdir of a run or of a cross-validation.
+    seed: int, of the bootstrap.
+
+  Returns:
+    A `comparison.Accuracy`.
+  """
+  run = read_run(path)
+  videos = sorted(run.label)
+  return comparison.accuracy(
+    np.array([run.prediction[v] == run.label[v] for v in videos]),
+    np.array([run.subject[v] for v in videos]),
+    seed=seed,
+  )
+
+
 def compare_runs(run_a, run_b, *, seed=0):
   """Compares two runs on the same videos.
 

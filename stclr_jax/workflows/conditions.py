@@ -15,9 +15,6 @@ import copy
 import dataclasses
 import pathlib
 
-import numpy as np
-
-from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
@@ -76,7 +73,9 @@ def run(configs, workdir, *, conditions, folds):
     'protocol': _protocol(configs, summaries, folds),
     'cells': {
       trained: {
-        tested: _pooled(_cell_dir(workdir, trained, tested))
+        tested: dataclasses.asdict(
+          run_pairs.pooled_accuracy(_cell_dir(workdir, trained, tested))
+        )
         for tested in conditions
       }
       for trained in conditions
@@ -156,14 +155,6 @@ def _train(configs, workdir, condition, fold):
 
 def _cell_dir(workdir, trained, tested):
   return workdir / f'train_{trained}_test_{tested}'
-
-
-def _pooled(directory):
-  found = run_pairs.read_run(directory)
-  videos = sorted(found.label)
-  correct = np.array([found.prediction[v] == found.label[v] for v in videos])
-  subject = np.array([found.subject[v] for v in videos])
-  return dataclasses.asdict(comparison.accuracy(correct, subject))
 
 
 def _protocol(configs, summaries, folds):

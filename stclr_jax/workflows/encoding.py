@@ -37,6 +37,31 @@ def make_encode(network, videos, *, view_options, batch_size):
   )
 
 
+def make_look(videos, *, view_options, batch_size):
+  """Makes a function from videos to what evaluation sees of them.
+
+  Args:
+    videos: `feeding.PlacedVideos`.
+    view_options: a `views.ViewOptions`.
+    batch_size: videos at a time.
+
+  Returns:
+    `look(indices) -> float32 [m, t, size, size, 3]` in [0, 1], RGB.
+  """
+
+  def step(variables, videos, batch):
+    del variables
+    return _look(videos, batch, view_options)
+
+  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+
+  def look(indices):
+    clips = infer((), indices) * np.float32(view_options.std)
+    return np.clip(clips + np.float32(view_options.mean), 0, 1)
+
+  return look
+
+
 def measure_brightness(videos, indices, *, view_options, batch_size):
   """Mean brightness of what evaluation sees of each video.
 

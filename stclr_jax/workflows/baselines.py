@@ -1,0 +1,268 @@
+"""Simple methods on the same folds, so that a number stands against something.
+
+Each method's predictions are in `METHOD/fold_N/predictions.csv`, as those of a
+cross-validation are: `python -m stclr_jax.compare` pairs them with one.
+"""
+
+import dataclasses
+import functools
+import json
+import pathlib
+
+import ml_collections
+import numpy as np
+
+from stclr_jax.evaluation import audit
+from stclr_jax.evaluation import baselines
+from stclr_jax.evaluation import metrics
+from stclr_jax.evaluation import predictions as tables
+from stclr_jax.evaluation import probes
+from stclr_jax.evaluation import run_pairs
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import encoding
+from stclr_jax.workflows import evaluate
+from stclr_jax.workflows import feeding
+from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import workdirs
+
+OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
+OF_ENCODERS = ('linear_probe', 'knn', 'last_frame_probe')
+METHODS = OF_FRAMES + OF_ENCODERS
+TITLES = {
+  'chance': 'Chance: the commonest training label',
+  'lbp_top': 'LBP-TOP, linear SVM',
+  'lbp_last_frame': 'LBP-TOP of the last frame repeated, linear SVM',
+  'linear_probe': 'Linear probe of the frozen encoder',
+  'knn': 'Nearest neighbours in the frozen encoder',
+  'last_frame_probe': 'Linear probe, the last frame repeated',
+}
+
+
+def run(config, workdir):
+  """Runs methods on folds; those that are finished are not run again.
+
+  Args:
+    config: as `configs/baselines.py` gives it.
+    workdir: path of the run's folder.
+
+  Returns:
+    The summary, also written to `summary.json`: 'data', 'synthetic', 'folds'
+    and 'methods': by name, 'title' and the fields of a `comparison.Accuracy`
+    over the folds' pooled videos.
+
+  Raises:
+    FileNotFoundError: if there is no finished pretraining where
+      `encoder_from` says.
+    ValueError: for a config that cannot run, before anything is written.
+  """
+  _check(config)
+  store = assembly.load_videos(config.data)
+  dealt = assembly.make_folds(store, config.data)
+  parts = {fold: dealt.fold(fold) for fold in config.folds}
+  encoders = {}
+  if set(config.methods) & set(OF_ENCODERS):
+    encoders = {
+      fold: _read_encoder(config, store, fold, part)
+      for fold, part in parts.items()
+    }
+  workdir = workdirs.open_workdir(workdir, config)
+  predictor = _Predictor(config, store)
+  for fold, part in parts.items():
+    for method in config.methods:
+      place = workdir / method / f'fold_{fold}'
+      if workdirs.read_summary(place) is None:
+        print(f'Fold {fold}: {TITLES[method]}', flush=True)
+        probabilities = predictor.predict(method, part, encoders.get(fold))
+        _write(place, config, store, method, fold, part, probabilities)
+  summary = {
+    'workflow': 'baselines',
+    'preset': config.preset,
+    'data': store.name,
+    'synthetic': store.synthetic,
+    'folds': list(config.folds),
+    'accuracy_at_chance': 1 / len(store.label_names),
+    'methods': {
+      method: {
+        'title': TITLES[method],
+        **dataclasses.asdict(run_pairs.pooled_accuracy(workdir / method)),
+      }
+      for method in config.methods
+    },
+  }
+  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+  return summary
+
+
+def describe(summary, workdir):
+  """Says what came out.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  lines = [
+    f'{summary["data"]}, folds {", ".join(map(str, summary["folds"]))}, tested '
+    "on each fold's people:"
+  ]
+  for found in summary['methods'].values():
+    interval = found['by_people']
+    lines.append(
+      f'  {found["title"]}: {found["correct"]}/{found["total"]} = '
+      f'{found["accuracy"]:.1%} ({interval["low"]:.1%} to '
+      f'{interval["high"]:.1%})'
+    )
+  return '\n'.join([*lines, f'In {workdir}: METHOD/fold_N/predictions.csv'])
+
+
+class _Predictor:
+  """Names a fold's test people by any method; what folds share is kept."""
+
+  def __init__(self, config, store):
+    self._config = config
+    self._store = store
+    self._num_classes = len(store.label_names)
+    self._features = {}  # of all labelled videos, by method
+
+  def predict(self, method, part, encoder):
+    """Returns probabilities, float [num_test, num_classes]."""
+    label, subject = (
+      values[part.train] for values in (self._store.label, self._store.subject)
+    )
+    if method == 'chance':
+      named = baselines.most_frequent(label, len(part.test))
+      return baselines.one_hot(named, self._num_classes)
+    if method in OF_FRAMES:
+      features = self._lbp(method)
+      named = baselines.linear_svm(
+        features[part.train], label, subject, features[part.test]
+      )
+      return baselines.one_hot(named, self._num_classes)
+    train, test = self._encode(method, part, encoder)
+    if method == 'knn':
+      return probes.knn_transfer(
+        train,
+        label,
+        test,
+        num_neighbors=self._config.knn.num_neighbors,
+        num_classes=self._num_classes,
+      )
+    return probes.linear_probe(
+      train, label, subject, test, num_classes=self._num_classes
+    )
+
+  def _lbp(self, method):
+    """Features of all videos; of those without a label, zeros too."""
+    if method not in self._features:
+      options = assembly.make_view_options(self._config.views)
+      shown = np.flatnonzero(self._store.label >= 0)
+      lbp = self._config.lbp
+      rows = None
+      for i, clip in zip(shown, self._grey_clips(shown, options), strict=True):
+        if method == 'lbp_last_frame':
+          clip = np.repeat(clip[-1:], len(clip), axis=0)
+        row = baselines.lbp_top(
+          clip, radius=lbp.radius, blocks=tuple(lbp.blocks)
+        )
+        if rows is None:
+          rows = np.zeros((self._store.num_videos, len(row)), np.float32)
+        rows[i] = row
+      self._features[method] = rows
+    return self._features[method]
+
+  def _grey_clips(self, shown, options):
+    """The evaluation's view of each video, grey, uint8 [t, s, s]."""
+    look = encoding.make_look(
+      self._videos, view_options=options, batch_size=self._config.batch_size
+    )
+    for start in range(0, len(shown), self._config.batch_size):
+      colors = look(shown[start : start + self._config.batch_size])
+      yield from baselines.grey(255 * colors).round().astype(np.uint8)
+
+  def _encode(self, method, part, encoder):
+    run_config, variables = encoder
+    options = assembly.make_view_options(run_config.views)
+    orders = audit.frame_orders(options.num_frames)
+    order = orders[
+      'last_frame' if method == 'last_frame_probe' else audit.FORWARD
+    ]
+    encode = encoding.make_encode(
+      pretrain.make_network(run_config),
+      self._videos,
+      view_options=options,
+      batch_size=self._config.batch_size,
+    )
+    return [
+      encode(variables, shown, order) for shown in (part.train, part.test)
+    ]
+
+  @functools.cached_property
+  def _videos(self):
+    return feeding.place(self._store, self._config.data)
+
+
+def _check(config):
+  unknown = [name for name in config.methods if name not in METHODS]
+  if unknown or not config.methods:
+    raise ValueError(
+      f'`methods` (={tuple(config.methods)}) must be some of '
+      f'{", ".join(METHODS)}.'
+    )
+  needing = [name for name in config.methods if name in OF_ENCODERS]
+  if needing and not config.encoder_from:
+    raise ValueError(
+      f'`methods` = {", ".join(needing)} need an encoder; give the workdir of '
+      'a pretraining as --config.encoder_from=WORKDIR.'
+    )
+  if len(config.folds) > 1 and needing and '{fold}' not in config.encoder_from:
+    raise ValueError(
+      f'`encoder_from` (={config.encoder_from}) must have {{fold}} in it where '
+      'several folds are run: each has an encoder that saw none of its test '
+      'people.'
+    )
+
+
+def _read_encoder(config, store, fold, part):
+  workdir = pathlib.Path(config.encoder_from.replace('{fold}', str(fold)))
+  trained = checkpoints.read(workdir)
+  if trained.notes['workflow'] != 'pretrain':
+    raise ValueError(
+      f'`encoder_from` (={workdir}) is a {trained.notes["workflow"]} run; '
+      'give a pretraining.'
+    )
+  if evaluate.same_people(trained.notes['data'], store.name):
+    tested = set(store.subject[part.test].tolist())
+    leaked = sorted(tested & set(trained.notes['subjects_seen']))
+    if leaked and config.pretrain_scope != 'all_unlabelled':
+      raise ValueError(
+        f'The encoder in {workdir} was trained on videos of the people '
+        f'{leaked}, who are tested in fold {fold}. Give the encoder of that '
+        'fold, or say that this is meant: '
+        '--config.pretrain_scope=all_unlabelled.'
+      )
+  written = json.loads((workdir / workdirs.CONFIG).read_text())
+  variables = {name: trained.state[name] for name in ('params', 'batch_stats')}
+  return ml_collections.ConfigDict(written), variables
+
+
+def _write(place, config, store, method, fold, part, probabilities):
+  place.mkdir(parents=True, exist_ok=True)
+  tables.write_predictions(
+    place / 'predictions.csv', store, part.test, probabilities
+  )
+  workdirs.write_json(
+    place / workdirs.SUMMARY,
+    {
+      'workflow': 'baselines',
+      'method': method,
+      'data': store.name,
+      'synthetic': store.synthetic,
+      'fold': fold,
+      **metrics.classification_summary(
+        store.label[part.test], probabilities.argmax(1), store.label_names
+      ),
+    },
+  )
