@@ -66,7 +66,8 @@ class JaxPipeline:
       Videos(*synthetic_videos.make_videos(options))
     )
     self._generator = np.random.default_rng(1)
-    self._shard, self._step = parallel.shard, step
+    self._step = step
+    self._shard = lambda indices: parallel.shard(steps.Batch(indices))
     started = time.perf_counter()
     metrics = self._take(1)
     return {

@@ -1,10 +1,11 @@
-"""Which frames a step needs, and how a host without a device finds them.
+"""Which frames a step needs, and how the host finds and reads them.
 
 The same functions of the same keys as on the device choose the frames, so that
 a view does not depend on where the videos are.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -12,6 +13,18 @@ import numpy as np
 
 from stclr_jax.views import temporal
 from stclr_jax.views import views
+
+
+class Request(NamedTuple):
+  """Clips wanted.
+
+  Attributes:
+    videos: indices of videos, int [n].
+    frames: numbers of frames within each, int [n, v, t].
+  """
+
+  videos: np.ndarray
+  frames: np.ndarray
 
 
 def draw_frame_indices(length, videos, *, seed, epoch, view_numbers, options):
@@ -60,12 +73,14 @@ def evaluation_frame_indices(length, videos, *, options):
     return np.asarray(indices)[:, None]
 
 
-def read_clips(store, requests):
-  """Reads the frames of clips from a store on the host.
+def read_clips(store, num_requests, request):
+  """Reads the frames of clips from a store, on the host.
 
   Args:
     store: a `VideoStore`, of frames or of records.
-    requests: iterable of (videos int [n], frame indices int [n, v, t]).
+    num_requests: how many there are.
+    request: `request(i)` is the i-th `Request`, the same whenever it is asked
+      and from any thread; all of the same size.
 
   Yields:
     Frames, uint8 [n, v, t, h, w, 3], for each request in order.
@@ -74,12 +89,12 @@ def read_clips(store, requests):
     ValueError: if a record cannot be read or decoded, naming the video.
   """
   if store.frames is None:
-    yield from store.records.read_clips(requests)
+    yield from store.records.read_clips(num_requests, request)
     return
-  for videos, indices in requests:
+  for i in range(num_requests):
+    videos, frames = request(i)
     # Unlike indexing, `take` lets other threads run.
-    places = store.first[videos][:, None, None] + indices
-    yield store.frames.take(places, axis=0)
+    yield store.frames.take(store.first[videos, None, None] + frames, axis=0)
 
 
 @functools.partial(jax.jit, static_argnames=('seed', 'options'))

@@ -4,10 +4,13 @@ Nothing but ids, labels and lengths stays in memory. Grain's workers read the
 records of the next clips and decode only the frames that were sampled.
 """
 
+import contextlib
 import dataclasses
+import functools
 import json
 import os
 import pathlib
+import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -41,13 +44,6 @@ class TfdsRecords(Sequence):
       label=int(example['label']),
       frames=[bytes(frame) for frame in example['frames']],
     )
-
-
-class _Request(NamedTuple):
-  """A video and the frames wanted of it, int [...]."""
-
-  video: int
-  frames: np.ndarray
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,43 +97,45 @@ class RecordReader:
       decoded[i] = videos.decode_frame(record, int(frame), self.frame_size)
     return decoded[place.reshape(np.shape(frames))]
 
-  def read_clips(self, requests):
+  def read_clips(self, num_requests, request):
     """Reads clips in Grain's threads, in order and ahead of the consumer.
 
     Threads and not processes: OpenCV and ArrayRecord leave Python's lock to
     others while they work, and clips need not be copied between processes.
 
     Args:
-      requests: see `clips.read_clips`.
+      num_requests: see `clips.read_clips`.
+      request: see `clips.read_clips`.
 
     Yields:
       See `clips.read_clips`.
     """
     import grain
 
-    requests = list(requests)
-    clips = [
-      _Request(int(video), frames)
-      for request in requests
-      for video, frames in zip(*request, strict=True)
-    ]
+    if not num_requests:
+      return
+    request = _ask_once(request)
+    size = len(request(0).videos)
+
+    def read(place):
+      wanted = request(place // size)
+      i = place % size
+      return self.read_clip(int(wanted.videos[i]), wanted.frames[i])
+
     threads = self.num_threads or _num_processors()
     options = grain.ReadOptions(
       # chosen: twice as many clips under way as workers, so that none waits.
       num_threads=threads,
       prefetch_buffer_size=2 * threads,
     )
-    with videos.single_threaded_opencv():
-      ready = iter(
-        grain.MapDataset.source(clips)
-        .map(lambda request: self.read_clip(*request))
-        .to_iter_dataset(options)
-      )
-      for _, frames in requests:
-        batch = np.empty((*frames.shape, *self.frame_size, 3), np.uint8)
-        for i in range(len(batch)):
-          batch[i] = next(ready)
-        yield batch
+    ready = iter(
+      grain.MapDataset.range(num_requests * size)
+      .map(read)
+      .to_iter_dataset(options)
+    )
+    with contextlib.closing(ready), videos.single_threaded_opencv():
+      for _ in range(num_requests):
+        yield np.stack([next(ready) for _ in range(size)])
 
 
 def open_store(
@@ -229,6 +227,19 @@ def _keep(path, rows):
     partial.replace(path)
   except OSError:
     partial.unlink(missing_ok=True)
+
+
+def _ask_once(request):
+  """Keeps the last few requests, which several threads ask for at once."""
+  # chosen: more than clips under way can belong to, unless batches are tiny.
+  cached = functools.lru_cache(maxsize=16)(request)
+  lock = threading.Lock()
+
+  def ask(i):
+    with lock:
+      return cached(i)
+
+  return ask
 
 
 def _num_processors():

@@ -1,11 +1,12 @@
 """The only place that knows how a step is spread over devices.
 
-A step is a per-device function `step(state, videos, indices, *scalars)`. It
-sees the whole train state and all videos, and its own share of the video
-indices; it agrees with the other devices through collectives over
-`DEVICE_AXIS`. State and videos carry no device axis: they are put on every
-device once, before the first step, and only indices (a few bytes) are sent
-at each step.
+A step is a per-device function `step(state, videos, batch, *scalars)`. It
+sees the whole train state and all videos, and its own share of the batch; it
+agrees with the other devices through collectives over `DEVICE_AXIS`. State and
+videos carry no device axis: they are put on every device once, before the
+first step. A batch is indices (a few bytes), and clips where the frames do not
+lie on the devices. Of several processes each reads and sends only what its own
+devices take.
 """
 
 import functools
@@ -13,6 +14,7 @@ import os
 
 import jax
 import numpy as np
+from jax import lax
 from jax.sharding import Mesh
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
@@ -55,14 +57,14 @@ def parallelize_training(step, *, num_scalars):
   """Runs a training step on all devices, on a share of the batch each.
 
   Args:
-    step: `step(state, videos, indices, *scalars) -> (state, metrics)`; all
+    step: `step(state, videos, batch, *scalars) -> (state, metrics)`; all
       that it returns must be equal on every device (pmean'd or psum'd),
       because one device's value is kept without looking at the others'.
-    num_scalars: how many arguments follow the indices.
+    num_scalars: how many arguments follow the batch.
 
   Returns:
-    The step for `indices` of shape [devices, n]. The state passed in is
-    donated: its memory is used for the state returned.
+    The step for a batch of arrays [devices, n, ...], see `shard`. The state
+    passed in is donated: its memory is used for the state returned.
   """
   return jax.pmap(
     step,
@@ -74,30 +76,28 @@ def parallelize_training(step, *, num_scalars):
 
 
 def parallelize_inference(step):
-  """Runs `step(variables, videos, indices) -> [n, ...]` on all devices.
+  """Runs `step(variables, videos, batch) -> [n, ...]` on all devices.
 
   Args:
     step: a per-device function that needs no other device.
 
   Returns:
-    A function `run(variables, videos, indices, *, batch_size) -> [m, ...]` of
-    any number m of indices, which it pads to whole batches, as a NumPy array.
+    A function `run(variables, videos, batch) -> [batch_size, ...]` of a batch
+    of arrays [devices, n, ...], see `shard`; a NumPy array of the whole batch
+    in its order, in every process.
   """
-  run_batch = jax.pmap(step, axis_name=DEVICE_AXIS, in_axes=(None, None, 0))
 
-  def run(variables, videos, indices, *, batch_size):
-    indices = np.asarray(indices, np.int32)
-    batch_size = divisible_batch_size(batch_size)
-    outputs = []
-    for start in range(0, len(indices), batch_size):
-      batch = indices[start : start + batch_size]
-      padded = np.resize(batch, batch_size)
-      output = run_batch(variables, videos, shard(padded))
-      flat = np.asarray(output).reshape(batch_size, *output.shape[2:])
-      outputs.append(flat[: len(batch)])
-    return np.concatenate(outputs)
+  def step_and_gather(variables, videos, batch):
+    output = step(variables, videos, batch)
+    return lax.all_gather(output, DEVICE_AXIS, tiled=True)
 
-  return run
+  on_all = jax.pmap(
+    step_and_gather,
+    axis_name=DEVICE_AXIS,
+    in_axes=(None, None, 0),
+    out_axes=None,
+  )
+  return lambda *args: np.asarray(on_all(*args))
 
 
 def replicate(tree):
@@ -112,23 +112,88 @@ def replicate(tree):
   return jax.device_put(tree, _replicated())
 
 
-@functools.cache
-def _replicated():
-  mesh = Mesh(np.asarray(jax.devices()), (DEVICE_AXIS,))
-  return NamedSharding(mesh, PartitionSpec())
-
-
-def shard(array):
-  """Splits an array's first axis over the devices.
+def shard(batch):
+  """Splits a batch over the devices.
 
   Args:
-    array: NumPy array [batch_size, ...].
+    batch: a pytree of NumPy arrays [batch_size, ...], the same in every
+      process.
 
   Returns:
-    The same values as [devices, batch_size / devices, ...].
+    The same values as arrays [devices, batch_size / devices, ...], a device's
+    part on each.
   """
-  check_batch_size(len(array))
-  return array.reshape(jax.device_count(), -1, *array.shape[1:])
+  return send(own_share(batch))
+
+
+def own_share(batch):
+  """Takes the part of a batch that this process's devices work on.
+
+  Args:
+    batch: a pytree of NumPy arrays [batch_size, ...].
+
+  Returns:
+    The same tree of [own, ...]; all of it for a single process.
+  """
+
+  def take(array):
+    check_batch_size(len(array))
+    return array[own_places(len(array), _processes(), jax.process_index())]
+
+  return jax.tree.map(take, batch)
+
+
+def own_places(batch_size, processes, process):
+  """Says which places of a batch a process's devices work on.
+
+  Args:
+    batch_size: over all devices, a multiple of their number.
+    processes: the process of each device, in their order.
+    process: which process.
+
+  Returns:
+    Places, int [own], device after device.
+  """
+  by_device = np.arange(batch_size).reshape(len(processes), -1)
+  return by_device[np.asarray(processes) == process].reshape(-1)
+
+
+def send(share):
+  """Puts a process's share of a batch on its devices; does not wait.
+
+  Args:
+    share: a pytree of NumPy arrays [own, ...], see `own_share`.
+
+  Returns:
+    Arrays [devices, n, ...] over all processes' devices.
+  """
+  local, total = jax.local_device_count(), jax.device_count()
+
+  def put(array):
+    array = np.asarray(array)
+    by_device = array.reshape(local, -1, *array.shape[1:])
+    return jax.make_array_from_process_local_data(
+      _over_devices(), by_device, (total, *by_device.shape[1:])
+    )
+
+  return jax.tree.map(put, share)
+
+
+@functools.cache
+def _mesh():
+  return Mesh(np.asarray(jax.devices()), (DEVICE_AXIS,))
+
+
+def _replicated():
+  return NamedSharding(_mesh(), PartitionSpec())
+
+
+def _over_devices():
+  return NamedSharding(_mesh(), PartitionSpec(DEVICE_AXIS))
+
+
+def _processes():
+  return [device.process_index for device in jax.devices()]
 
 
 def check_batch_size(batch_size, *, name='batch_size'):

@@ -1,8 +1,9 @@
 """One step of each kind, as one device sees it.
 
-A step draws its views itself, from uint8 frames on the device, computes its
-share, and agrees with the other devices over `axis_name`. What it returns is
-the same on every device. `parallel` runs these on all devices; under
+A step draws its views itself, computes its share, and agrees with the other
+devices over `axis_name`. The uint8 frames lie on the device, or come with the
+batch; the views are the same, bit for bit. What a step returns is the same on
+every device. `parallel` runs these on all devices; under
 `jax.vmap(axis_name=...)` they run as well, which is how tests show that N
 devices compute what one would.
 """
@@ -19,19 +20,44 @@ from stclr_jax.learning.state import select
 from stclr_jax.views import views
 
 # Which draw of a video a view is; any number of them is independent.
-FIRST_VIEW, SECOND_VIEW, FINETUNE_VIEW = 1, 2, 0
+PRETRAIN_VIEWS = FIRST_VIEW, SECOND_VIEW = 1, 2
+FINETUNE_VIEWS = (0,)
+
+
+class DeviceVideos(NamedTuple):
+  """What the steps need of a video store, on every device.
+
+  Attributes:
+    frames: uint8 [num_frames, h, w, 3], all videos' one after the other; None
+      where clips come with each batch.
+    first: index of each video's first frame, int32 [num_videos].
+    length: number of its frames, int32 [num_videos].
+    label: its class, int32 [num_videos]; -1 without one.
+  """
+
+  frames: jax.Array | None
+  first: jax.Array
+  length: jax.Array
+  label: jax.Array
 
 
 class Batch(NamedTuple):
-  """Videos of a fine-tuning step, padded to a fixed number.
+  """Videos of a step.
 
   Attributes:
-    video: indices of videos, int32 [n].
-    weight: 1 for a video, 0 for padding, float32 [n].
+    video: their indices, int32 [n].
+    weight: 1 for a video, 0 for padding, float32 [n]; only fine-tuning pads.
+    clips: the frames of their v views, uint8 [n, v, t, h, w, 3]; None where
+      `DeviceVideos` has frames.
   """
 
   video: jax.Array
-  weight: jax.Array
+  weight: jax.Array | None = None
+  clips: jax.Array | None = None
+
+  def clips_of(self, view):
+    """Clips of one of the v views, uint8 [n, t, h, w, 3], or None."""
+    return None if self.clips is None else self.clips[:, view]
 
 
 def make_pretrain_step(
@@ -58,9 +84,9 @@ def make_pretrain_step(
     views_apart: see `make_contrastive_update`.
 
   Returns:
-    `step(state, videos, indices, epoch, learning_rate) -> (state, metrics)`:
-    `indices` int32 [n] are this device's videos; metrics as in
-    `make_contrastive_update`.
+    `step(state, videos, batch, epoch, learning_rate) -> (state, metrics)`:
+    `videos` are `DeviceVideos`, `batch` a `Batch` of this device's; metrics
+    as in `make_contrastive_update`.
   """
   update = make_contrastive_update(
     network,
@@ -71,19 +97,20 @@ def make_pretrain_step(
     views_apart=views_apart,
   )
 
-  def step(state, videos, indices, epoch, learning_rate):
+  def step(state, videos, batch, epoch, learning_rate):
     pair = [
       views.draw_views(
         videos.frames,
         videos.first,
         videos.length,
-        indices,
+        batch.video,
+        batch.clips_of(place),
         seed=seed,
         epoch=epoch,
         view=view,
         options=view_options,
       )
-      for view in (FIRST_VIEW, SECOND_VIEW)
+      for place, view in enumerate(PRETRAIN_VIEWS)
     ]
     return update(state, jnp.concatenate(pair), learning_rate)
 
@@ -172,8 +199,8 @@ def make_finetune_step(
 
   Returns:
     `step(state, videos, batch, epoch, learning_rate) -> (state, metrics)`:
-    `batch` is a `Batch`; `metrics` the scalars 'loss' and 'accuracy' over the
-    videos of the global batch, and their 'count', padding left out.
+    as in `make_pretrain_step`; `metrics` the scalars 'loss' and 'accuracy'
+    over the videos of the global batch, and their 'count', padding left out.
 
   Raises:
     ValueError: for another `trained`.
@@ -186,9 +213,10 @@ def make_finetune_step(
       videos.first,
       videos.length,
       batch.video,
+      batch.clips_of(0),
       seed=seed,
       epoch=epoch,
-      view=FINETUNE_VIEW,
+      view=FINETUNE_VIEWS[0],
       options=view_options,
     )
     labels = videos.label[batch.video]
@@ -248,12 +276,17 @@ def make_inference_step(network, *, view_options, method):
     method: 'encode' for representations, 'classify' for logits.
 
   Returns:
-    `step(variables, videos, indices) -> float [n, d]`.
+    `step(variables, videos, batch) -> float [n, d]`.
   """
 
-  def step(variables, videos, indices):
+  def step(variables, videos, batch):
     clips = views.evaluation_views(
-      videos.frames, videos.first, videos.length, indices, options=view_options
+      videos.frames,
+      videos.first,
+      videos.length,
+      batch.video,
+      batch.clips_of(0),
+      options=view_options,
     )
     if method == 'encode':
       return network.apply(variables, clips, method=network.encode)

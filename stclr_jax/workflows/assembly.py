@@ -1,35 +1,21 @@
 """From a config to the objects of a run. ConfigDicts end here."""
 
-from typing import NamedTuple
+import pathlib
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.data import placement
 from stclr_jax.data import prepare
+from stclr_jax.data import streaming
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
 from stclr_jax.views import views
 
 DTYPES = ('float32', 'bfloat16')
-
-
-class DeviceVideos(NamedTuple):
-  """What the steps need of a video store, on every device.
-
-  Attributes:
-    frames: uint8 [num_frames, h, w, 3], all videos' one after the other.
-    first: index of each video's first frame, int32 [num_videos].
-    length: number of its frames, int32 [num_videos].
-    label: its expression, int32 [num_videos].
-  """
-
-  frames: jax.Array
-  first: jax.Array
-  length: jax.Array
-  label: jax.Array
 
 
 def load_videos(data):
@@ -39,13 +25,53 @@ def load_videos(data):
     data: `config.data`.
 
   Returns:
-    A `VideoStore`.
+    A `VideoStore`; its frames stay in their records if `data.placement` says
+    so, or is 'auto' and they would not fit into memory.
+
+  Raises:
+    ValueError: for an unknown name, split or placement, or frames that do not
+      fit.
+    FileNotFoundError: if the data set has not been built.
   """
+  placement.check(data.placement, data.memory_share)
+  if data.placement == placement.STREAMED or prepare.has_tfds():
+    listed = list_videos(data)
+    if not placement.keep_in_host(
+      data.placement, listed.frame_bytes, memory_share=data.memory_share
+    ):
+      return listed
   return prepare.load_videos(
     data.name,
     split=data.split,
     frame_size=tuple(data.frame_size),
     data_dir=data.data_dir or None,
+  )
+
+
+def list_videos(data):
+  """Opens the data set of a config and leaves the frames in their records.
+
+  Args:
+    data: `config.data`.
+
+  Returns:
+    A `VideoStore` of records.
+
+  Raises:
+    ValueError: for an unknown name or split.
+    FileNotFoundError: if the data set has not been built, or TFDS is not
+      installed.
+  """
+  source = prepare.open_source(
+    data.name, split=data.split, data_dir=data.data_dir or None
+  )
+  return streaming.open_store(
+    streaming.TfdsRecords(source.examples),
+    frame_size=tuple(data.frame_size),
+    label_names=source.label_names,
+    name=source.name,
+    synthetic=source.synthetic,
+    index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
   )
 
 
@@ -81,20 +107,6 @@ def select_fold(store, data, *, validation=False):
     A `folds.Fold` of the store's video indices.
   """
   return make_folds(store, data).fold(data.fold, validation=validation)
-
-
-def on_devices(store):
-  """Puts a store on every device.
-
-  Args:
-    store: a `VideoStore`.
-
-  Returns:
-    `DeviceVideos`, replicated.
-  """
-  return parallel.replicate(
-    DeviceVideos(store.frames, store.first, store.length, store.label)
-  )
 
 
 def make_view_options(options):
@@ -147,7 +159,7 @@ def make_encoder(config):
     An `encoders.Encoder`, synchronised over the devices if so configured.
 
   Raises:
-    ValueError: for an unknown architecture or dtype.
+    ValueError: for an unknown architecture, dtype or remat mode.
   """
   options = config.encoder
   if options.architecture not in encoders.ARCHITECTURES:
@@ -160,6 +172,11 @@ def make_encoder(config):
       f'`encoder.dtype` (={options.dtype!r}) must be one of '
       f'{", ".join(DTYPES)}.'
     )
+  if options.remat not in encoders.REMAT:
+    raise ValueError(
+      f'`encoder.remat` (={options.remat!r}) must be one of '
+      f'{", ".join(encoders.REMAT)}.'
+    )
   return encoders.Encoder(
     architecture=options.architecture,
     width=options.width,
@@ -171,6 +188,7 @@ def make_encoder(config):
     else None,
     groups=parallel.groups_per_device(config.batch_norm.groups),
     lowering=options.lowering,
+    remat=options.remat,
   )
 
 

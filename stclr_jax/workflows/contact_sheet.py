@@ -9,7 +9,6 @@ import jax
 import numpy as np
 
 from stclr_jax.data import prepare
-from stclr_jax.data import streaming
 from stclr_jax.learning import steps
 from stclr_jax.views import views
 from stclr_jax.workflows import assembly
@@ -92,16 +91,7 @@ def open_videos(data):
   """
   if not prepare.has_tfds():
     return assembly.load_videos(data)
-  source = prepare.open_source(
-    data.name, split=data.split, data_dir=data.data_dir or None
-  )
-  return streaming.open_store(
-    streaming.TfdsRecords(source.examples),
-    frame_size=tuple(data.frame_size),
-    label_names=source.label_names,
-    name=source.name,
-    synthetic=source.synthetic,
-  )
+  return assembly.list_videos(data)
 
 
 def count_videos(store):
@@ -174,7 +164,7 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
     length = int(store.length[i])
     frames = store.only([i]).frames
     pair = []
-    for number in (steps.FIRST_VIEW, steps.SECOND_VIEW):
+    for number in steps.PRETRAIN_VIEWS:
       parameters = draw(i, length, frames.shape[1:3], number)
       view = apply(frames[np.asarray(parameters.indices)], parameters)
       view = np.round(np.asarray(view) * 255).astype(np.uint8)

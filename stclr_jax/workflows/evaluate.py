@@ -18,10 +18,10 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
 from stclr_jax.learning import checkpoints
-from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import feeding
 from stclr_jax.workflows import workdirs
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
@@ -63,20 +63,19 @@ def run(config, workdir):
 
   started = time.monotonic()
   view_options = assembly.make_view_options(run_config.views)
-  classify = parallel.parallelize_inference(
+  classify = feeding.place(store, config.data).inference(
     steps.make_inference_step(
       heads.ClassifierNetwork(
         assembly.make_encoder(run_config), len(store.label_names)
       ),
       view_options=view_options,
       method='classify',
-    )
+    ),
+    options=view_options,
+    batch_size=config.batch_size,
   )
   logits = classify(
-    {name: trained.state[name] for name in ('params', 'batch_stats')},
-    assembly.on_devices(store.only(tested)),
-    tested,
-    batch_size=config.batch_size,
+    {name: trained.state[name] for name in ('params', 'batch_stats')}, tested
   )
   probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
   correct = probabilities.argmax(1) == store.label[tested]

@@ -16,6 +16,7 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import protocols
@@ -80,7 +81,7 @@ def run(config, workdir):
     return summary
 
   started = time.monotonic()
-  videos = assembly.on_devices(store)
+  videos = feeding.place(store, config.data)
   print(
     f'{store.name}: fine-tuning ({config.init}) on {len(labelled)} labelled '
     f'videos, then testing on {len(fold.test)} videos of '
@@ -112,9 +113,14 @@ def run(config, workdir):
 
   outcome = training.train(
     variables,
-    videos,
+    videos.arrays,
     stages=stages,
-    batches=functools.partial(_batches, config, labelled, steps_per_epoch),
+    batches=videos.epochs(
+      functools.partial(_batches, config, labelled, steps_per_epoch),
+      seed=config.seed,
+      view_numbers=steps.FINETUNE_VIEWS,
+      options=view_options,
+    ),
     steps_per_epoch=steps_per_epoch,
     clips_per_step=config.batch_size,
     workdir=workdir,
@@ -295,7 +301,7 @@ def _batches(config, labelled, steps_per_epoch, epoch):
   video = np.resize(order, steps_per_epoch * config.batch_size)
   weight = (np.arange(len(video)) < len(order)).astype(np.float32)
   return [
-    steps.Batch(parallel.shard(some), parallel.shard(weights))
+    steps.Batch(some, weights)
     for some, weights in zip(
       np.split(video, steps_per_epoch),
       np.split(weight, steps_per_epoch),
@@ -321,16 +327,16 @@ def _notes(config, store, fold, labelled, pretrained):
 
 def _make_classify(config, network, view_options, videos):
   """Makes `classify(variables, indices)`: probabilities of each video."""
-  infer = parallel.parallelize_inference(
+  infer = videos.inference(
     steps.make_inference_step(
       network, view_options=view_options, method='classify'
-    )
+    ),
+    options=view_options,
+    batch_size=config.evaluation.batch_size,
   )
 
   def classify(variables, indices):
-    logits = infer(
-      variables, videos, indices, batch_size=config.evaluation.batch_size
-    )
+    logits = infer(variables, indices)
     return np.asarray(jax.nn.softmax(logits, axis=-1))
 
   return classify

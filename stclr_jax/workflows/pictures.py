@@ -11,26 +11,26 @@ from stclr_jax.learning import steps
 from stclr_jax.views import views
 
 
-def save_view_pairs(workdir, store, videos, indices, options, seed):
+def save_view_pairs(workdir, store, indices, options, seed):
   """Draws some videos, each with the positive pair of its first epoch.
 
   Args:
     workdir: path of the run.
     store: a `VideoStore`.
-    videos: its `DeviceVideos`.
     indices: of the videos to draw, int [n].
     options: a `views.ViewOptions`.
     seed: int, of the views.
 
   Source: ST-CLR Fig. 2.
   """
+  store = store.only(indices)
   draw = jax.jit(views.draw_views, static_argnames=('seed', 'options'))
   pair = [
     np.asarray(
       draw(
-        videos.frames,
-        videos.first,
-        videos.length,
+        store.frames,
+        store.first,
+        store.length,
         indices,
         seed=seed,
         epoch=0,
@@ -38,7 +38,7 @@ def save_view_pairs(workdir, store, videos, indices, options, seed):
         options=options,
       )
     )
-    for view in (steps.FIRST_VIEW, steps.SECOND_VIEW)
+    for view in steps.PRETRAIN_VIEWS
   ]
   for row, i in enumerate(indices):
     original = store.frames[store.first[i] : store.first[i] + store.length[i]]

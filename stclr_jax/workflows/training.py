@@ -1,5 +1,7 @@
 """The loop that every kind of training shares: stages, epochs, checkpoints."""
 
+import contextlib
+import itertools
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -67,11 +69,10 @@ def train(
 
   Args:
     variables: of the untrained network.
-    videos: `DeviceVideos`.
+    videos: `steps.DeviceVideos`, replicated.
     stages: list of `Stage`, one following on the other.
-    batches: `batches(epoch)` gives an epoch's batches, sharded; the same ones
-      whenever it is asked.
-    steps_per_epoch: how many those are.
+    batches: see `feeding.PlacedVideos.epochs`.
+    steps_per_epoch: how many there are of each epoch.
     clips_per_step: clips that the encoder sees in a step.
     workdir: path of the run.
     notes: JSON-able facts that every checkpoint carries.
@@ -113,32 +114,35 @@ def train(
           state, figures = checkpoint.state, checkpoint.notes['figures']
           stage.learning_rate.restore(checkpoint.notes['learning_rate'])
         journal.pause()
-        for epoch in range(max(done, stage.start), stage.stop):
-          state, figures = _train_epoch(
-            stage, state, videos, epoch, batches(epoch), journal
-          )
-          end_epoch(epoch + 1, _variables(state), figures, journal)
-          if (
-            epoch + 1 in (stage.stop, *keep_epochs)
-            or (epoch + 1) % checkpoint_every_epochs == 0
-          ):
-            progress = {
-              'figures': figures,
-              'learning_rate': stage.learning_rate.notes(),
-            }
-            saved.save(epoch + 1, state, notes | progress)
+        start = max(done, stage.start)
+        with contextlib.closing(batches(start, stage.stop)) as stream:
+          for epoch in range(start, stage.stop):
+            state, figures = _train_epoch(
+              stage, state, videos, epoch, stream, steps_per_epoch, journal
+            )
+            end_epoch(epoch + 1, _variables(state), figures, journal)
+            if (
+              epoch + 1 in (stage.stop, *keep_epochs)
+              or (epoch + 1) % checkpoint_every_epochs == 0
+            ):
+              progress = {
+                'figures': figures,
+                'learning_rate': stage.learning_rate.notes(),
+              }
+              saved.save(epoch + 1, state, notes | progress)
         variables = _variables(state)
   return Outcome(variables, figures, journal.clips_per_second)
 
 
-def _train_epoch(stage, state, videos, epoch, batches, journal):
+def _train_epoch(stage, state, videos, epoch, stream, steps_per_epoch, journal):
+  batches = itertools.islice(stream, steps_per_epoch)
   for i, batch in enumerate(batches):
-    stage_step = (epoch - stage.start) * len(batches) + i
+    stage_step = (epoch - stage.start) * steps_per_epoch + i
     rate = stage.learning_rate.at(stage_step)
     state, metrics = stage.step(
       state, videos, batch, np.int32(epoch), np.float32(rate)
     )
-    run_step = epoch * len(batches) + i + 1
+    run_step = epoch * steps_per_epoch + i + 1
     journal.record(run_step, epoch + 1, metrics, learning_rate=rate)
   figures = journal.end_epoch()
   stage.learning_rate.end_epoch(figures['loss'])

@@ -37,7 +37,9 @@ def clips_as_views(monkeypatch, shallow_encoder):
   monkeypatch.setattr(
     steps.views,
     'draw_views',
-    lambda frames, first, length, videos, *, view, **_: frames[videos, view],
+    lambda frames, first, length, videos, clips, *, view, **_: frames[
+      videos, view
+    ],
   )
 
 
@@ -71,7 +73,7 @@ def make_step(kind, dtype, *, sync=True):
 def make_batch(kind):
   video = np.random.default_rng(1).permutation(NUM_VIDEOS).astype(np.int32)
   if kind == 'pretrain':
-    return video
+    return steps.Batch(video)
   # Padding falls on the last device only: its share of the mean is smaller.
   weight = (np.arange(NUM_VIDEOS) < NUM_VIDEOS - 1).astype(np.float32)
   return steps.Batch(video, weight)
@@ -152,7 +154,7 @@ def test_parallelized_step_runs_on_all_devices_and_donates(clips_as_views):
   state = parallel.replicate(state)
   videos = parallel.replicate(make_videos(np.float32))
   batch = parallel.shard(make_batch('pretrain'))
-  assert batch.shape == (8, 2)
+  assert batch.video.shape == (8, 2)
   after, metrics = on_all(state, videos, batch, np.int32(0), np.float32(1))
   expected_loss, _, _ = run_on_one('pretrain', np.float32)
   assert abs(float(metrics['loss']) / expected_loss - 1) < 1e-5
@@ -162,14 +164,38 @@ def test_parallelized_step_runs_on_all_devices_and_donates(clips_as_views):
   assert jax.tree.leaves(state.params)[0].is_deleted()
 
 
-@pytest.mark.parametrize('count', [1, 7, 8, 19])
-def test_inference_pads_and_cuts(count):
+def test_inference_keeps_the_order():
   double = parallel.parallelize_inference(
-    lambda factor, videos, indices: factor * videos[indices][:, None]
+    lambda factor, videos, batch: factor * videos[batch.video][:, None]
   )
-  indices = np.arange(count)[::-1]
-  output = double(np.float32(2), np.arange(100.0), indices, batch_size=6)
+  indices = np.random.default_rng(0).permutation(24)
+  batch = parallel.shard(steps.Batch(indices))
+  output = double(np.float32(2), np.arange(100.0), batch)
+  assert isinstance(output, np.ndarray)
   np.testing.assert_array_equal(output, 2 * indices[:, None])
+
+
+def test_every_place_of_a_batch_has_one_process():
+  # Devices of two processes, not all of one before all of the other's.
+  processes = [0, 1, 1, 0, 1, 0, 0, 1]
+  own = [parallel.own_places(24, processes, process) for process in (0, 1)]
+  assert sorted(np.concatenate(own)) == list(range(24))
+  assert own[0].tolist() == [0, 1, 2, 9, 10, 11, 15, 16, 17, 18, 19, 20]
+  sharded = np.arange(24).reshape(8, 3)
+  for process, places in enumerate(own):
+    its_devices = np.flatnonzero(np.array(processes) == process)
+    np.testing.assert_array_equal(places.reshape(-1, 3), sharded[its_devices])
+
+
+def test_a_batch_is_sent_to_its_devices():
+  batch = steps.Batch(np.arange(16), clips=np.arange(32.0).reshape(16, 2))
+  sent = parallel.shard(batch)
+  assert sent.weight is None and sent.clips.shape == (8, 2, 2)
+  for place, part in enumerate(sent.clips.addressable_shards):
+    assert part.device == jax.devices()[place]
+    np.testing.assert_array_equal(
+      part.data[0], batch.clips[2 * place : 2 * place + 2]
+    )
 
 
 @pytest.mark.parametrize(
