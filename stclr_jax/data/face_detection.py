@@ -69,7 +69,8 @@ def make_detector(
 
   Returns:
     Function of a frame, uint8 RGB [h, w, 3], that gives a list of `Detection`,
-    surest first where the detector says how sure it is (HOG alone).
+    surest first where the detector says how sure it is (HOG alone). For one
+    thread at a time.
 
   Raises:
     ValueError: for an unknown name or size, or a frame that is none.
@@ -125,7 +126,7 @@ def _make_hog():
       "dlib-bin (4 MB, no compiler needed). Or take the detector 'haar', "
       'which comes with OpenCV and finds fewer faces.'
     ) from error
-  detector = dlib.get_frontal_face_detector()
+  detector = _load_once(dlib.get_frontal_face_detector)
 
   def detect(frame):
     # Not enlarged; a score of 0 is dlib's own threshold.
@@ -133,6 +134,12 @@ def _make_hog():
     return [(face.top(), face.left(), face.width()) for face in found]
 
   return detect
+
+
+@functools.cache
+def _load_once(load):
+  # dlib takes a second to read its model, and each window asks for a detector.
+  return load()
 
 
 def _load_cascade(name):
