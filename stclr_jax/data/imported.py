@@ -14,6 +14,8 @@ import socket
 
 import numpy as np
 
+from stclr_jax.data import checked_records
+
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
 SPLIT = 'videos'
@@ -22,6 +24,7 @@ RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
 # chosen: of windows of four seconds at 240 pixels, half a gigabyte.
 _VIDEOS_PER_FILE = 256
 _INCOMPLETE = '.incomplete'
+_REMEDY = 'Import the videos again, with --overwrite.'
 
 
 def check_name(name):
@@ -79,31 +82,56 @@ def read_report(name, data_dir=None):
 
   Returns:
     The dict that `importing.import_items` made.
+
+  Raises:
+    ValueError: if it is damaged.
   """
-  return json.loads((directory(name, data_dir) / REPORT).read_text('utf-8'))
+  path = directory(name, data_dir)
+  try:
+    return json.loads((path / REPORT).read_text('utf-8'))
+  except ValueError as error:  # JSON's, or bytes that are no text
+    raise checked_records.damaged(
+      path, f'{REPORT}: {error}', _REMEDY
+    ) from error
 
 
-class Source:
-  """The videos of an imported data set by number; images as their bytes."""
+def open_records(name, data_dir=None):
+  """Opens the records of a data set.
 
-  def __init__(self, name, data_dir=None):
-    """Opens the records; see `directory`."""
-    import tensorflow_datasets as tfds
+  Args:
+    name: see `directory`.
+    data_dir: see `directory`.
 
-    report = read_report(name, data_dir)
-    self.label_names = tuple(report['classes'])
-    builder = tfds.builder_from_directory(directory(name, data_dir))
-    self._records = builder.as_data_source(
+  Returns:
+    (records, classes): the videos by number, dicts in which images are their
+    bytes, and the names of the classes, in order.
+
+  Raises:
+    ValueError: if files are missing or damaged.
+  """
+  import tensorflow_datasets as tfds
+
+  report = read_report(name, data_dir)
+  classes, number = tuple(report['classes']), report['num_videos']
+  path = directory(name, data_dir)
+  try:
+    records = tfds.builder_from_directory(path).as_data_source(
       split=SPLIT,
       deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
     )
-    self._features = _features(self.label_names, as_bytes=True)
-
-  def __len__(self):
-    return len(self._records)
-
-  def __getitem__(self, index):
-    return self._features.deserialize_example_np(self._records[index])
+    found = len(records)
+  except (ValueError, RuntimeError, OSError) as error:
+    raise checked_records.damaged(path, str(error), _REMEDY) from error
+  if found != number:
+    reason = f'{found} of {number} videos are there'
+    raise checked_records.damaged(path, reason, _REMEDY)
+  records = checked_records.CheckedRecords(
+    records,
+    directory=path,
+    remedy=_REMEDY,
+    parse=_features(classes, as_bytes=True).deserialize_example_np,
+  )
+  return records, classes
 
 
 class Writer:

@@ -5,6 +5,7 @@ import sys
 from typing import Any
 from typing import NamedTuple
 
+from stclr_jax.data import checked_records
 from stclr_jax.data import imported
 from stclr_jax.data import videos
 
@@ -141,12 +142,22 @@ def _open_built(name, split, data_dir):
       f'{", ".join(builder.info.splits)}.'
     )
   return Source(
-    examples=builder.as_data_source(split=split),
+    examples=checked_records.CheckedRecords(
+      builder.as_data_source(split=split),
+      directory=builder.data_dir,
+      remedy=f'Delete that folder and build it again: {_build_command(name)}',
+    ),
     label_names=tuple(builder.info.features['label'].names),
     name=f'{name}:{split}',
     synthetic=not name.startswith('oulu_casia'),
     directory=builder.data_dir,
   )
+
+
+def _build_command(name):
+  if name.startswith('oulu_casia'):
+    return 'tfds build tfds_oulu --manual_dir=FOLDER'
+  return 'the same command does so.'
 
 
 def _open_imported(name, split, data_dir):
@@ -163,10 +174,10 @@ def _open_imported(name, split, data_dir):
       f'`data.split` (={split!r}) must be {imported.SPLIT!r} for {name}, as an '
       'imported data set is not divided.'
     )
-  examples = imported.Source(name, data_dir)
+  examples, label_names = imported.open_records(name, data_dir)
   return Source(
     examples=examples,
-    label_names=examples.label_names,
+    label_names=label_names,
     name=f'{name}:{imported.SPLIT}',
     synthetic=False,
     directory=imported.directory(name, data_dir),
