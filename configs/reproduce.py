@@ -9,6 +9,7 @@ Written TABLE[,PRESET]; TABLE is one of `TABLES`, PRESET 'demo', 'paper',
 preset can share a workdir: what they have in common is run once.
 """
 
+from configs import baselines
 from configs import crossval
 from configs import evaluate
 
@@ -65,7 +66,19 @@ def get_config(which='all'):
   config.labelled_fractions = (0.75, 0.5, 0.25, 0.1)  # Table VI
   config.labelled_draws = (0, 1, 2, 3, 4)  # the published subsets
   config.conditions = ('vl_strong', 'vl_weak', 'vl_dark', 'ni_strong')
-  config.evaluate = evaluate.get_config('demo' if preset == 'smoke' else preset)
+  beside = 'demo' if preset == 'smoke' else preset
+  config.evaluate = evaluate.get_config(beside)  # of the conditions
+  config.baselines = baselines.get_config(beside)  # of Table II
+  config.baselines.methods = (
+    'chance',
+    'lbp_top',
+    'last_frame_probe',
+    'linear_probe',
+    'knn',
+  )
+  for name in ('data', 'folds', 'encoder_from', 'pretrain_scope'):
+    del config.baselines[name]  # those of the tree
+  del config.evaluate['data']
   config.plan = {
     'videos': 480,  # of the data set; nothing is read for a plan
     # of the GPU, while training. chosen: a sixth of an H100's peak, what
@@ -93,3 +106,5 @@ def _smoke(config):
     stage.views.size = 16
     stage.checkpoint.every_epochs = 1
   config.pretrain.knn.every_epochs = 3
+  config.baselines.views.size = 32
+  config.baselines.lbp.blocks = (2, 2)

@@ -80,3 +80,75 @@ def save_curves(path, curves, *, title):
       axes.set_title(name, fontsize=9)
       axes.set_xlabel('epoch', fontsize=8)
     figure.suptitle(title, fontsize=10)
+
+
+def save_intervals(path, rows, *, title, chance=None):
+  """Draws accuracies with their intervals, one row below the other.
+
+  Args:
+    path: PNG file to write.
+    rows: list of (name, accuracy, low, high, published or None), shares of 1.
+    title: says which table, and of which data.
+    chance: drawn as a dashed line, or None.
+  """
+  with _figure(path, figsize=(7, 1 + 0.42 * len(rows))) as figure:
+    axes = figure.subplots()
+    for y, (_, accuracy, low, high, published) in enumerate(rows):
+      axes.plot([100 * low, 100 * high], [y, y], color='tab:blue', linewidth=2)
+      axes.plot(100 * accuracy, y, 'o', color='tab:blue')
+      if published is not None:
+        axes.plot(100 * published, y, 'D', color='tab:orange', markersize=5)
+    if chance is not None:
+      axes.axvline(100 * chance, linestyle='--', color='grey', linewidth=1)
+    axes.set_yticks(range(len(rows)), [row[0] for row in rows], fontsize=8)
+    axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
+    axes.set_xlabel('accuracy, %', fontsize=8)
+    axes.grid(axis='x', alpha=0.3)
+    axes.set_title(title, fontsize=9, loc='left')
+
+
+def save_people(path, counts, *, title):
+  """Draws how many of each person's videos were named rightly.
+
+  Args:
+    path: PNG file to write.
+    counts: {person: (number right, number of videos)}.
+    title: says what was tested.
+  """
+  people = list(counts)
+  right, total = np.array([counts[person] for person in people]).T
+  width = max(4.0, min(12.0, 1.5 + 0.14 * len(people)))
+  with _figure(path, figsize=(width, 2.6)) as figure:
+    axes = figure.subplots()
+    places = np.arange(len(people))
+    axes.bar(places, total, color='0.88', width=0.8)
+    axes.bar(places, right, color='tab:blue', width=0.8)
+    every = max(1, len(people) // 16)
+    axes.set_xticks(places[::every], people[::every], fontsize=7)
+    axes.set_xlabel('person', fontsize=8)
+    axes.set_ylabel('videos', fontsize=8)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.set_title(title, fontsize=9, loc='left')
+
+
+def save_overlaid_curves(path, panels, *, title):
+  """Draws one panel per metric, with a line per run.
+
+  Args:
+    path: PNG file to write.
+    panels: list of (metric, list of (run, epochs, values), level or None); a
+      level is drawn as a dashed line, for the value at chance.
+    title: says which runs.
+  """
+  with _figure(path, figsize=(4 * len(panels), 3)) as figure:
+    drawn = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (metric, runs, level) in zip(drawn, panels, strict=True):
+      for name, epochs, values in runs:
+        axes.plot(epochs, values, linewidth=1, label=name, marker='.')
+      if level is not None:
+        axes.axhline(level, linestyle='--', color='grey', linewidth=1)
+      axes.set_title(metric, fontsize=9)
+      axes.set_xlabel('epoch', fontsize=8)
+    if 1 < len(panels[0][1]) <= 10:
+      drawn[0].legend(fontsize=6)
+    figure.suptitle(title, fontsize=10)

@@ -10,6 +10,7 @@ import numpy as np
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
+from stclr_jax.evaluation import run_pairs
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import workdirs
 
@@ -103,6 +104,25 @@ def pool(folders, *, table=PREDICTIONS):
     'protocol': kept.as_dict(),
   }
   return Pooled(videos, subject, correct, summary, [header, *rows])
+
+
+def pool_baseline(workdir):
+  """Pools the folds of a baseline, which has predictions only.
+
+  Args:
+    workdir: path of the method's folder, with `fold_*/predictions.csv`.
+
+  Returns:
+    A `Pooled` whose summary is a `comparison.Accuracy`'s fields.
+  """
+  run = run_pairs.read_run(workdir)
+  videos = tuple(sorted(run.label))
+  subject = np.array([run.subject[video] for video in videos], int)
+  correct = np.array(
+    [run.prediction[video] == run.label[video] for video in videos]
+  )
+  found = dataclasses.asdict(comparison.accuracy(correct, subject))
+  return Pooled(videos, subject, correct, found, [])
 
 
 def write(pooled, workdir):

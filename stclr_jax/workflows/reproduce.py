@@ -10,8 +10,11 @@ tables need is run once; `runs.json` says which row has which.
 `python -m stclr_jax.compare` takes two folders of `finetunings`.
 """
 
+import copy
+
 import numpy as np
 
+from stclr_jax.workflows import baselines
 from stclr_jax.workflows import conditions
 from stclr_jax.workflows import costs
 from stclr_jax.workflows import crossval
@@ -61,6 +64,9 @@ def run(config, workdir):
           _costs(of_row[0], workdir, folds) if table.costs else None
           for of_row in runs[table.name]
         ],
+        baselines=_run_baselines(config, runs[table.name][0][0], workdir, folds)
+        if table.name == 'table2'
+        else (),
       )
     )
     (workdir / 'tables').mkdir(exist_ok=True)
@@ -73,6 +79,16 @@ def run(config, workdir):
     'synthetic': found[0]['synthetic'],
   }
 
+
+# Of a config, what does not belong to the tree: later calls may change it.
+_OF_THE_CALL = (
+  'table',
+  'notice',
+  'plan',
+  'conditions',
+  'evaluate',
+  'baselines',
+)
 
 plan = planning.plan
 
@@ -117,6 +133,27 @@ def _pool(one, row, workdir, folds):
   return pooled
 
 
+def _run_baselines(config, one, workdir, folds):
+  """Simple methods on the same folds, those of encoders on the first row's."""
+  options = copy.deepcopy(config.baselines)
+  trained = stages.pretrain_config(one.recipe, 0)
+  with options.unlocked():
+    options.data = trained.data
+    options.pretrain_scope = trained.pretrain_scope
+    options.folds = folds
+    options.encoder_from = str(
+      (workdir / one.pretraining).absolute() / 'fold_{fold}'
+    )
+  baselines.run(options, workdir / 'baselines')
+  return [
+    (
+      baselines.TITLES[name],
+      pooling.pool_baseline(workdir / 'baselines' / name),
+    )
+    for name in options.methods
+  ]
+
+
 def _costs(one, workdir, folds):
   summaries = [
     workdirs.read_summary(workdir / one.pretraining / f'fold_{fold}')
@@ -137,7 +174,7 @@ def _lasting(config):
   """What must stay the same in a tree, whichever of its tables are run."""
   kept = crossval.without_folds(config)
   with kept.unlocked():
-    for name in ('table', 'notice', 'plan', 'conditions'):
+    for name in _OF_THE_CALL:
       del kept[name]
   return kept
 
@@ -164,10 +201,13 @@ def _run_conditions(config, workdir, folds):
   recipe = row_runs.recipe_of(
     config, variants.Row(''), seed=config.seeds[0], draw=0
   )
+  evaluate = copy.deepcopy(config.evaluate)
+  with evaluate.unlocked():
+    evaluate.data = stages.pretrain_config(recipe, 0).data
   configs = {
     'pretrain': stages.pretrain_config(recipe, 0),
     'finetune': stages.finetune_config(recipe, 0, init_from=None),
-    'evaluate': config.evaluate,
+    'evaluate': evaluate,
   }
   found = conditions.run(
     configs,

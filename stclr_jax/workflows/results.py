@@ -9,7 +9,7 @@ from stclr_jax.evaluation import published
 from stclr_jax.evaluation import statistics
 
 
-def table_results(table, pooled, costs):
+def table_results(table, pooled, costs, *, baselines=()):
   """Makes the figures of a table.
 
   Args:
@@ -17,6 +17,8 @@ def table_results(table, pooled, costs):
     pooled: for each row the `pooling.Pooled` of its runs: seeds, and draws of
       each; the first stands for the row in counts, intervals and tests.
     costs: for each row a dict of costs, or None.
+    baselines: pairs (name, `pooling.Pooled`) of further rows, compared with
+      the first.
 
   Returns:
     A JSON-able dict: 'name', 'title', 'notes', 'data', 'synthetic',
@@ -27,16 +29,17 @@ def table_results(table, pooled, costs):
     _row(row, runs, cost)
     for row, runs, cost in zip(table.rows, pooled, costs, strict=True)
   ]
-  compared = [i for i, row in enumerate(table.rows) if row.against is not None]
-  found = [
-    _compare(pooled[table.rows[i].against][0], pooled[i][0]) for i in compared
-  ]
+  against = [row.against for row in table.rows] + [0] * len(baselines)
+  rows += [_baseline_row(name, found) for name, found in baselines]
+  firsts = [runs[0] for runs in pooled] + [found for _, found in baselines]
+  compared = [i for i, other in enumerate(against) if other is not None]
+  found = [_compare(firsts[against[i]], firsts[i]) for i in compared]
   for i, one in zip(compared, _correct_for_number(found), strict=True):
     rows[i]['comparison'] = dataclasses.asdict(one)
-    rows[i]['against'] = table.rows[table.rows[i].against].name
-  first = pooled[0][0]
+    rows[i]['against'] = rows[against[i]]['name']
+  first = firsts[0]
   beside = published.stands_beside(first.summary['data'])
-  for row, of in zip(rows, table.rows, strict=True):
+  for row, of in zip(rows, table.rows, strict=False):
     if of.published is not None:
       row['published'] = _published(of, table, beside)
   return {
@@ -48,6 +51,7 @@ def table_results(table, pooled, costs):
     'synthetic': first.summary['synthetic'],
     'protocol': first.summary['protocol'],
     'beside_paper': beside,
+    'accuracy_at_chance': first.summary['accuracy_at_chance'],
     'detectable': statistics.smallest_detectable_difference(
       len(first.correct),
       design_effect=statistics.design_effect(first.correct, first.subject),
@@ -76,6 +80,23 @@ def _row(row, runs, cost):
     'protocol': summary['protocol'],
     'leaks': summary['protocol']['leaks'],
     'cost': cost,
+    'comparison': None,
+    'against': None,
+    'published': None,
+  }
+
+
+def _baseline_row(name, found):
+  return {
+    'name': name,
+    **found.summary,
+    'spread': {'deviation': None, 'text': ''},
+    'labelled_videos': [],
+    'steps_per_fold': None,
+    'test_oracle': None,
+    'protocol': None,
+    'leaks': [],
+    'cost': None,
     'comparison': None,
     'against': None,
     'published': None,

@@ -17,6 +17,7 @@ _OWN = (
   'labelled_draws',
   'conditions',
   'evaluate',
+  'baselines',
   'plan',
 )
 

@@ -16,7 +16,7 @@ def save(workdir, headline, summary):
     summary: pooled, of all folds.
 
   Returns:
-    A dict of paths: 'confusion'; 'views', a list; 'curves', a list of (fold,
+    A dict of paths: 'confusion'; 'people'; 'views', a list; 'curves', a list of (fold,
     path).
   """
   directory = pathlib.Path(workdir) / 'figures'
@@ -28,6 +28,15 @@ def save(workdir, headline, summary):
     summary['labels'],
     title=f'{summary["data"]}: {summary["correct"]} of {summary["total"]} '
     'videos',
+  )
+  people = directory / 'people.png'
+  figures.save_people(
+    people,
+    {
+      person: (count['correct'], count['total'])
+      for person, count in summary['by_subject'].items()
+    },
+    title=f'{summary["data"]}: videos of each person named rightly (blue)',
   )
   curves = []
   for fold in folds:
@@ -43,7 +52,39 @@ def save(workdir, headline, summary):
     path = directory / 'curves_pretraining.png'
     shutil.copyfile(pathlib.Path(begun) / 'figures' / 'pretraining.png', path)
     curves.insert(0, ('0, pretraining', path))
-  return {'confusion': confusion, 'views': views, 'curves': curves}
+  return {
+    'confusion': confusion,
+    'people': people,
+    'views': views,
+    'curves': curves,
+  }
+
+
+def save_intervals(workdir, table):
+  """Draws the rows of a table with their intervals over people.
+
+  Args:
+    workdir: path of a reproduction's tree; figures go to its `figures/`.
+    table: of `results.table_results`.
+
+  Returns:
+    The path of the picture.
+  """
+  rows = []
+  for row in table['rows']:
+    percent = (row['published'] or {}).get('percent')
+    low, high = row['by_people']['low'], row['by_people']['high']
+    share = None if percent is None else float(percent) / 100
+    rows.append((row['name'], row['accuracy'], low, high, share))
+  path = pathlib.Path(workdir) / 'figures' / f'{table["name"]}_intervals.png'
+  paper = ' (diamonds: the paper)' if table['beside_paper'] else ''
+  figures.save_intervals(
+    path,
+    rows,
+    title=f'{table["data"]}: 95 % over people{paper}; dashed: chance',
+    chance=table['accuracy_at_chance'],
+  )
+  return path
 
 
 def _save_finetuning_curves(path, workdir):

@@ -38,7 +38,7 @@ def write(config, workdir, headline):
     blocks.append(report.Text(config.notice, warning=True))
   blocks.append(report.Text(_READING))
   for path in sorted((workdir / 'tables').glob('*.json')):
-    blocks += _table_blocks(workdirs.read_json(path))
+    blocks += _table_blocks(workdir, workdirs.read_json(path))
   if headline is not None:
     blocks += _headline_blocks(workdir, headline)
   blocks += _conditions_blocks(workdir)
@@ -66,9 +66,16 @@ def table_lines(table):
   return [table['title'], *(line.rstrip() for line in lines), *_remarks(table)]
 
 
-def _table_blocks(table):
+def _table_blocks(workdir, table):
   header, rows = _cells(table)
-  blocks = [report.Heading(table['title']), report.Table(header, rows)]
+  blocks = [
+    report.Heading(table['title']),
+    report.Table(header, rows),
+    report.Image(
+      tree_pictures.save_intervals(workdir, table),
+      'Accuracy and its 95 % interval from resampling people.',
+    ),
+  ]
   if table['costs']:
     blocks.append(_costs_table(table))
   blocks += [report.Text(line) for line in _remarks(table)]
@@ -119,15 +126,21 @@ def _cells(table):
       _interval(row['by_people']),
       _interval(row['wilson']),
       *_comparison(row),
-      row['spread']['text'].split(' (only')[0]
-      if row['spread']['deviation'] is not None
-      else '1 run: unknown',
+      _spread(row),
     ]
     if table['beside_paper']:
       paper = row['published']
       cells.append(f'{paper["percent"]} %' if paper else '')
     rows.append(tuple(cells))
   return tuple(header), rows
+
+
+def _spread(row):
+  if row['protocol'] is None:  # of a baseline: nothing random in it
+    return ''
+  if row['spread']['deviation'] is None:
+    return '1 run: unknown'
+  return row['spread']['text']
 
 
 def _comparison(row):
@@ -164,7 +177,7 @@ def _remarks(table):
     for leak in row['leaks']:
       lines.append(f'LEAK in "{row["name"]}": {leak}')
     labelled = row['labelled_videos']
-    if table['name'] == 'table6':
+    if table['name'] == 'table6' and labelled:
       lines.append(
         f'"{row["name"]}": {min(labelled)} to {max(labelled)} labelled videos '
         f'and {row["steps_per_fold"]} steps a fold.'
@@ -207,7 +220,7 @@ def _headline_blocks(workdir, headline):
     _groups_table('expression', summary['by_expression']),
     report.Heading('By person', 3),
     report.Text(_people_line(summary['by_subject'])),
-    _groups_table('person', summary['by_subject']),
+    report.Image(drawn['people'], 'Videos of each person named rightly.'),
   ]
   if drawn['views']:
     blocks.append(report.Heading('Figure 2: a video and its two views'))
