@@ -1,0 +1,284 @@
+import json
+
+import numpy as np
+import pytest
+
+from configs import reproduce as reproduce_config
+from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import published
+from stclr_jax.evaluation import statistics
+from stclr_jax.workflows import costs
+from stclr_jax.workflows import planning
+from stclr_jax.workflows import pooling
+from stclr_jax.workflows import reproduce
+from stclr_jax.workflows import results
+from stclr_jax.workflows import row_runs
+from stclr_jax.workflows import stages
+from stclr_jax.workflows import variants
+
+
+def make_config(which='all,smoke', **changes):
+  config = reproduce_config.get_config(which)
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def runs_of(config):
+  return {
+    table.name: row_runs.of_table(config, table)
+    for table in variants.tables(config)
+  }
+
+
+def pooled_of(correct, *, data='synthetic_demo:vl_strong', draw=0):
+  """A `pooling.Pooled` of six videos a person."""
+  correct = np.asarray(correct, bool)
+  subject = np.arange(len(correct)) // 6 + 1
+  found = comparison.accuracy(correct, subject)
+  kept = {
+    'data': data,
+    'data_hash': 'ab' * 32,
+    'num_videos': len(correct),
+    'num_people': found.people,
+    'num_folds': 2,
+    'folds_run': [0, 1],
+    'fold_assignment': 'consecutive',
+    'fold_seed': 0,
+    'fold_hashes': ['a', 'b'],
+    'pretrain_scope': 'train_folds',
+    'selection': 'last',
+    'labelled_fraction': 1.0,
+    'labelled_unit': 'clip',
+    'labelled_draw': draw,
+    'seed': 0,
+    'view': 'whole',
+    'leaks': [],
+  }
+  summary = {
+    'data': data,
+    'synthetic': data.startswith('synthetic'),
+    'correct': found.correct,
+    'total': found.total,
+    'people': found.people,
+    'accuracy': found.accuracy,
+    'accuracy_at_chance': 1 / 6,
+    'by_people': vars(found.by_people),
+    'wilson': vars(found.wilson),
+    'folds': [{'labelled_videos': 9}],
+    'steps_per_fold': 4,
+    'test_oracle': None,
+    'protocol': kept,
+  }
+  videos = tuple(f'{i:03d}' for i in range(len(correct)))
+  return pooling.Pooled(videos, subject, correct, summary, [])
+
+
+def random_pools(number, **changes):
+  rng = np.random.default_rng(0)
+  return [[pooled_of(rng.random(120) < 0.7, **changes)] for _ in range(number)]
+
+
+@pytest.mark.parametrize('table', reproduce_config.TABLES)
+@pytest.mark.parametrize('preset', ['demo', 'smoke', 'paper', 'paper_112'])
+def test_every_table_has_every_preset(table, preset):
+  config = reproduce_config.get_config(f'{table},{preset}')
+  assert (config.table, config.preset) == (table, preset)
+  assert config.workflow == 'reproduce'
+
+
+def test_unknown_table_is_refused():
+  with pytest.raises(ValueError, match="'table9'.*table2, table3"):
+    reproduce_config.get_config('table9')
+  with pytest.raises(ValueError, match="'papr'"):
+    reproduce_config.get_config('table3,papr')
+
+
+def test_paper_tables_are_the_papers():
+  config = make_config('all,paper')
+  assert config.data.num_folds == 10
+  assert config.pretraining_epochs == (100, 500, 1000)
+  assert tuple(config.pretrain.checkpoint.keep_epochs) == (100, 500)
+  assert config.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
+  assert len(config.labelled_draws) == 5
+  tables = {table.name: table for table in variants.tables(config)}
+  assert list(tables) == [
+    'table2', 'table3', 'table4', 'table5', 'table6', 'figure6',
+  ]  # fmt: skip
+  for name in ('table3', 'table4', 'table5'):
+    shown = [row.published for row in tables[name].rows]
+    assert tuple(shown) == published.TABLES[name]
+  for row in tables['table6'].rows:
+    if 'init' not in row.changes:
+      assert (
+        row.published.name
+        == f'{100 * row.changes["data.labelled_fraction"]:g}%'
+      )  # noqa: E501
+
+
+def test_a_row_changes_what_it_names_and_nothing_else():
+  config = make_config('table4,paper')
+  (table,) = variants.tables(config)
+  first, *others = (
+    row_runs.recipe_of(config, row, seed=0, draw=0) for row in table.rows
+  )
+  names = ('temporal', 'crop', 'color', 'flip')
+  for name, recipe in zip(names, others, strict=True):
+    views = recipe.pretrain.views
+    assert not views[name].enabled
+    views[name].enabled = True
+    assert recipe == first  # fine-tuning's views among it
+
+
+def test_what_rows_share_is_one_run():
+  runs = runs_of(make_config('all,paper'))
+  headline = runs['table2'][0][0]
+  for table, row in (('table3', 2), ('table4', 0), ('table5', 2)):
+    assert runs[table][row][0].finetuning == headline.finetuning
+  # Table V: one pretraining, three fine-tunings.
+  assert len({row[0].pretraining for row in runs['table5']}) == 1
+  assert len({row[0].finetuning for row in runs['table5']}) == 3
+  # Table VI pretrains nothing of its own, and no draw is another's.
+  sixth = [one for row in runs['table6'] for one in row]
+  assert {one.pretraining for one in sixth} == {headline.pretraining, None}
+  assert len({one.finetuning for one in sixth}) == len(sixth) == 4 * 5 * 2
+  # Tables III and IV add two encoders and four augmentations.
+  different = row_runs.distinct(runs)
+  assert len({one.pretraining for one in different} - {None}) == 1 + 2 + 4
+
+
+def test_pretrainings_are_apart_where_the_schedule_knows_its_end():
+  config = make_config('table5,paper')
+  config.pretrain.optimizer.schedule = 'cosine'
+  (rows,) = runs_of(config).values()
+  assert len({row[0].pretraining for row in rows}) == 3
+  assert [row[0].recipe.pretrain.num_epochs for row in rows] == [100, 500, 1000]
+  (table,) = variants.tables(config)
+  assert 'A pretraining each' in table.notes[0]
+
+
+def test_seeds_are_runs_of_their_own():
+  config = make_config('figure6,smoke', seeds=(0, 1, 2))
+  (rows,) = runs_of(config).values()
+  assert len({one.pretraining for one in rows[0]}) == 3
+
+
+def test_plan_counts_and_runs_nothing(tmp_path, monkeypatch):
+  monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1e12))
+  config = make_config('table5,paper', **{'plan.teraflops': 1.0})
+  text = planning.plan(config)
+  assert '1 different pretrainings and 3 different fine-tunings' in text
+  assert '10 and 30 runs' in text
+  # 432 videos in 13 batches of 32, two views, 1000 epochs, forward and twice
+  # as much backward; a fine-tuning: 30 epochs forward, 70 of everything.
+  pretraining = 10 * 13 * 32 * 2 * 1000 * 3 / 3600
+  finetuning = 30 * 432 * (30 + 70 * 3) / 3600
+  assert f'{pretraining:,.1f} GPU-hours of pretraining' in text
+  assert f'{finetuning:,.1f} of fine-tuning' in text
+  assert 'not measured' in text
+
+
+def test_results_are_compared_with_the_first_row_after_holm():
+  config = make_config('table4,smoke')
+  (table,) = variants.tables(config)
+  pools = random_pools(5)
+  found = results.table_results(table, pools, [None] * 5)
+  first = pools[0][0]
+  raw = []
+  for row, (pooled,) in zip(found['rows'][1:], pools[1:], strict=True):
+    alone = comparison.compare(first.correct, pooled.correct, first.subject)
+    assert row['comparison']['difference'] == alone.difference
+    assert row['comparison']['sign_flip_p'] == alone.sign_flip_p
+    raw.append(alone.sign_flip_p)
+  corrected = [
+    row['comparison']['sign_flip_p_holm'] for row in found['rows'][1:]
+  ]
+  np.testing.assert_allclose(corrected, statistics.holm(raw))
+  assert found['rows'][0]['comparison'] is None
+  json.dumps(found)
+
+
+def test_papers_numbers_stand_only_beside_oulu_casia():
+  config = make_config('table3,smoke')
+  (table,) = variants.tables(config)
+  for data, beside in (
+    ('synthetic_demo:vl_strong', False),
+    ('oulu_casia:ni_strong', False),
+    ('oulu_casia:vl_strong', True),
+  ):
+    found = results.table_results(table, random_pools(3, data=data), [None] * 3)
+    assert found['beside_paper'] == beside
+    text = json.dumps([row['published'] for row in found['rows']])
+    assert ('89.38' in text) == beside
+    # r2plus1d over r3d: the paper's effect is upwards wherever we look.
+    directions = [row['published']['direction'] for row in found['rows']]
+    assert directions == [None, -1, 1]
+
+
+def test_directions_are_counted():
+  config = make_config('table3,smoke')
+  (table,) = variants.tables(config)
+  base, worse, better = np.ones(60), np.ones(60), np.ones(60)
+  base[:20], worse[:30], better[:10] = 0, 0, 0
+
+  def count(*rows):
+    pools = [[pooled_of(row)] for row in rows]
+    return results.table_results(table, pools, [None] * 3)['directions']
+
+  assert count(base, worse, better) == {'same': 2, 'total': 2}
+  assert count(base, better, worse) == {'same': 0, 'total': 2}
+
+
+def test_rows_of_other_videos_are_not_compared():
+  config = make_config('table2,smoke')
+  (table,) = variants.tables(config)
+  pools = [[pooled_of(np.ones(60))], [pooled_of(np.ones(54))]]
+  with pytest.raises(ValueError, match='60 and 54'):
+    results.table_results(table, pools, [None] * 2)
+
+
+def test_cost_of_the_paper_encoder_is_the_rooflines():
+  from benchmarks import roofline
+
+  for name, size in (('r2plus1d_18', 112), ('mc3_18', 112)):
+    config = make_config('table3,paper_112')
+    config.encoder.architecture = name
+    recipe = row_runs.recipe_of(config, variants.Row(''), seed=0, draw=0)
+    counted = costs.encoder_cost(stages.pretrain_config(recipe, 0))
+    layers = roofline.layers(name, frames=16, size=size)
+    assert counted.parameters == roofline.parameters(layers)
+    # XLA counts normalisation as well, and not the zeros at the borders.
+    assert counted.flop == pytest.approx(
+      roofline.forward_flops(layers), rel=0.1
+    )
+
+
+@pytest.mark.slow
+def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
+  config = make_config('table5,smoke', **{'encoder.width': 1 / 32})
+  for stage in (config.pretrain, config.finetune):
+    stage.batch_size = 8
+  ran = []
+  run_stage = stages.run
+
+  def noting(stage, workdir):
+    if not (workdir / 'summary.json').exists():
+      ran.append(workdir)
+      if len(ran) == 3:
+        raise KeyboardInterrupt
+    return run_stage(stage, workdir)
+
+  monkeypatch.setattr(stages, 'run', noting)
+  with pytest.raises(KeyboardInterrupt):
+    reproduce.run(config, tmp_path / 'tree')
+  finished = ran[:2]
+  ran.clear()
+  ran.extend([None] * 3)  # nothing is interrupted any more
+  summary = reproduce.run(config, tmp_path / 'tree')
+  assert not set(finished) & set(ran)
+  assert len(ran) - 3 + 2 == 2 + 6  # two pretrainings, three times two folds
+  (table,) = summary['tables']
+  assert [row['total'] for row in table['rows']] == [60] * 3
+  page = (tmp_path / 'tree/report.html').read_text()
+  assert 'SMOKE RUN' in page and '89.38' not in page
+  assert 'Table V' in (tmp_path / 'tree/report.md').read_text()
+  assert 'Table V' in reproduce.describe(summary, tmp_path / 'tree')
