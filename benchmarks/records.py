@@ -8,6 +8,7 @@ import platform
 import statistics
 import sys
 
+PLACES = ('--torch_python', '--out', '--data_dir')  # on one machine only
 PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
 
 
@@ -83,9 +84,9 @@ def command():
   arguments = []
   skip = False
   for argument in sys.argv[1:]:
-    if skip or argument.startswith(('--torch_python=', '--out=')):
+    if skip or argument.startswith(tuple(f'{name}=' for name in PLACES)):
       skip = False
-    elif argument in ('--torch_python', '--out'):
+    elif argument in PLACES:
       skip = True
     else:
       arguments.append(argument)
