@@ -2,6 +2,8 @@
 
 import io
 
+from stclr_jax.data import frame_images
+
 FORMATS = ('JPEG', 'PNG', 'BMP')
 
 
@@ -33,6 +35,8 @@ def check_frame(encoded):
     return f'cannot be decoded ({str(error) or type(error).__name__})'
   if not _has_end(encoded, image_format):
     return 'truncated: the end of the image is missing'
+  if not frame_images.opencv_decodes(encoded):
+    return 'damaged: OpenCV, which training reads frames by, cannot decode it'
   return size
 
 

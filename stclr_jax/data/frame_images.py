@@ -78,11 +78,28 @@ def read_frames(paths, *, keep_bytes):
         shift = _find_shift(paths)
       yield _to_rgb(_decode_deep(data, path) >> shift)
     elif keep_bytes and _needs_no_change(image):
+      if not opencv_decodes(data):
+        raise UnreadableError(f'{path.name}: damaged; OpenCV cannot decode it')
       yield data
     else:
       from PIL import ImageOps
 
       yield np.array(ImageOps.exif_transpose(image).convert('RGB'))
+
+
+def opencv_decodes(data):
+  """Says whether OpenCV, which training decodes with, can.
+
+  Pillow reads some damaged files that OpenCV does not, and the other way round.
+
+  Args:
+    data: bytes of an image file.
+  """
+  import cv2
+
+  return (
+    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None
+  )
 
 
 def _read(path):

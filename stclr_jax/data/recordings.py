@@ -128,13 +128,23 @@ def read_windows(item, options):
   """
   recording = _Recording(item, options)
   read = _read_cropped if options.face_crop else _read_whole
-  for window in read(recording, options):
-    if 0 < len(window.frames) < options.min_frames:
-      raise UnreadableError(
-        f'{len(window.frames)} frame(s) at {options.fps:g} a second; a video '
-        f'has {options.min_frames} or more (--min_frames)'
-      )
-    yield window
+  previous = None
+  try:
+    for window in read(recording, options):
+      if 0 < len(window.frames) < options.min_frames:
+        raise UnreadableError(
+          f'{len(window.frames)} frame(s) at {options.fps:g} a second; a video '
+          f'has {options.min_frames} or more (--min_frames)'
+        )
+      if previous is not None:
+        yield previous
+      previous = window
+  except UnreadableError:
+    if previous is not None:
+      yield previous
+    raise
+  if previous is not None:
+    yield previous._replace(notes=previous.notes + recording.remarks)
 
 
 class _Recording:
@@ -144,10 +154,14 @@ class _Recording:
     self.item = item
     self._options = options
     self._span = dict(fps=options.fps, start=item.start, end=item.end)
+    self.remarks = []  # known once it was read to its end
 
   def read(self, *, keep_bytes):
     if not self.item.frames:
-      return video_files.read_frames(self.item.path, **self._span)
+      self.remarks.clear()
+      return video_files.read_frames(
+        self.item.path, remarks=self.remarks, **self._span
+      )
     return frame_images.read_frames(self._images(), keep_bytes=keep_bytes)
 
   def count(self):

@@ -8,6 +8,7 @@ because it tells the time of every frame; OpenCV does not.
 
 import contextlib
 import dataclasses
+import os
 
 import numpy as np
 
@@ -16,9 +17,12 @@ import numpy as np
 # whole fraction of a tick, where 50 or 60 frames a second would alternate.
 _LATENESS = 0.3
 # A file is cut off if it ends this much before the end that its header names.
-# chosen: rounding and a missing last frame are less.
+# chosen: headers that round, or count sound, are less; of anything over two
+# frames or a tenth of a second there is a remark.
 _CUT_OFF_SECONDS = 0.5
 _CUT_OFF_SHARE = 0.1
+_REMARK_FRAMES = 2.5
+_REMARK_SECONDS = 0.1
 
 
 class UnreadableError(ValueError):
@@ -56,7 +60,7 @@ def read_header(path):
     )
 
 
-def read_frames(path, *, fps, start=0.0, end=None):
+def read_frames(path, *, fps, start=0.0, end=None, remarks=None):
   """Decodes a video file at a constant rate.
 
   At each tick (start, start + 1/fps, ...) stands the frame that a player shows
@@ -69,6 +73,7 @@ def read_frames(path, *, fps, start=0.0, end=None):
     fps: ticks a second.
     start: seconds after the first frame.
     end: seconds after the first frame; None for the end of the file.
+    remarks: list to which, at the end, is appended what the user should know.
 
   Yields:
     uint8 RGB [h, w, 3]. One frame is held at a time, whatever the length.
@@ -80,7 +85,9 @@ def read_frames(path, *, fps, start=0.0, end=None):
   with _open(path) as (container, stream):
     aspect = stream.sample_aspect_ratio
     shown, picture = None, None
-    for frame in _resampled(container, stream, fps, start, end):
+    remarks = [] if remarks is None else remarks
+    _check_gif_end(path)
+    for frame in _resampled(container, stream, fps, start, end, remarks):
       if frame is not shown:
         shown, picture = frame, _make_picture(frame, aspect)
       yield picture
@@ -102,7 +109,7 @@ def count_frames(path, *, fps, start=0.0, end=None):
     UnreadableError: as `read_frames` does.
   """
   with _open(path) as (container, stream):
-    return sum(1 for _ in _resampled(container, stream, fps, start, end))
+    return sum(1 for _ in _resampled(container, stream, fps, start, end, []))
 
 
 def resample(timed, *, fps, start=0.0, end=None):
@@ -141,10 +148,9 @@ def resample(timed, *, fps, start=0.0, end=None):
     tick += 1
 
 
-def _resampled(container, stream, fps, start, end):
-  frames = resample(
-    _timed(container, stream, start, end), fps=fps, start=start, end=end
-  )
+def _resampled(container, stream, fps, start, end, remarks):
+  timed = _timed(container, stream, start, end, remarks)
+  frames = resample(timed, fps=fps, start=start, end=end)
   empty = True
   for frame in frames:
     empty = False
@@ -184,7 +190,18 @@ def _is_git_lfs_pointer(path):
     return False
 
 
-def _timed(container, stream, start, end):
+def _check_gif_end(path):
+  """Finds a .gif that was cut off, whose header names no length."""
+  with open(path, 'rb') as file:
+    if file.read(4) != b'GIF8':
+      return
+    file.seek(0, os.SEEK_END)
+    file.seek(max(0, file.tell() - 4096))
+    if not file.read().rstrip(b'\0\r\n').endswith(b';'):
+      raise UnreadableError('cut off: the mark that ends a .gif is missing')
+
+
+def _timed(container, stream, start, end, remarks):
   """Yields (time, duration, frame), times from the first frame on."""
   step = 1 / float(stream.average_rate or 25)
   zero = time = None
@@ -214,6 +231,10 @@ def _timed(container, stream, start, end):
   if missing > max(_CUT_OFF_SECONDS, _CUT_OFF_SHARE * declared):
     raise UnreadableError(
       f'cut off: {last:.2f} s of the {declared:.2f} s that its header names'
+    )
+  if missing > max(_REMARK_SECONDS, _REMARK_FRAMES * step):
+    remarks.append(
+      f'ends {missing:.2f} s before the {declared:.2f} s that its header names'
     )
 
 
