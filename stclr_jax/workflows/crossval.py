@@ -5,6 +5,7 @@ import copy
 import pathlib
 
 from stclr_jax.evaluation import protocol
+from stclr_jax.workflows import crossval_report
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import stages
@@ -40,6 +41,9 @@ def run(config, workdir):
     summary['inner_validation'] = _validated(pooling.pool(chosen))
   pooling.write(pooled._replace(summary=summary), workdir)
   pictures.save_confusion(workdir, summary)
+  crossval_report.write(
+    config, workdir, summary, {path.parent.name[5:]: path for path in done}
+  )
   return summary
 
 
@@ -139,7 +143,9 @@ def describe(summary, workdir):
   if not summary['complete']:
     run_folds = ', '.join(str(fold['fold']) for fold in summary['folds'])
     lines.append(f'Only the folds {run_folds} are finished so far.')
-  lines.append(f'In {workdir}: summary.json, predictions.csv, fold_*/')
+  lines.append(
+    f'In {workdir}: summary.json, predictions.csv, report.html, fold_*/'
+  )
   return '\n'.join(lines)
 
 

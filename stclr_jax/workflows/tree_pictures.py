@@ -7,20 +7,19 @@ import shutil
 from stclr_jax.evaluation import figures
 
 
-def save(workdir, headline, summary):
+def save(workdir, folds, summary):
   """Draws what a report shows of the run that stands first in it.
 
   Args:
     workdir: path of a reproduction's tree; figures go to its `figures/`.
-    headline: folder of the fine-tunings, with `fold_*/`.
+    folds: {fold: path of its fine-tuning}.
     summary: pooled, of all folds.
 
   Returns:
-    A dict of paths: 'confusion'; 'people'; 'views', a list; 'curves', a list of (fold,
-    path).
+    A dict of paths: 'confusion'; 'people'; 'views', a list; 'curves', a list
+    of (fold, path).
   """
   directory = pathlib.Path(workdir) / 'figures'
-  folds = sorted(pathlib.Path(headline).glob('fold_*'), key=lambda p: p.name)
   confusion = directory / 'figure6.png'
   figures.save_confusion_matrix(
     confusion,
@@ -39,19 +38,22 @@ def save(workdir, headline, summary):
     title=f'{summary["data"]}: videos of each person named rightly (blue)',
   )
   curves = []
-  for fold in folds:
-    path = directory / f'curves_{fold.name}.png'
-    _save_finetuning_curves(path, fold)
-    curves.append((fold.name.removeprefix('fold_'), path))
-  begun = json.loads((folds[0] / 'config.json').read_text())['init_from']
+  for fold, folder in folds.items():
+    path = directory / f'curves_fold_{fold}.png'
+    _save_finetuning_curves(path, folder)
+    curves.append((fold, path))
+  first, folder = next(iter(folds.items()))
+  begun = json.loads((folder / 'config.json').read_text())['init_from']
   views = []
   if begun:
     for found in sorted(pathlib.Path(begun).glob('figures/views_*.png'))[:2]:
       views.append(directory / found.name)
       shutil.copyfile(found, views[-1])
-    path = directory / 'curves_pretraining.png'
-    shutil.copyfile(pathlib.Path(begun) / 'figures' / 'pretraining.png', path)
-    curves.insert(0, ('0, pretraining', path))
+    found = pathlib.Path(begun) / 'figures' / 'pretraining.png'
+    if found.exists():  # a fold may come from another machine, without it
+      path = directory / 'curves_pretraining.png'
+      shutil.copyfile(found, path)
+      curves.insert(0, (f'{first}, pretraining', path))
   return {
     'confusion': confusion,
     'people': people,

@@ -1,15 +1,13 @@
 """The report of a reproduction's tree: everything that has been found in it."""
 
-import json
-import pathlib
 import shlex
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import report
+from stclr_jax.workflows import report_parts
 from stclr_jax.workflows import tree_pictures
 from stclr_jax.workflows import workdirs
 
-_LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 _NOT_OULU = (
   'These are not the videos that the paper tested, so its numbers are left '
   'out; only the direction of an effect can be compared.'
@@ -40,9 +38,13 @@ def write(config, workdir, headline):
   for path in sorted((workdir / 'tables').glob('*.json')):
     blocks += _table_blocks(workdir, workdirs.read_json(path))
   if headline is not None:
-    blocks += _headline_blocks(workdir, headline)
+    blocks += report_parts.result_blocks(
+      workdir,
+      {p.name[5:]: p for p in sorted(headline.glob('fold_*'))},
+      workdirs.read_summary(headline),
+    )
   blocks += _conditions_blocks(workdir)
-  blocks += _ledger_blocks()
+  blocks += report_parts.ledger_blocks()
   blocks += _origin_blocks(workdir)
   report.write(workdir, blocks, watermark='SMOKE RUN' if smoke else '')
 
@@ -210,55 +212,6 @@ def _costs_table(table):
   return report.Table(header, rows)
 
 
-def _headline_blocks(workdir, headline):
-  summary = workdirs.read_summary(headline)
-  drawn = tree_pictures.save(workdir, headline, summary)
-  blocks = [
-    report.Heading('Figure 6: what is taken for what'),
-    report.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
-    report.Heading('By expression', 3),
-    _groups_table('expression', summary['by_expression']),
-    report.Heading('By person', 3),
-    report.Text(_people_line(summary['by_subject'])),
-    report.Image(drawn['people'], 'Videos of each person named rightly.'),
-  ]
-  if drawn['views']:
-    blocks.append(report.Heading('Figure 2: a video and its two views'))
-    blocks += [
-      report.Image(path, f'{path.stem}: frames, and the positive pair')
-      for path in drawn['views']
-    ]
-  blocks.append(report.Heading('Curves'))
-  blocks += [
-    report.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
-  ]
-  return blocks
-
-
-def _groups_table(name, groups):
-  return report.Table(
-    (name, 'correct', 'accuracy'),
-    [
-      (
-        group,
-        f'{count["correct"]}/{count["total"]}',
-        f'{100 * count["correct"] / count["total"]:.1f} %',
-      )
-      for group, count in groups.items()
-    ],
-  )
-
-
-def _people_line(groups):
-  shares = [one['correct'] / one['total'] for one in groups.values()]
-  perfect = sum(share == 1 for share in shares)
-  none = sum(share == 0 for share in shares)
-  return (
-    f'Of {len(shares)} people {perfect} have all videos named rightly and '
-    f'{none} have none.'
-  )
-
-
 def _conditions_blocks(workdir):
   path = workdir / 'conditions' / 'conditions.json'
   if not path.exists():
@@ -285,30 +238,7 @@ def _conditions_blocks(workdir):
   ]
 
 
-def _ledger_blocks():
-  if not _LEDGER.exists():
-    return []
-  title, _, text = _LEDGER.read_text(encoding='utf-8').partition('\n')
-  blocks = [report.Heading(title.lstrip('# '))]
-  for part in text.strip().split('\n\n'):
-    lines = part.splitlines()
-    if lines[0].startswith('#'):
-      blocks.append(report.Heading(lines[0].lstrip('# '), 3))
-      lines = lines[1:]
-    if lines and all(line.startswith('|') for line in lines):
-      rows = [_split_row(line) for line in lines]
-      blocks.append(report.Table(rows[0], rows[2:]))
-    elif lines:
-      blocks.append(report.Text(' '.join(lines)))
-  return blocks
-
-
-def _split_row(line):
-  return tuple(cell.strip() for cell in line.strip().strip('|').split('|'))
-
-
 def _origin_blocks(workdir):
-  environment = workdirs.read_json(workdir / 'environment.json')
   runs = workdirs.read_json(workdir / 'runs.json')
   rows = []
   for table, noted in runs.items():
@@ -317,10 +247,7 @@ def _origin_blocks(workdir):
         rows.append((table, row['row'], one['finetuning']))
   folder = shlex.quote(str(workdir))
   return [
-    report.Heading('Where it comes from'),
-    report.Code(
-      f'{environment["command"]}\n\n{json.dumps(environment, indent=2)}'
-    ),
+    *report_parts.environment_blocks(workdir),
     report.Text('Which folder holds which row; two of them compare by'),
     report.Code(
       f'python -m stclr_jax.compare {folder}/FOLDER_A {folder}/FOLDER_B'

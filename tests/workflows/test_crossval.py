@@ -63,6 +63,8 @@ def stage_runs(monkeypatch):
       finetune.tables.write_predictions(
         workdir / name, store, fold.test, probabilities
       )
+    line = {'step': 1, 'epoch': 1, 'loss': 1.0}
+    (workdir / 'metrics.jsonl').write_text(json.dumps(line) + '\n')
     kept = finetune.protocols.make_protocol(config, store, dealt, fold, None)
     workdirs.write_json(
       workdir / workdirs.SUMMARY,
@@ -106,6 +108,9 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   low, high = summary['by_people']['low'], summary['by_people']['high']
   assert 0.3 < low < 35 / 60 < high < 0.9
   assert '35/60' in crossval.describe(summary, tmp_path / 'cv')
+  page = (tmp_path / 'cv/report.html').read_text()
+  assert '35/60 = 58.33 %' in page and 'by person, consecutive' in page
+  assert 'Not complete' not in page and page.count('data:image/png') == 5
 
 
 def test_pretraining_of_a_fold_leaves_its_test_people_out(
@@ -131,6 +136,7 @@ def test_folds_run_apart_give_what_they_give_together(
   first = crossval.run(tiny_crossval(folds=(2,)), tmp_path / 'apart')
   assert not first['complete'] and first['protocol']['folds_run'] == [2]
   assert 'Only the folds 2' in crossval.describe(first, tmp_path)
+  assert 'Not complete' in (tmp_path / 'apart/report.md').read_text()
   apart = crossval.run(tiny_crossval(folds=(0, 1)), tmp_path / 'apart')
   assert apart == together
   compared = run_pairs.compare_runs(

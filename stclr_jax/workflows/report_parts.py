@@ -1,0 +1,109 @@
+"""Parts that the reports of a cross-validation and of a tree share."""
+
+import json
+import pathlib
+
+from stclr_jax.evaluation import report
+from stclr_jax.workflows import tree_pictures
+from stclr_jax.workflows import workdirs
+
+_LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
+
+
+def result_blocks(workdir, folds, summary):
+  """Shows what was mistaken for what, by whom, and how it was learned.
+
+  Args:
+    workdir: path of the report.
+    folds: {fold: path of its fine-tuning}.
+    summary: pooled, of all of them.
+
+  Returns:
+    A list of blocks.
+  """
+  drawn = tree_pictures.save(workdir, folds, summary)
+  blocks = [
+    report.Heading('Figure 6: what is taken for what'),
+    report.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
+    report.Heading('By expression', 3),
+    _groups_table('expression', summary['by_expression']),
+    report.Heading('By person', 3),
+    report.Text(_people_line(summary['by_subject'])),
+    report.Image(drawn['people'], 'Videos of each person named rightly.'),
+  ]
+  if drawn['views']:
+    blocks.append(report.Heading('Figure 2: a video and its two views'))
+    blocks += [
+      report.Image(path, f'{path.stem}: frames, and the positive pair')
+      for path in drawn['views']
+    ]
+  blocks.append(report.Heading('Curves'))
+  blocks += [
+    report.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
+  ]
+  return blocks
+
+
+def _groups_table(name, groups):
+  return report.Table(
+    (name, 'correct', 'accuracy'),
+    [
+      (
+        group,
+        f'{count["correct"]}/{count["total"]}',
+        f'{100 * count["correct"] / count["total"]:.1f} %',
+      )
+      for group, count in groups.items()
+    ],
+  )
+
+
+def _people_line(groups):
+  shares = [one['correct'] / one['total'] for one in groups.values()]
+  perfect = sum(share == 1 for share in shares)
+  none = sum(share == 0 for share in shares)
+  return (
+    f'Of {len(shares)} people {perfect} have all videos named rightly and '
+    f'{none} have none.'
+  )
+
+
+def ledger_blocks():
+  """Returns the fidelity ledger, `docs/fidelity.md`, as blocks."""
+  if not _LEDGER.exists():
+    return []
+  title, _, text = _LEDGER.read_text(encoding='utf-8').partition('\n')
+  blocks = [report.Heading(title.lstrip('# '))]
+  for part in text.strip().split('\n\n'):
+    lines = part.splitlines()
+    if lines[0].startswith('#'):
+      blocks.append(report.Heading(lines[0].lstrip('# '), 3))
+      lines = lines[1:]
+    if lines and all(line.startswith('|') for line in lines):
+      rows = [_split_row(line) for line in lines]
+      blocks.append(report.Table(rows[0], rows[2:]))
+    elif lines:
+      blocks.append(report.Text(' '.join(lines)))
+  return blocks
+
+
+def _split_row(line):
+  return tuple(cell.strip() for cell in line.strip().strip('|').split('|'))
+
+
+def environment_blocks(workdir):
+  """Says with what command and on what a run was begun.
+
+  Args:
+    workdir: path of the run.
+
+  Returns:
+    A list of blocks.
+  """
+  environment = workdirs.read_json(workdir / 'environment.json')
+  return [
+    report.Heading('Where it comes from'),
+    report.Code(
+      f'{environment["command"]}\n\n{json.dumps(environment, indent=2)}'
+    ),
+  ]
