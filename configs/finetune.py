@@ -59,7 +59,10 @@ def _paper():
   config.batch_norm = common.batch_norm()
   config.optimizer = ml_collections.ConfigDict(
     {
-      'name': 'adam',  # Sec. IV.A; starts afresh at stage two (chosen)
+      'name': 'adam',  # Sec. IV.A
+      # At stage two the classifier's moments are 'fresh' (chosen: the paper
+      # does not say), as of a new optimiser, or 'kept'.
+      'state_between_stages': 'fresh',
       'learning_rate': 1e-4,  # Sec. IV.A
       'frozen_learning_rate': 1e-4,  # of stage one; Sec. IV.A
       'momentum': 0.9,  # of SGD, unused by Adam

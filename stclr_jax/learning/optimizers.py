@@ -40,6 +40,33 @@ def adam():
   return optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8)
 
 
+def by_part(optimizer):
+  """Gives each top-level part of the parameters a state of its own.
+
+  So a part that is trained from a later step on begins to count there, as with
+  torch's optimisers, and another can go on with its moments.
+
+  Args:
+    optimizer: an `optax.GradientTransformation`.
+
+  Returns:
+    An `optax.GradientTransformation` whose state is a dict, by part.
+  """
+
+  def init(params):
+    return {name: optimizer.init(part) for name, part in params.items()}
+
+  def update(gradients, state, params):
+    updated = {
+      name: optimizer.update(part, state[name], params[name])
+      for name, part in gradients.items()
+    }
+    directions = {name: direction for name, (direction, _) in updated.items()}
+    return directions, {name: after for name, (_, after) in updated.items()}
+
+  return optax.GradientTransformation(init, update)
+
+
 OPTIMIZERS = ('sgd', 'adam')
 
 

@@ -24,23 +24,25 @@ class TrainState:
   opt_state: Any
 
 
-def create_state(variables, optimizer, *, trained=None):
+def create_state(variables, optimizer, *, trained=None, kept=None):
   """Creates the state before the first step.
 
   Args:
     variables: {'params': ..., 'batch_stats': ...} of a network.
     optimizer: an `optax.GradientTransformation`.
     trained: names of the top-level parameters to train; None for all.
+    kept: states of parts to go on with, of an `optimizers.by_part`; or None.
 
   Returns:
     A `TrainState`.
   """
   params = variables['params']
+  opt_state = optimizer.init(select(params, trained))
   return TrainState(
     step=jnp.zeros((), jnp.int32),
     params=params,
     batch_stats=variables['batch_stats'],
-    opt_state=optimizer.init(select(params, trained)),
+    opt_state=opt_state if kept is None else opt_state | kept,
   )
 
 

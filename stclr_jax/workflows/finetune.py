@@ -11,6 +11,7 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
+from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
@@ -24,6 +25,7 @@ from stclr_jax.workflows import selection
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
+STATES_BETWEEN_STAGES = ('fresh', 'kept')
 INITS = ('pretrained', 'scratch', 'kinetics400')
 
 
@@ -254,7 +256,13 @@ def _refuse_leak(config, pretrained, test_subjects):
 
 def _stages(config, network, view_options, steps_per_epoch):
   """Plans the frozen stage (Sec. IV.A), if any, and the one of everything."""
-  optimizer = assembly.make_optimizer(config.optimizer)
+  between = config.optimizer.state_between_stages
+  if between not in STATES_BETWEEN_STAGES:
+    raise ValueError(
+      f'`optimizer.state_between_stages` (={between!r}) must be one of '
+      f'{", ".join(STATES_BETWEEN_STAGES)}.'
+    )
+  optimizer = optimizers.by_part(assembly.make_optimizer(config.optimizer))
   frozen = config.frozen_epochs if config.init != 'scratch' else 0
   if not 0 <= frozen <= config.num_epochs:
     raise ValueError(
@@ -274,10 +282,11 @@ def _stages(config, network, view_options, steps_per_epoch):
     return training.Stage(
       start,
       stop,
-      functools.partial(
-        states.create_state,
-        optimizer=optimizer,
+      lambda variables, opt_state: states.create_state(
+        variables,
+        optimizer,
         trained=steps.trained_parameters(trained),
+        kept=opt_state if between == 'kept' else None,
       ),
       parallel.parallelize_training(step, num_scalars=2),
       assembly.make_learning_rate(

@@ -113,7 +113,7 @@ def run(config, workdir):
       training.Stage(
         start=0,
         stop=config.num_epochs,
-        create_state=lambda fresh: states.create_state(fresh, optimizer),
+        create_state=lambda fresh, _: states.create_state(fresh, optimizer),
         step=parallel.parallelize_training(step, num_scalars=2),
         learning_rate=learning_rate,
       )

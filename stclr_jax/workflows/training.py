@@ -20,8 +20,9 @@ class Stage(NamedTuple):
   Attributes:
     start: first epoch, counted from 0 over the run.
     stop: the epoch after the last.
-    create_state: makes the state with which the stage begins, of the
-      variables with which the one before has ended.
+    create_state: `create_state(variables, opt_state)` makes the state with
+      which the stage begins, of what the one before has ended with; for the
+      first, `opt_state` is None.
     step: a parallelised training step of `learning.steps`.
     learning_rate: see `optimizers.create_learning_rate`; its steps count
       from the start of the stage.
@@ -91,7 +92,7 @@ def train(
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
   workdir = pathlib.Path(workdir)
-  figures = {}
+  figures, opt_state = {}, None
   with checkpoints.Checkpoints(
     workdir / 'checkpoints', keep=keep_checkpoints, keep_epochs=keep_epochs
   ) as saved:
@@ -108,7 +109,7 @@ def train(
       for stage in stages:
         if stage.stop < done:
           continue
-        state = parallel.replicate(stage.create_state(variables))
+        state = parallel.replicate(stage.create_state(variables, opt_state))
         if stage.start < done:
           checkpoint = saved.restore(state)
           state, figures = checkpoint.state, checkpoint.notes['figures']
@@ -130,7 +131,7 @@ def train(
                 'learning_rate': stage.learning_rate.notes(),
               }
               saved.save(epoch + 1, state, notes | progress)
-        variables = _variables(state)
+        variables, opt_state = _variables(state), state.opt_state
   return Outcome(variables, figures, journal.clips_per_second)
 
 

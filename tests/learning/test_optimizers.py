@@ -36,6 +36,26 @@ def test_adam_follows_its_paper():
     np.testing.assert_allclose(params, p, rtol=1e-5)
 
 
+def test_a_part_goes_on_where_another_begins():
+  """By parts, Adam does with each what it would do with it alone."""
+  adam = optimizers.adam()
+  both = optimizers.by_part(adam)
+  gradients = {'head': jnp.float32([0.3, -2, 0.1]), 'body': jnp.float32([1, 5])}
+  kept, alone = both.init({'head': 0.0}), adam.init(0.0)
+  for gradient in gradients['head']:
+    _, kept = both.update({'head': gradient}, kept, {'head': 0.0})
+    _, alone = adam.update(gradient, alone, 0.0)
+  params = {'head': 0.0, 'body': 0.0}
+  state, begun = both.init(params) | kept, adam.init(0.0)
+  for gradient in gradients['body']:
+    update = dict.fromkeys(params, gradient)
+    direction, state = both.update(update, state, params)
+    head, alone = adam.update(gradient, alone, 0.0)
+    body, begun = adam.update(gradient, begun, 0.0)
+    assert direction == {'head': head, 'body': body}
+    assert head != body
+
+
 # Learning rates after each epoch that torch 2.13.0 gives:
 #   p = torch.nn.Parameter(torch.zeros(1))
 #   o = torch.optim.Adam([p], lr=1.0)

@@ -58,10 +58,12 @@ def test_frozen_stage_leaves_the_encoder_bit_for_bit(
   assert np.abs(classifier['bias']).max() > 0
 
 
-def test_second_stage_trains_everything_with_a_fresh_optimizer(
-  tiny_store, tiny_config, tmp_path, pretrained
+@pytest.mark.parametrize('between', ['fresh', 'kept'])
+def test_second_stage_trains_everything(
+  between, tiny_store, tiny_config, tmp_path, pretrained
 ):
   config = tiny_config('finetune', init_from=str(pretrained))
+  config.optimizer.state_between_stages = between
   finetune.run(config, tmp_path / 'run')
   before, after = encoder_of(pretrained), encoder_of(tmp_path / 'run')
   equal = jax.tree.map(np.array_equal, before, after)
@@ -69,7 +71,11 @@ def test_second_stage_trains_everything_with_a_fresh_optimizer(
   state = checkpoints.read(tmp_path / 'run').state
   steps_per_epoch = 7  # 54 videos in batches of 8, the last one filled up
   assert int(state['step']) == steps_per_epoch
-  assert int(state['opt_state']['count']) == steps_per_epoch
+  counts = {k: int(s['count']) for k, s in state['opt_state'].items()}
+  assert counts == {
+    'encoder': steps_per_epoch,
+    'classifier': steps_per_epoch * (2 if between == 'kept' else 1),
+  }
 
 
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(
@@ -82,16 +88,17 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
       'num_epochs': 4,
       'frozen_epochs': 2,
       'optimizer.schedule': 'plateau',
+      'optimizer.state_between_stages': 'kept',
     },
   )
   whole = finetune.run(config, tmp_path / 'whole')
   train_epoch = finetune.training._train_epoch
   for last_epoch in (1, 2, 3):  # within stage one, between stages, within two
 
-    def dying(stage, state, videos, epoch, batches, journal, last=last_epoch):
+    def dying(stage, state, videos, epoch, *rest, last=last_epoch):
       if epoch == last:
         raise KeyboardInterrupt
-      return train_epoch(stage, state, videos, epoch, batches, journal)
+      return train_epoch(stage, state, videos, epoch, *rest)
 
     with monkeypatch.context() as patch:
       patch.setattr(finetune.training, '_train_epoch', dying)
