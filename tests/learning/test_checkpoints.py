@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from stclr_jax.learning import checkpoints
+
+
+@pytest.fixture
+def saved(tmp_path):
+  directory = tmp_path / 'checkpoints'
+  with checkpoints.Checkpoints(directory, keep=1, keep_epochs=(2,)) as writer:
+    for epoch in range(1, 6):
+      writer.save(epoch, {'epoch': np.full(3, epoch)}, {'epoch': epoch})
+  return tmp_path
+
+
+def test_the_newest_and_the_chosen_epochs_are_kept(saved):
+  folders = {path.name for path in (saved / 'checkpoints').iterdir()}
+  assert folders == {'2', '5'}
+  newest, chosen = checkpoints.read(saved), checkpoints.read(saved, 2)
+  assert (newest.epoch, chosen.epoch) == (5, 2)
+  np.testing.assert_array_equal(newest.state['epoch'], [5, 5, 5])
+  np.testing.assert_array_equal(chosen.state['epoch'], [2, 2, 2])
+  assert chosen.notes == {'epoch': 2}
+
+
+def test_an_epoch_that_was_not_kept_is_refused(saved):
+  with pytest.raises(FileNotFoundError, match=r'epoch 3, only of 2, 5.*keep_'):
+    checkpoints.read(saved, 3)

@@ -1,0 +1,154 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from stclr_jax.evaluation import protocol
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import finetune
+from stclr_jax.workflows import pretrain
+
+
+def read_lines(workdir):
+  lines = (workdir / 'metrics.jsonl').read_text().splitlines()
+  return [json.loads(line) for line in lines]
+
+
+def correct_in(path):
+  with path.open() as file:
+    return sum(int(row['correct']) for row in csv.DictReader(file))
+
+
+def test_last_epoch_is_tested_and_the_oracle_is_kept_apart(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config('finetune', init='scratch', num_epochs=3)
+  summary = finetune.run(config, tmp_path)
+  looks = [
+    line['oracle_test_correct']
+    for line in read_lines(tmp_path)
+    if 'oracle_test_correct' in line
+  ]
+  assert len(looks) == 3 and looks[-1] == summary['correct']
+  oracle = summary['test_oracle']
+  assert oracle['correct'] == max(looks) >= summary['correct']
+  assert oracle['epoch'] == 1 + int(np.argmax(looks))
+  assert 'chosen by the test result' in oracle['leak']
+  assert correct_in(tmp_path / 'oracle_predictions.csv') == max(looks)
+  assert correct_in(tmp_path / 'predictions.csv') == summary['correct']
+  assert 'not a result' in finetune.describe(summary, tmp_path)
+  kept = protocol.Protocol.from_dict(summary['protocol'])
+  assert kept.selection == 'last' and kept.pretrain_scope == 'none'
+  assert not kept.leaks and kept.num_people == 1
+  assert json.loads((tmp_path / 'fold.json').read_text())['test']['ids'] == [
+    f'P001/{name}' for name in sorted(tiny_store.label_names)
+  ]
+
+
+def test_without_looks_there_is_no_oracle(tiny_store, tiny_config, tmp_path):
+  config = tiny_config(
+    'finetune', init='scratch', num_epochs=1, look_every_epochs=0
+  )
+  assert finetune.run(config, tmp_path)['test_oracle'] is None
+  assert not (tmp_path / 'oracle_predictions.csv').exists()
+
+
+def test_inner_validation_chooses_on_the_next_folds_people(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config(
+    'finetune', init='scratch', num_epochs=3, selection='inner_validation'
+  )
+  summary = finetune.run(config, tmp_path)
+  looks = [
+    line['validation_correct']
+    for line in read_lines(tmp_path)
+    if 'validation_correct' in line
+  ]
+  assert summary['epoch_tested'] == 1 + int(np.argmax(looks))
+  assert summary['validation_correct'] == max(looks)
+  assert summary['labelled_videos'] == 48 and summary['validation_total'] == 6
+  assert 'test_oracle' not in summary  # nobody looked
+  assert 0.05 <= summary['temperature'] <= 20
+  trained = checkpoints.read(tmp_path).notes['labelled_videos']
+  assert not any(video.startswith(('P001', 'P002')) for video in trained)
+  assert summary['protocol']['selection'] == 'inner_validation'
+
+
+def test_protocol_says_whether_validation_people_were_pretrained_on(
+  tiny_store, tiny_config, tmp_path
+):
+  for held_out in (False, True):
+    before = tmp_path / f'pretrained_{held_out}'
+    pretrain.run(
+      tiny_config('pretrain', num_epochs=1, hold_out_validation=held_out),
+      before,
+    )
+    config = tiny_config(
+      'finetune',
+      init_from=str(before),
+      num_epochs=1,
+      selection='inner_validation',
+    )
+    kept = finetune.run(config, tmp_path / f'run_{held_out}')['protocol']
+    assert kept['validation_in_pretraining'] is not held_out
+    assert kept['pretrain_scope'] == 'train_folds'
+
+
+def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
+  leaky = {'data.fold_assignment': 'leaky_clips', 'num_epochs': 1}
+  before = tmp_path / 'pretrained'
+  pretrain.run(tiny_config('pretrain', **leaky), before)
+  config = tiny_config('finetune', init_from=str(before), **leaky)
+  summary = finetune.run(config, tmp_path / 'run')
+  assert len(summary['protocol']['leaks']) == 1
+  assert summary['protocol']['num_people'] > 1
+  assert 'LEAK' in finetune.describe(summary, tmp_path / 'run')
+
+
+def test_a_kept_epoch_of_a_pretraining_can_be_fine_tuned(
+  tiny_store, tiny_config, tmp_path
+):
+  before = tmp_path / 'long'
+  changes = {'checkpoint.keep': 1, 'checkpoint.every_epochs': 10}
+  pretrain.run(
+    tiny_config(
+      'pretrain', num_epochs=2, **changes | {'checkpoint.keep_epochs': (1,)}
+    ),
+    before,
+  )
+  short = tmp_path / 'short'
+  pretrain.run(tiny_config('pretrain', num_epochs=1, **changes), short)
+  found = [
+    finetune.run(
+      tiny_config(
+        'finetune', init_from=str(source), init_epoch=epoch, num_epochs=1
+      ),
+      tmp_path / f'run_{epoch}',
+    )
+    for source, epoch in ((before, 1), (short, 0))
+  ]
+  # At a constant rate a long run passes through the short one, bit for bit.
+  assert found[0]['training_loss'] == found[1]['training_loss']
+  assert found[0]['confusion'] == found[1]['confusion']
+
+
+@pytest.mark.parametrize(
+  'changes,message',
+  [
+    ({'selection': 'test_oracle'}, "'test_oracle'.*beside 'last'"),
+    ({'selection': 'inner_validation', 'look_every_epochs': 0}, '=0.*least 1'),
+    (
+      {'selection': 'inner_validation', 'data.num_folds': 2},
+      '=2.*at least 3',
+    ),
+  ],
+)
+def test_selections_that_cannot_be_are_refused(
+  tiny_store, tiny_config, tmp_path, changes, message
+):
+  config = tiny_config('finetune', init='scratch', **changes)
+  with pytest.raises(ValueError, match=message):
+    finetune.run(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
