@@ -109,3 +109,29 @@ def test_gaps(numbers, gaps):
   names = [f'S1_{number:03d}.png' for number in numbers]
   assert frame_images.find_gaps(names) == gaps
   assert frame_images.find_gaps(['a.png', 'b.png']) == []
+
+
+def test_frames_that_only_training_stumbles_over_are_found(tmp_path):
+  """Pillow passes over a wrong checksum that OpenCV does not."""
+  path = making_videos.write_image(tmp_path / 'a.png', picture())
+  whole = path.read_bytes()
+  broken = None
+  for place in range(len(whole) - 12, 33, -1):
+    data = bytearray(whole)
+    data[place] ^= 0xFF
+    if _pillow_reads(data) and not frame_images.opencv_decodes(bytes(data)):
+      broken = bytes(data)
+      break
+  if broken is None:
+    pytest.skip('These versions agree on every damaged byte.')
+  path.write_bytes(broken)
+  with pytest.raises(UnreadableError, match='a.png: damaged; OpenCV'):
+    read([path])
+
+
+def _pillow_reads(data):
+  try:
+    Image.open(io.BytesIO(data)).load()
+  except (OSError, SyntaxError, ValueError):
+    return False
+  return True

@@ -151,6 +151,7 @@ def noise(num_frames):
     ('damaged.mkv', 'is damaged'),
     ('sound.m4a', 'no picture'),
     ('pointer.flv', 'git lfs pull'),
+    ('half.gif', 'cut off: the mark that ends a .gif is missing'),
   ],
 )
 def test_unreadable_files_say_why(tmp_path, name, reason):
@@ -158,7 +159,9 @@ def test_unreadable_files_say_why(tmp_path, name, reason):
   whole = whole.read_bytes()
   movie = making_videos.write_video(tmp_path / 'whole.mp4', noise(20))
   middle = len(whole) // 2
+  animation = making_videos.write_video(tmp_path / 'whole.gif', noise(8))
   contents = {
+    'half.gif': animation.read_bytes()[: animation.stat().st_size // 2],
     'text.mp4': b'not a video' * 100,
     'empty.mkv': b'',
     'half.mp4': movie.read_bytes()[:-2000],
@@ -173,6 +176,22 @@ def test_unreadable_files_say_why(tmp_path, name, reason):
     making_videos.write_sound(path)
   with pytest.raises(video_files.UnreadableError, match=reason):
     list(video_files.read_frames(path, fps=25))
+
+
+def test_a_file_that_ends_a_little_early_is_read_and_told(tmp_path):
+  path = making_videos.write_video(tmp_path / 'v.mkv', noise(30), gop=1)
+  remarks = []
+  whole = list(video_files.read_frames(path, fps=25, remarks=remarks))
+  assert len(whole) == 30 and remarks == []
+  data = path.read_bytes()
+  path.write_bytes(data[: round(0.75 * len(data))])
+  part = list(video_files.read_frames(path, fps=25, remarks=remarks))
+  assert 18 <= len(part) <= 27
+  (remark,) = remarks
+  assert remark == (
+    f'ends {(30 - len(part)) / 25:.2f} s before the 1.20 s that its header '
+    'names'
+  )
 
 
 def test_a_part_after_the_end_is_refused(tmp_path):
