@@ -114,7 +114,8 @@ def to_markdown(blocks, directory):
       case Heading(text, level):
         parts.append(f'{"#" * level} {text}')
       case Text(text, warning):
-        parts.append(f'> **{text}**' if warning else text)
+        line = ' '.join(text.split('\n'))
+        parts.append(f'> **{line}**' if warning else line)
       case Table(header, rows):
         lines = [header, ['---'] * len(header), *rows]
         parts.append('\n'.join(_markdown_row(line) for line in lines))

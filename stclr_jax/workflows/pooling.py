@@ -93,8 +93,8 @@ def pool(folders, *, table=PREDICTIONS):
     'wilson': dataclasses.asdict(figures.wilson),
     'description': figures.describe(),
     'test_oracle': _pool_oracles(summaries),
-    'by_subject': _by_group(subject.tolist(), correct),
-    'by_expression': _by_group(column['label'], correct),
+    'by_subject': _by_group(subject, correct, np.unique(subject)),
+    'by_expression': _by_group(np.array(column['label']), correct, labels),
     'folds': [
       {k: one[k] for k in ('fold', 'correct', 'total', 'labelled_videos')}
       for one in summaries
@@ -156,10 +156,11 @@ def _pool_oracles(summaries):
   }
 
 
-def _by_group(groups, correct):
-  counts = {}
-  for name, right in zip(groups, correct, strict=True):
-    group = counts.setdefault(str(name), {'correct': 0, 'total': 0})
-    group['correct'] += int(right)
-    group['total'] += 1
-  return dict(sorted(counts.items(), key=lambda item: item[0].zfill(9)))
+def _by_group(groups, correct, names):
+  return {
+    str(name): {
+      'correct': int(correct[groups == name].sum()),
+      'total': int((groups == name).sum()),
+    }
+    for name in names
+  }

@@ -42,7 +42,7 @@ def picture(tmp_path):
 def make_blocks(picture):
   return [
     report.Heading('Title & more', 1),
-    report.Text('1 < 2', warning=True),
+    report.Text('1 < 2\n2 < 3', warning=True),
     report.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')], strong=1),
     report.Image(picture, 'who is "who"'),
     report.Code('python main.py --config=a && b'),
@@ -63,7 +63,11 @@ def test_page_needs_no_other_file(picture):
 def test_page_shows_text_as_it_is_written(picture):
   parsed = Page(report.to_html(make_blocks(picture)))
   assert parsed.cells == ['row', 'x|y', '<b>', '1', 'R(2+1)D', '2']
-  for words in ('Title & more', '1 < 2', 'python main.py --config=a && b'):
+  for words in (
+    'Title & more',
+    '1 < 2\n2 < 3',
+    'python main.py --config=a && b',
+  ):
     assert words in parsed.words
 
 
@@ -79,7 +83,7 @@ def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
     ['R(2+1)D', '2'],
   ]
   assert '(figures/confusion.png)' in text
-  assert '> **1 < 2**' in text
+  assert '> **1 < 2 2 < 3**' in text
 
 
 def test_watermark_only_where_asked_for(picture):

@@ -103,6 +103,10 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   assert summary['complete'] and summary['people'] == 10
   assert summary['by_subject']['2'] == {'correct': 6, 'total': 6}
   assert summary['by_subject']['3'] == {'correct': 1, 'total': 6}
+  assert list(summary['by_expression']) == list(tiny_store.label_names)
+  assert summary['by_expression']['Anger'] == {'correct': 10, 'total': 10}
+  assert summary['by_expression']['Fear'] == {'correct': 5, 'total': 10}
+  assert list(summary['by_subject']) == [str(p) for p in range(1, 11)]
   assert summary['protocol']['folds_run'] == [0, 1, 2]
   assert summary['protocol']['num_people'] == 10
   low, high = summary['by_people']['low'], summary['by_people']['high']
