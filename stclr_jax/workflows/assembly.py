@@ -37,7 +37,10 @@ def load_videos(data):
   if data.placement == placement.STREAMED or prepare.has_tfds():
     listed = list_videos(data)
     if not placement.keep_in_host(
-      data.placement, listed.frame_bytes, memory_share=data.memory_share
+      data.placement,
+      listed.frame_bytes,
+      memory_share=data.memory_share,
+      free=parallel.least(placement.free_host_bytes()),
     ):
       return listed
   return prepare.load_videos(

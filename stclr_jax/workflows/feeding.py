@@ -35,6 +35,8 @@ def place(store, data):
     store.frame_bytes,
     in_host=store.frames is not None,
     memory_share=data.memory_share,
+    # Processes that chose differently would run different programs.
+    free=parallel.least(placement.free_device_bytes()),
   )
   print(f'{store.name}: {placed.reason}.', flush=True)
   return PlacedVideos(store, placed.placement)
