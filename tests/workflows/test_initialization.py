@@ -8,6 +8,7 @@ from stclr_jax.learning import checkpoints
 from stclr_jax.models import torchvision_weights
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
+from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pretrain
 
 
@@ -37,6 +38,35 @@ def write_weights(path, config):
   return tensors
 
 
+def test_weights_find_their_places(tiny_config, shallow_encoder, tmp_path):
+  path = tmp_path / 'kinetics.safetensors'
+  config = tiny_config('pretrain', init='kinetics400', init_weights=str(path))
+  weights = write_weights(path, config)
+  fresh = assembly.init_network(
+    pretrain.make_network(config),
+    assembly.make_view_options(config.views),
+    seed=0,
+  )
+  variables, report = initialization.load_weights(fresh, config)
+  assert report['fresh'] == ['projection_head']
+  assert report['skipped'] == ['fc.bias']
+  assert report['loaded'] == len(weights) - 1
+  encoder = variables['params']['encoder']
+  np.testing.assert_array_equal(
+    encoder['stem_spatial']['kernel'].transpose(4, 3, 0, 1, 2),
+    weights['stem.0.weight'],
+  )
+  np.testing.assert_array_equal(
+    variables['batch_stats']['encoder']['layer2_0']['norm2']['var'],
+    weights['layer2.0.conv2.1.running_var'],
+  )
+  assert (
+    variables['params']['projection_head']
+    is (fresh['params']['projection_head'])
+  )
+
+
+@pytest.mark.slow
 def test_both_workflows_begin_with_the_weights(
   tiny_store, tiny_config, tmp_path, capsys
 ):
