@@ -6,8 +6,10 @@ import pytest
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import protocols
 
 
 def read_lines(workdir):
@@ -76,26 +78,36 @@ def test_inner_validation_chooses_on_the_next_folds_people(
   assert summary['protocol']['selection'] == 'inner_validation'
 
 
+@pytest.mark.parametrize('held_out', [False, True])
 def test_protocol_says_whether_validation_people_were_pretrained_on(
-  tiny_store, tiny_config, tmp_path
+  tiny_store, tiny_config, held_out
 ):
-  for held_out in (False, True):
-    before = tmp_path / f'pretrained_{held_out}'
-    pretrain.run(
-      tiny_config('pretrain', num_epochs=1, hold_out_validation=held_out),
-      before,
-    )
-    config = tiny_config(
-      'finetune',
-      init_from=str(before),
-      num_epochs=1,
-      selection='inner_validation',
-    )
-    kept = finetune.run(config, tmp_path / f'run_{held_out}')['protocol']
-    assert kept['validation_in_pretraining'] is not held_out
-    assert kept['pretrain_scope'] == 'train_folds'
+  before = tiny_config('pretrain', hold_out_validation=held_out)
+  seen = pretrain.videos_seen(before, tiny_store)
+  notes = {'subjects_seen': tiny_store.subject[seen].tolist()}
+  config = tiny_config('finetune', selection='inner_validation')
+  dealt = assembly.make_folds(tiny_store, config.data)
+  kept = protocols.make_protocol(
+    config,
+    tiny_store,
+    dealt,
+    dealt.fold(0, validation=True),
+    checkpoints.Checkpoint(1, None, notes),
+  )
+  assert kept.validation_in_pretraining is not held_out
+  assert kept.pretrain_scope == 'train_folds'
+  notes['subjects_seen'].append(1)  # of the test fold
+  again = protocols.make_protocol(
+    config,
+    tiny_store,
+    dealt,
+    dealt.fold(0),
+    checkpoints.Checkpoint(1, None, notes),
+  )
+  assert again.pretrain_scope == 'all_unlabelled' and again.leaks
 
 
+@pytest.mark.slow
 def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
   leaky = {'data.fold_assignment': 'leaky_clips', 'num_epochs': 1}
   before = tmp_path / 'pretrained'
@@ -107,6 +119,7 @@ def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
   assert 'LEAK' in finetune.describe(summary, tmp_path / 'run')
 
 
+@pytest.mark.slow
 def test_a_kept_epoch_of_a_pretraining_can_be_fine_tuned(
   tiny_store, tiny_config, tmp_path
 ):
