@@ -14,6 +14,8 @@ import jax
 
 CONFIG = 'config.json'
 SUMMARY = 'summary.json'
+# Where frames live changes no view: a run may go on on a smaller machine.
+_WITHOUT_EFFECT = ('data.placement', 'data.memory_share')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 
@@ -108,6 +110,8 @@ def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):
 
 def _differences(earlier, now, prefix=''):
   for key in sorted(earlier.keys() | now.keys()):
+    if f'{prefix}{key}'.endswith(_WITHOUT_EFFECT):
+      continue
     was, is_now = earlier.get(key, 'absent'), now.get(key, 'absent')
     if isinstance(was, dict) and isinstance(is_now, dict):
       yield from _differences(was, is_now, f'{prefix}{key}.')

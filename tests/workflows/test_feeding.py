@@ -21,6 +21,7 @@ from stclr_jax.workflows import assembly
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import workdirs
 
 OPTIONS = views.ViewOptions(num_frames=4, size=16)
 PLACEMENTS = ('device', 'host', 'streamed')
@@ -207,3 +208,13 @@ def test_the_config_places(tiny_store, capsys):
   streamed = dataclasses.replace(as_records(tiny_store))
   data.placement = 'auto'
   assert feeding.place(streamed, data).placement == 'streamed'
+
+
+def test_a_run_may_go_on_with_its_frames_elsewhere(tiny_config, tmp_path):
+  config = tiny_config('pretrain')
+  workdirs.open_workdir(tmp_path / 'run', config)
+  config.data.placement, config.data.memory_share = 'streamed', 0.1
+  workdirs.open_workdir(tmp_path / 'run', config)
+  config.data.fold = 1
+  with pytest.raises(ValueError, match='data.fold: there 0, here 1'):
+    workdirs.open_workdir(tmp_path / 'run', config)
