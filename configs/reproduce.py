@@ -106,5 +106,6 @@ def _smoke(config):
     stage.views.size = 16
     stage.checkpoint.every_epochs = 1
   config.pretrain.knn.every_epochs = 3
+  config.pretrain.audit.enabled = False  # minutes, over fourteen pretrainings
   config.baselines.views.size = 32
   config.baselines.lbp.blocks = (2, 2)

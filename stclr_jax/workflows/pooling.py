@@ -11,6 +11,7 @@ from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
+from stclr_jax.evaluation import sites
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import workdirs
 
@@ -95,6 +96,9 @@ def pool(folders, *, table=PREDICTIONS):
     'test_oracle': _pool_oracles(summaries),
     'by_subject': _by_group(subject, correct, np.unique(subject)),
     'by_expression': _by_group(np.array(column['label']), correct, labels),
+    'by_site': sites.by_site(subject, correct)
+    if sites.known(summaries[0]['data'])
+    else None,
     'folds': [
       {k: one[k] for k in ('fold', 'correct', 'total', 'labelled_videos')}
       for one in summaries
