@@ -14,6 +14,7 @@ from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
 from stclr_jax.views import views
+from stclr_jax.workflows import programs
 
 DTYPES = ('float32', 'bfloat16')
 
@@ -204,7 +205,7 @@ def make_optimizer(options):
   Returns:
     An `optax.GradientTransformation` that gives directions.
   """
-  return optimizers.create_optimizer(
+  return programs.create_optimizer(
     options.name, momentum=options.momentum, weight_decay=options.weight_decay
   )
 

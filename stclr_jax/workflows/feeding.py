@@ -11,6 +11,7 @@ from stclr_jax.data import placement
 from stclr_jax.data import videos
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
+from stclr_jax.workflows import programs
 
 # chosen: one batch is ready while the next one is read; a third would only
 # take memory.
@@ -119,7 +120,7 @@ class PlacedVideos:
       `infer(variables, indices) -> [m, ...]` for any number m of videos, as a
       NumPy array.
     """
-    run = parallel.parallelize_inference(step)
+    run = programs.parallelize_inference(step)
     batch_size = parallel.divisible_batch_size(batch_size)
 
     def draw(_, shown):

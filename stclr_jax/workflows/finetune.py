@@ -11,7 +11,6 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
-from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
@@ -20,6 +19,7 @@ from stclr_jax.workflows import assembly
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
+from stclr_jax.workflows import programs
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import selection
 from stclr_jax.workflows import training
@@ -262,7 +262,7 @@ def _stages(config, network, view_options, steps_per_epoch):
       f'`optimizer.state_between_stages` (={between!r}) must be one of '
       f'{", ".join(STATES_BETWEEN_STAGES)}.'
     )
-  optimizer = optimizers.by_part(assembly.make_optimizer(config.optimizer))
+  optimizer = programs.by_part(assembly.make_optimizer(config.optimizer))
   frozen = config.frozen_epochs if config.init != 'scratch' else 0
   if not 0 <= frozen <= config.num_epochs:
     raise ValueError(
@@ -271,13 +271,13 @@ def _stages(config, network, view_options, steps_per_epoch):
     )
 
   def stage(start, stop, trained, peak):
-    step = steps.make_finetune_step(
+    step = programs.training_step(
+      steps.make_finetune_step,
       network,
       optimizer,
       view_options=view_options,
       seed=config.seed,
       trained=trained,
-      axis_name=parallel.DEVICE_AXIS,
     )
     return training.Stage(
       start,
@@ -288,7 +288,7 @@ def _stages(config, network, view_options, steps_per_epoch):
         trained=steps.trained_parameters(trained),
         kept=opt_state if between == 'kept' else None,
       ),
-      parallel.parallelize_training(step, num_scalars=2),
+      step,
       assembly.make_learning_rate(
         config.optimizer,
         peak=peak,
@@ -337,7 +337,7 @@ def _notes(config, store, fold, labelled, pretrained):
 def _make_classify(config, network, view_options, videos):
   """Makes `classify(variables, indices)`: probabilities of each video."""
   infer = videos.inference(
-    steps.make_inference_step(
+    programs.inference_step(
       network, view_options=view_options, method='classify'
     ),
     options=view_options,

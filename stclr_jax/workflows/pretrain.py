@@ -20,6 +20,7 @@ from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
+from stclr_jax.workflows import programs
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -80,13 +81,13 @@ def run(config, workdir):
     'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
     'knn_accuracy': 1 / len(store.label_names) if knn else None,
   }
-  step = steps.make_pretrain_step(
+  step = programs.training_step(
+    steps.make_pretrain_step,
     network,
     optimizer,
     view_options=view_options,
     seed=config.seed,
     temperature=config.temperature,
-    axis_name=parallel.DEVICE_AXIS,
     negative_groups=config.negatives.groups,
     views_apart=config.batch_norm.views == 'apart',
   )
@@ -114,7 +115,7 @@ def run(config, workdir):
         start=0,
         stop=config.num_epochs,
         create_state=lambda fresh, _: states.create_state(fresh, optimizer),
-        step=parallel.parallelize_training(step, num_scalars=2),
+        step=step,
         learning_rate=learning_rate,
       )
     ],
@@ -276,7 +277,7 @@ def _make_knn(config, network, view_options, store, videos, seen):
   if len(np.unique(store.subject[labelled])) < 2:
     return None
   encode = videos.inference(
-    steps.make_inference_step(
+    programs.inference_step(
       network, view_options=view_options, method='encode'
     ),
     options=view_options,
