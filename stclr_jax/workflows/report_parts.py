@@ -3,7 +3,9 @@
 import json
 import pathlib
 
+from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import report
+from stclr_jax.evaluation import sites
 from stclr_jax.workflows import tree_pictures
 from stclr_jax.workflows import workdirs
 
@@ -31,6 +33,13 @@ def result_blocks(workdir, folds, summary):
     report.Text(_people_line(summary['by_subject'])),
     report.Image(drawn['people'], 'Videos of each person named rightly.'),
   ]
+  if summary['by_site']:
+    blocks += [
+      report.Heading('By site', 3),
+      _groups_table('site', summary['by_site']),
+      report.Text(sites.CONFOUNDING),
+    ]
+  blocks += _audit_blocks(folds)
   if drawn['views']:
     blocks.append(report.Heading('Figure 2: a video and its two views'))
     blocks += [
@@ -41,6 +50,21 @@ def result_blocks(workdir, folds, summary):
   blocks += [
     report.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
   ]
+  return blocks
+
+
+def _audit_blocks(folds):
+  """Expression or person: what each fold's pretraining has learned."""
+  blocks = []
+  for fold, folder in folds.items():
+    begun = workdirs.read_json(folder / workdirs.CONFIG)['init_from']
+    before = workdirs.read_summary(begun) if begun else None
+    if before and before['audit']:
+      blocks.append(
+        report.Code(f'Fold {fold}\n{audit.describe(before["audit"])}')
+      )
+  if blocks:
+    blocks.insert(0, report.Heading('Shortcut audit of the pretrainings'))
   return blocks
 
 
