@@ -165,7 +165,8 @@ def make_folds(
     `Folds`.
 
   Raises:
-    ValueError: for an unknown assignment, or fewer people than folds.
+    ValueError: for an unknown assignment, fewer people than folds, or no
+      label at all.
   """
   if assignment not in ASSIGNMENTS:
     raise ValueError(
@@ -178,10 +179,19 @@ def make_folds(
   labels = np.asarray(labels)
   labelled = labels != UNLABELLED
   people = np.unique(subjects[labelled])
+  if not len(people):
+    raise ValueError(
+      'No video of this data set has a label, so that there is nothing to test '
+      'and no fold to hold out. Pretraining needs none: '
+      '--config.pretrain_scope=all_unlabelled. For all else import the videos '
+      'with labels (docs/own_videos.md).'
+    )
   if not 2 <= num_folds <= len(people):
+    remedy = f'; {len(people)} would do' if 2 <= len(people) < num_folds else ''
     raise ValueError(
       f'`data.num_folds` (={num_folds}) must lie between 2 and the number of '
-      f'people (={len(people)}), as nobody may be in two folds.'
+      f'people with labelled videos (={len(people)}), as nobody may be in two '
+      f'folds{remedy}.'
     )
   fold_of_video = np.full(len(subjects), NEVER_TESTED)
   if assignment == 'leaky_clips':

@@ -200,7 +200,7 @@ def test_a_fold_is_written_down():
 
 def test_bad_requests_are_refused():
   subject, _, _ = make_videos(5)
-  with pytest.raises(ValueError, match=r'num_folds.*=10.*people \(=5\)'):
+  with pytest.raises(ValueError, match=r'num_folds.*=10.*videos \(=5\)'):
     folds.make_folds(subject)
   with pytest.raises(ValueError, match="'random'.*consecutive"):
     folds.make_folds(subject, num_folds=5, assignment='random')
@@ -212,3 +212,12 @@ def test_bad_requests_are_refused():
     folds.make_folds(subject, num_folds=5, assignment='leaky_clips')
   with pytest.raises(ValueError, match=r'people \(=0\)'):
     folds.make_folds(subject, num_folds=5, labels=np.full(30, -1))
+
+
+def test_folds_need_labels_and_say_so():
+  nobody = np.full(4, folds.UNLABELLED)
+  with pytest.raises(ValueError, match='No video .* has a label.*own_videos'):
+    folds.make_folds([1, 2, 3, 4], num_folds=2, labels=nobody)
+  few = [0, 1, folds.UNLABELLED, 0]
+  with pytest.raises(ValueError, match=r'labelled videos \(=3\).*; 3 would do'):
+    folds.make_folds([1, 2, 3, 4], num_folds=10, labels=few)
