@@ -35,13 +35,19 @@ def plan(config):
     lines.append(f'{table.name}: {len(flat)} runs ({rows})')
   distinct = row_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
-  before = sum(_pretraining_hours(config, r) for r in pretrainings.values())
-  after = sum(_finetuning_hours(config, one) for one in distinct)
-  before, after = before * len(folds), after * len(folds)
+  times = {
+    name: len({stages.pretrain_config(r.recipe, f).data.fold for f in folds})
+    for name, r in pretrainings.items()
+  }
+  before = sum(
+    times[name] * _pretraining_hours(config, r)
+    for name, r in pretrainings.items()
+  )
+  after = len(folds) * sum(_finetuning_hours(config, one) for one in distinct)
   lines += [
     f'{asked} of them begin with a pretraining; {len(pretrainings)} different '
     f'pretrainings and {len(distinct)} different fine-tunings are needed, '
-    f'times {len(folds)} folds: {len(pretrainings) * len(folds)} and '
+    f'times {len(folds)} folds: {sum(times.values())} and '
     f'{len(distinct) * len(folds)} runs.',
     f'An estimate, not measured: {before:,.1f} GPU-hours of pretraining and '
     f'{after:,.1f} of fine-tuning, {before + after:,.1f} in all, for '
@@ -56,7 +62,10 @@ def _pretraining_hours(config, one):
   """Of one fold."""
   recipe = one.recipe
   batch = recipe.pretrain.batch_size
-  clips = 2 * batch * (_training_videos(config) // batch)
+  videos = _training_videos(config)
+  if recipe.pretrain_scope == 'all_unlabelled':
+    videos = config.plan.videos
+  clips = 2 * batch * (videos // batch)
   passes = clips * recipe.pretrain.num_epochs * costs.TRAINING_PASSES
   return _hours(config, stages.pretrain_config(recipe, 0), passes)
 

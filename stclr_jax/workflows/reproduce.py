@@ -86,6 +86,7 @@ _OF_THE_CALL = (
   'notice',
   'plan',
   'conditions',
+  'kinetics_weights',
   'evaluate',
   'baselines',
 )
@@ -116,8 +117,9 @@ def describe(summary, workdir):
 def _run_fold(one, fold, workdir):
   pretrained = None
   if one.pretraining:
-    pretrained = workdir / one.pretraining / f'fold_{fold}'
-    stages.run(stages.pretrain_config(one.recipe, fold), pretrained)
+    before = stages.pretrain_config(one.recipe, fold)
+    pretrained = workdir / one.pretraining / f'fold_{before.data.fold}'
+    stages.run(before, pretrained)
   stages.run(
     stages.finetune_config(one.recipe, fold, init_from=pretrained),
     workdir / one.finetuning / f'fold_{fold}',
@@ -136,13 +138,18 @@ def _pool(one, row, workdir, folds):
 def _run_baselines(config, one, workdir, folds):
   """Simple methods on the same folds, those of encoders on the first row's."""
   options = copy.deepcopy(config.baselines)
+  if one.pretraining is None:
+    kept = [m for m in options.methods if m in baselines.OF_FRAMES]
+    options.methods = tuple(kept)
   trained = stages.pretrain_config(one.recipe, 0)
   with options.unlocked():
     options.data = trained.data
     options.pretrain_scope = trained.pretrain_scope
     options.folds = folds
-    options.encoder_from = str(
-      (workdir / one.pretraining).absolute() / 'fold_{fold}'
+    options.encoder_from = (
+      str((workdir / one.pretraining).absolute() / 'fold_{fold}')
+      if one.pretraining
+      else ''
     )
   baselines.run(options, workdir / 'baselines')
   return [
@@ -155,10 +162,10 @@ def _run_baselines(config, one, workdir, folds):
 
 
 def _costs(one, workdir, folds):
-  summaries = [
-    workdirs.read_summary(workdir / one.pretraining / f'fold_{fold}')
-    for fold in folds
-  ]
+  summaries = []
+  if one.pretraining:
+    folders = [workdir / one.pretraining / f'fold_{fold}' for fold in folds]
+    summaries = [workdirs.read_summary(folder) for folder in folders]
   counted = costs.encoder_cost(stages.pretrain_config(one.recipe, folds[0]))
   speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]
   views = 2 * one.recipe.pretrain.batch_size
@@ -166,7 +173,9 @@ def _costs(one, workdir, folds):
     'parameters': counted.parameters,
     'gflop': counted.flop / 1e9,
     'step_ms': 1e3 * views / float(np.median(speeds)) if speeds else None,
-    'loss': float(np.mean([s['loss'] for s in summaries])),
+    'loss': float(np.mean([s['loss'] for s in summaries]))
+    if summaries
+    else None,
   }
 
 

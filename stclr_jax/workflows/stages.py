@@ -32,6 +32,8 @@ def pretrain_config(recipe, fold):
   # Pretraining knows no labels, so it is the same whatever share is known.
   for name in ('labelled_fraction', 'labelled_unit', 'labelled_draw'):
     del config.data[name]
+  if recipe.pretrain_scope == 'all_unlabelled':
+    config.data.fold = 0  # the same videos whichever fold is tested
   return config
 
 

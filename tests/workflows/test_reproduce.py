@@ -177,6 +177,19 @@ def test_plan_counts_and_runs_nothing(tmp_path, monkeypatch):
   assert 'not measured' in text
 
 
+def test_pretraining_on_everybody_is_shared_by_the_folds(monkeypatch):
+  monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1.0))
+  config = make_config('leaks,paper')
+  rows = dict(zip('abcd', runs_of(config)['leaks'], strict=True))
+  everybody, alone = rows['c'][0].recipe, rows['a'][0].recipe
+  configs = [stages.pretrain_config(everybody, fold) for fold in (0, 7)]
+  assert configs[0] == configs[1]
+  assert stages.pretrain_config(alone, 7).data.fold == 7
+  assert rows['a'][0].finetuning == rows['b'][0].finetuning
+  # Two of the three pretrainings differ by fold.
+  assert ' 21 and 30 runs' in planning.plan(config)
+
+
 def test_results_are_compared_with_the_first_row_after_holm():
   config = make_config('table4,smoke')
   (table,) = variants.tables(config)
