@@ -60,6 +60,8 @@ def get_config(which='all'):
   config.table = table
   del config.seed
   config.seeds = (0,)  # more than one: the deviation is reported apart
+  # Table II's row of torchvision's Kinetics-400 weights: a file of the user's.
+  config.kinetics_weights = ''
   epochs = config.pretrain.num_epochs
   # 100, 500 and 1000 in Table V; the same shares where there are fewer.
   config.pretraining_epochs = (epochs // 10, epochs // 2, epochs)

@@ -138,7 +138,8 @@ def _pool(one, row, workdir, folds):
 def _run_baselines(config, one, workdir, folds):
   """Simple methods on the same folds, those of encoders on the first row's."""
   options = copy.deepcopy(config.baselines)
-  if one.pretraining is None:
+  # One encoder for all folds, or none: not what the methods of encoders take.
+  if one.pretraining is None or config.pretrain_scope == 'all_unlabelled':
     kept = [m for m in options.methods if m in baselines.OF_FRAMES]
     options.methods = tuple(kept)
   trained = stages.pretrain_config(one.recipe, 0)
@@ -146,11 +147,12 @@ def _run_baselines(config, one, workdir, folds):
     options.data = trained.data
     options.pretrain_scope = trained.pretrain_scope
     options.folds = folds
-    options.encoder_from = (
-      str((workdir / one.pretraining).absolute() / 'fold_{fold}')
-      if one.pretraining
-      else ''
-    )
+    if one.pretraining:
+      options.encoder_from = str(
+        (workdir / one.pretraining).absolute() / 'fold_{fold}'
+      )
+    else:
+      options.encoder_from = ''
   baselines.run(options, workdir / 'baselines')
   return [
     (
@@ -164,7 +166,9 @@ def _run_baselines(config, one, workdir, folds):
 def _costs(one, workdir, folds):
   summaries = []
   if one.pretraining:
-    folders = [workdir / one.pretraining / f'fold_{fold}' for fold in folds]
+    before = [stages.pretrain_config(one.recipe, fold) for fold in folds]
+    held_out = dict.fromkeys(config.data.fold for config in before)
+    folders = [workdir / one.pretraining / f'fold_{fold}' for fold in held_out]
     summaries = [workdirs.read_summary(folder) for folder in folders]
   counted = costs.encoder_cost(stages.pretrain_config(one.recipe, folds[0]))
   speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]

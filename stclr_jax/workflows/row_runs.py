@@ -16,6 +16,7 @@ _OWN = (
   'labelled_fractions',
   'labelled_draws',
   'conditions',
+  'kinetics_weights',
   'evaluate',
   'baselines',
   'plan',

@@ -205,7 +205,7 @@ def _costs_table(table):
         f'{cost["parameters"]:,}',
         f'{cost["gflop"]:.3g}',
         'not timed' if step is None else f'{step:.0f} ms',
-        f'{cost["loss"]:.4f}',
+        'none' if cost['loss'] is None else f'{cost["loss"]:.4f}',
       )
     )
   header = ('', 'parameters', 'GFLOP', 'step', 'final pretraining loss')

@@ -83,14 +83,27 @@ def shares_checkpoints(config):
 
 
 def _table_2(config):
+  rows = [
+    Row('ST-CLR', against=None, published=paper.TABLE_2[-1]),
+    Row('the same network from scratch', {'init': 'scratch'}),
+  ]
+  weights = config.kinetics_weights
+  if weights:
+    changes = {'init': 'kinetics400', 'init_weights': weights}
+    rows.append(Row('the same network from Kinetics-400', changes))
   return Table(
     'table2',
     'Table II: ST-CLR beside earlier methods',
-    [
-      Row('ST-CLR', against=None, published=paper.TABLE_2[-1]),
-      Row('the same network from scratch', {'init': 'scratch'}),
-    ],
+    rows,
     notes=(
+      *(
+        ()
+        if weights
+        else (
+          'The same network from Kinetics-400: no weights given '
+          '(--config.kinetics_weights=PATH).',
+        )
+      ),
       'From scratch everything is trained for all epochs, as a frozen random '
       'encoder would be no fair baseline.',
     ),
