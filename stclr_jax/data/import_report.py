@@ -141,14 +141,17 @@ def next_commands(report, data_dir=None):
     data += f' --config.data.data_dir={shlex.quote(str(data_dir))}'
   if size != _CONFIGS_FRAME_SIZE:
     data += f' --config.data.frame_size={size[0]},{size[1]}'
-  people = report['num_subjects']
+  # Only people with labels are dealt to folds; without any, nobody is.
+  people = len(
+    {v['subject'] for v in report['videos'] if v['frames'] and v['label']}
+  )
   lines = ['Next, pretrain on it:']
   command = f'  python main.py --config=configs/pretrain.py:paper_112 {data}'
   if people < 10:
     lines.append(f'{command} --config.pretrain_scope=all_unlabelled')
     if people > 1:
       lines.append(
-        f'  (with {people} people; to hold some of them out: '
+        f'  (with {people} labelled people; to hold some of them out: '
         f'--config.data.num_folds={people})'
       )
   else:

@@ -184,6 +184,19 @@ def walk(source):
   return {path: found[path] for path in order}, dict(ignored)
 
 
+def discount(ignored, suffix, number=1):
+  """Takes files that were read after all off what `walk` ignored, in place.
+
+  Args:
+    ignored: number of files by suffix.
+    suffix: of those read.
+    number: how many.
+  """
+  left = ignored.pop(suffix, 0) - number
+  if left > 0:
+    ignored[suffix] = left
+
+
 def describe_counts(counts):
   """Puts counts into words, '3 .txt, 1 .db'."""
   return ', '.join(f'{n} {name}' for name, n in sorted(counts.items()))

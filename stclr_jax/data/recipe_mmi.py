@@ -39,6 +39,7 @@ def list_items(source):
   source = pathlib.Path(source)
   found, ignored = listings.walk(source)
   result = Listing([], [], ignored)
+  described = set()
   for path, frames in found.items():
     name = path.relative_to(source).as_posix()
     match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE)
@@ -46,13 +47,16 @@ def list_items(source):
       kind = 'folders of pictures' if frames else 'videos of other names'
       ignored[kind] = ignored.get(kind, 0) + 1
       continue
+    session, emotion = path.with_name('session.xml'), path.with_suffix('.xml')
+    units = path.with_name(f'{path.stem}-oao_aucs.xml')
+    described.update(p for p in (session, emotion, units) if p.exists())
     try:
-      view = _attributes(path.with_name('session.xml'), 'track')
+      view = _attributes(session, 'track')
       if view and view[0].get('view') == _PROFILE:
         ignored['profile views'] = ignored.get('profile views', 0) + 1
         continue
-      label = _read_mmi_label(path.with_suffix('.xml'))
-      frame = _read_apex(path.with_name(f'{path.stem}-oao_aucs.xml'))
+      label = _read_mmi_label(emotion)
+      frame = _read_apex(units)
       end = _apex_seconds(path, frame)
     except ValueError as error:
       result.problems.append(Problem(name, str(error)))
@@ -72,6 +76,7 @@ def list_items(source):
       f'{source} holds no MMI video, such as Sessions/1767/S001-102.avi; '
       f'passed over: {listings.describe_counts(ignored) or "nothing"}.'
     )
+  listings.discount(ignored, '.xml', len(described))
   middle = sum(i.attributes['apex'] == 'middle' for i in result.items)
   if middle:
     result.notes.append(

@@ -78,6 +78,7 @@ def list_ck_plus(source):
   labels = {}
   for file in sorted(source.rglob('*_emotion.txt')):
     if match := re.match(r'(S\d+_\d+)_\d+_emotion', file.name, re.IGNORECASE):
+      listings.discount(ignored, '.txt')  # read, not passed over
       try:
         code = int(float(file.read_text().split()[0]))
         labels[match[1].upper()] = CK_PLUS_CODES[code]

@@ -30,10 +30,12 @@ def make_report(videos, *, classes=(), **values):
   } | values
 
 
-def sized(*sizes):
-  return make_report(
-    [entry(f'v{i}', frame_size=list(size)) for i, size in enumerate(sizes)]
-  )
+def sized(*sizes, label=None):
+  videos = [
+    entry(f'v{i}', frame_size=list(size), label=label)
+    for i, size in enumerate(sizes)
+  ]
+  return make_report(videos, classes=[label] if label else ())
 
 
 def test_totals_are_of_what_was_kept():
@@ -105,13 +107,19 @@ def test_frame_size_is_that_of_most(sizes, chosen, others):
 
 
 def test_next_commands_fit_the_data():
-  few = import_report.next_commands(sized((240, 320), (240, 320)))
-  assert '--config.data.name=mine' in few and 'frame_size' not in few
-  assert '--config.pretrain_scope=all_unlabelled' in few
-  assert '--config.data.num_folds=2' in few
   one = import_report.next_commands(sized((150, 150)), '/my data')
   assert "--config.data.data_dir='/my data'" in one
   assert '--config.data.frame_size=150,150' in one and 'num_folds' not in one
-  many = import_report.next_commands(sized(*[(240, 320)] * 12, (320, 240)))
+  assert '--config.pretrain_scope=all_unlabelled' in one
+  shapes = [(240, 320)] * 12 + [(320, 240)]
+  many = import_report.next_commands(sized(*shapes, label='a'))
+  assert '--config.data.name=mine' in many and 'frame_size' not in many
   assert 'all_unlabelled' not in many
   assert '1 videos have another shape than 320x240' in many
+
+
+def test_folds_are_offered_to_people_with_labels():
+  videos = [entry(f'v{i}', label='a' if i < 3 else None) for i in range(20)]
+  few = import_report.next_commands(make_report(videos, classes=('a',)))
+  assert '--config.data.num_folds=3' in few and '3 labelled people' in few
+  assert '--config.pretrain_scope=all_unlabelled' in few

@@ -51,6 +51,8 @@ def test_ck_plus_labels_and_people(tmp_path):
     '593 sequences, 327 of them labelled, of 123 people' in listing.notes[0]
   )
   assert 'here are 6, 3 and 3' in listing.notes[0]
+  # Labels were read, landmarks were not.
+  assert listing.ignored == {'.txt': 1, 'hidden files': 1}
 
 
 def test_ck_plus_has_seven_classes():
@@ -160,7 +162,7 @@ def test_mmi_ends_at_the_annotated_apex(tmp_path):
   # All three are at their apex in frame 18, counted from 1.
   frames = video_files.read_frames(item.path, fps=25, end=item.end)
   assert making_videos.numbers_of(frames) == list(range(18))
-  assert not listing.notes
+  assert not listing.notes and not listing.ignored
 
 
 def test_mmi_ends_in_the_middle_where_no_apex_is_annotated(tmp_path):
