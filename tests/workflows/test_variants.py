@@ -1,4 +1,4 @@
-"""Which runs the paper's tables need, without running any."""
+"""Rows and stages of a recipe, without running any."""
 
 import pytest
 
@@ -21,26 +21,6 @@ def pretrainings(runs):
   return {one.pretraining for row in runs for one in row if one.pretraining}
 
 
-def test_all_tables_share_what_is_the_same():
-  runs = runs_of('all,paper')
-  base = runs['table2'][0][0]
-  assert runs['table3'][2] == runs['table4'][0] == [base]
-  assert runs['table5'][2] == runs['figure6'][0] == [base]
-  every = [row for table in runs.values() for row in table]
-  # R(2+1)D, R3D, MC3 and four augmentations off.
-  assert len(pretrainings(every)) == 7
-  # Four shares by five draws, pretrained and from scratch.
-  assert sum(len(row) for row in runs['table6']) == 40
-  assert pretrainings(runs['table6']) == {base.pretraining}
-  assert len({one.finetuning for row in runs['table6'] for one in row}) == 40
-
-
-def test_a_second_seed_is_another_pretraining():
-  runs = runs_of('table2,paper', seeds=(0, 1))
-  assert [len(row) for row in runs['table2']] == [2, 2]
-  assert len(pretrainings(runs['table2'])) == 2
-
-
 def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
   constant = runs_of('table5,paper')['table5']
   assert len(pretrainings(constant)) == 1
@@ -54,18 +34,6 @@ def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
   assert [r[0].recipe.pretrain.num_epochs for r in cosine['table5']] == [
     100, 500, 1000,
   ]  # fmt: skip
-
-
-def test_each_row_of_table_4_changes_one_thing():
-  rows = variants.tables(reproduce_config.get_config('table4,paper'))[0].rows
-  assert [list(row.changes) for row in rows] == [
-    [],
-    ['pretrain.views.temporal.enabled'],
-    ['pretrain.views.crop.enabled'],
-    ['pretrain.views.color.enabled'],
-    ['pretrain.views.flip.enabled'],
-  ]
-  assert [row.published.correct for row in rows] == [429, 410, 421, 416, 428]
 
 
 def test_scratch_is_compared_with_as_many_labels():
@@ -92,17 +60,6 @@ def test_stage_configs_are_those_of_the_stages_own_files():
   assert difference == expected.to_dict()
 
 
-def test_an_address_knows_what_matters():
-  recipe = crossval_config.get_config('paper')
-  config = stages.pretrain_config(recipe, 0)
-  address = stages.address(config)
-  config.notice = 'elsewhere'
-  config.data.data_dir = '/other/place'
-  assert stages.address(config) == address
-  config.temperature = 0.5
-  assert stages.address(config) != address
-
-
 @pytest.mark.parametrize(
   'architecture,parameters',
   # torchvision's own counts, less the classifier of 512 x 400 + 400.
@@ -113,9 +70,3 @@ def test_parameters_are_torchvisions(architecture, parameters):
   recipe.encoder.architecture = architecture
   cost = costs.encoder_cost(stages.pretrain_config(recipe, 0))
   assert cost.parameters == parameters - 205_200
-
-
-@pytest.mark.parametrize('which', ['table9', 'table3,tiny'])
-def test_unknown_tables_and_presets_are_refused(which):
-  with pytest.raises(ValueError, match='must be one of'):
-    reproduce_config.get_config(which)
