@@ -12,6 +12,8 @@ from stclr_jax.data import videos
 NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
 # The configs' default, a condition of Oulu-CASIA; imported sets have none.
 DEFAULT_SPLIT = 'vl_strong'
+# Conditions of the embedded sets that are drawn when they are asked for.
+DRAWN_SPLITS = ('vl_weak', 'vl_dark', 'ni_strong')
 
 
 class Source(NamedTuple):
@@ -51,10 +53,9 @@ def load_videos(name, *, split, frame_size, data_dir=None):
     FileNotFoundError: if the licensed data has not been built; it is never
       replaced by anything else.
   """
-  if name in NAMES[1:] and not has_tfds():
-    print(
-      f'{name}:{split}: TFDS is not installed, so the faces are drawn anew.'
-    )
+  if must_draw(name, split):
+    reason = 'this light is not built' if has_tfds() else 'TFDS is missing'
+    print(f'{name}:{split}: {reason}, so the faces are drawn anew.', flush=True)
     records, label_names = _drawn_records(name, split)
     return videos.make_store(
       records,
@@ -116,6 +117,17 @@ def read_records(source):
       label=int(example['label']),
       frames=[bytes(frame) for frame in example['frames']],
     )
+
+
+def must_draw(name, split):
+  """Whether faces are drawn instead of read: of the embedded sets the builder
+  packages one condition, and without TFDS none.
+
+  Args:
+    name: of a data set.
+    split: a condition.
+  """
+  return name in NAMES[1:] and (not has_tfds() or split in DRAWN_SPLITS)
 
 
 def has_tfds():

@@ -35,7 +35,8 @@ def load_videos(data):
     FileNotFoundError: if the data set has not been built.
   """
   placement.check(data.placement, data.memory_share)
-  if data.placement == placement.STREAMED or prepare.has_tfds():
+  drawn = prepare.must_draw(data.name, data.split)
+  if data.placement == placement.STREAMED or not drawn:
     listed = list_videos(data)
     if not placement.keep_in_host(
       data.placement,
