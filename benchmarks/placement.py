@@ -112,7 +112,8 @@ class Feed:
       drawing: whether views are drawn; if not, they are only read.
 
     Returns:
-      Seconds a batch, on average.
+      A dict of averages a batch: 'seconds', and 'cpu_seconds' of all of this
+      process's threads, which other work on the machine changes less.
     """
     import jax
 
@@ -128,11 +129,15 @@ class Feed:
       for i, batch in enumerate(itertools.islice(stream, batches + _LEAD)):
         if i == _LEAD:
           started = time.perf_counter()
+          worked = time.process_time()
         if drawing:
           self._draw(np.int32(0), self._videos.arrays, batch)
         else:
           jax.block_until_ready(batch)
-      return (time.perf_counter() - started) / batches
+      return {
+        'seconds': (time.perf_counter() - started) / batches,
+        'cpu_seconds': (time.process_time() - worked) / batches,
+      }
 
   def _batches(self, epoch):
     from stclr_jax.learning import steps
@@ -178,7 +183,7 @@ def run(options, *, emit):
     options: of the command line.
     emit: takes a record, of each placement.
   """
-  seconds = {(p, kind): [] for p in options.placements for kind in _KINDS}
+  blocks = {(p, kind): [] for p in options.placements for kind in _KINDS}
   with contextlib.ExitStack() as stack:
     workers, started = {}, {}
     for p in options.placements:
@@ -194,25 +199,31 @@ def run(options, *, emit):
         drawing=_KINDS[kind],
         timeout=options.timeout,
       )
-      seconds[p, kind].append(taken)
+      blocks[p, kind].append(taken)
   for p in options.placements:
     emit(
       {
         'benchmark': 'placement',
         'placement': p,
         **{name: getattr(options, name) for name in FIELDS},
-        **{
-          f'{kind}_views_per_s': 2
-          * options.batch_size
-          / statistics.median(seconds[p, kind])
-          for kind in _KINDS
-        },
-        **{kind: records.summarize(seconds[p, kind]) for kind in _KINDS},
+        **_rates(2 * options.batch_size, {k: blocks[p, k] for k in _KINDS}),
         **started[p],
         **records.machine(),
         'command': records.command(),
       }
     )
+
+
+def _rates(views, blocks):
+  """Views a second, and seconds a batch, of each kind of block."""
+  found = {}
+  for kind, averages in blocks.items():
+    seconds = [block['seconds'] for block in averages]
+    worked = statistics.median(block['cpu_seconds'] for block in averages)
+    found[f'{kind}_views_per_s'] = views / statistics.median(seconds)
+    found[f'{kind}_cpu_ms_per_view'] = 1e3 * worked / views
+    found[kind] = records.summarize(seconds)
+  return found
 
 
 def _start_worker(options, placement):

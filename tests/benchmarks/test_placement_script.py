@@ -63,6 +63,7 @@ def test_reading_and_drawing_are_timed(tmp_path, monkeypatch):
     assert record[f'{kind}_views_per_s'] == pytest.approx(
       16 / record[kind]['median_s']
     )
+    assert record[f'{kind}_cpu_ms_per_view'] > 0
   assert record['idle_bytes'] <= record['placed_bytes'] <= record['peak_bytes']
 
 
