@@ -31,7 +31,19 @@ MAY_IMPORT = {
 
 # Imported inside functions only, so that model, views and steps run wherever
 # jax and flax do.
-LAZY = {'tensorflow', 'tensorflow_datasets', 'matplotlib', 'array_record'}
+LAZY = {
+  'array_record',
+  'av',
+  'dlib',
+  'grain',
+  'matplotlib',
+  'safetensors',
+  'scipy',
+  'skimage',
+  'tensorflow',
+  'tensorflow_datasets',
+  'torch',
+}
 
 
 def imported_modules(path, *, top_level_only=False):
