@@ -67,7 +67,7 @@ def collect(found):
   figures = {}
   per_view = {}
   for record in found:
-    if record.get('failed') and not isinstance(record['failed'], dict):
+    if isinstance(record.get('failed'), str) or record.get('skipped'):
       continue
     kind = record['benchmark']
     if kind == 'compare':

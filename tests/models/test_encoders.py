@@ -286,13 +286,13 @@ def test_how_it_is_computed_changes_nothing(architecture, options, float64):
   )
   plain = loss_and_gradients(encoder, variables, clips)
   other = loss_and_gradients(encoder.clone(**options), variables, clips)
-  jax.tree.map(
-    lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9),
-    plain,
-    other,
-  )
+  for a, b in zip(*map(jax.tree.leaves, (plain, other)), strict=True):
+    # A sum rounds by a share of its terms, which may be larger than itself.
+    tolerance = 1e-9 * max(1, np.abs(a).max())
+    np.testing.assert_allclose(a, b, rtol=1e-9, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_fused_bfloat16_is_as_near_to_float32_as_plain(monkeypatch):
   encoder, variables, clips = make_small(dtype=jnp.float32)
 
@@ -367,13 +367,15 @@ def test_remat_keeps_what_it_says():
 
   shapes, _ = conv_outputs('r2plus1d_18', (16, 64, 64, 3))
   outputs = sum(map(math.prod, shapes))
-  block_outputs = sum(
-    2 * features * math.prod(-(-n // 2**stage) for n in (16, 32, 32))
+  # The clips', the stem's output, and those of all blocks but the last.
+  sizes = [
+    features * math.prod(-(-n // 2**stage) for n in (16, 32, 32))
     for stage, features in enumerate(encoders.STAGE_FEATURES)
-  )
-  assert kept_elements('block') == pytest.approx(block_outputs, rel=0.2)
+  ]
+  inputs = math.prod(clips.shape[1:]) + sizes[0] + 2 * sum(sizes) - sizes[-1]
+  assert kept_elements('block') == inputs
   assert kept_elements('batch_norm') == pytest.approx(
-    outputs + block_outputs, rel=0.05
+    outputs + inputs, rel=0.05
   )
   assert kept_elements('none') > 1.6 * outputs
 
