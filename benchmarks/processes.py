@@ -91,6 +91,7 @@ class Worker:
     except OSError:
       answer = None
     if answer is None:
+      self._answers.put(None)  # for the next request: there will be no other
       raise WorkerError(f'{self.name} ended: {self._last_errors()}')
     if 'error' in answer:
       raise WorkerError(f'{self.name} failed: {answer["error"]}')

@@ -347,18 +347,19 @@ def test_remat_keeps_what_it_says():
       lambda c: encoder.init(jax.random.key(0), c, train=False), clips
     )
 
-    def encode(params, clips):
-      h, _ = encoder.apply(
-        {'params': params, 'batch_stats': variables['batch_stats']},
-        clips,
-        train=True,
-        mutable=['batch_stats'],
-      )
-      return h
+    def backward(variables, clips):
+      def encode(params, clips):
+        h, _ = encoder.apply(
+          variables | {'params': params},
+          clips,
+          train=True,
+          mutable=['batch_stats'],
+        )
+        return h
 
-    kept = jax.eval_shape(
-      lambda *inputs: jax.vjp(encode, *inputs)[1], variables['params'], clips
-    )
+      return jax.vjp(encode, variables['params'], clips)[1]
+
+    kept = jax.eval_shape(backward, variables, clips)
     return sum(
       k.size // num_clips
       for k in jax.tree.leaves(kept)
