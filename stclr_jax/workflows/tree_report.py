@@ -239,7 +239,10 @@ def _conditions_blocks(workdir):
 
 
 def _origin_blocks(workdir):
-  runs = workdirs.read_json(workdir / 'runs.json')
+  path = workdir / 'runs.json'
+  if not path.exists():  # a tree of conditions only, whose runs say it by name
+    return report_parts.environment_blocks(workdir)
+  runs = workdirs.read_json(path)
   rows = []
   for table, noted in runs.items():
     for row in noted:

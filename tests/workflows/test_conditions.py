@@ -5,10 +5,13 @@ import numpy as np
 import pytest
 
 from configs import evaluate as evaluate_configs
+from configs import reproduce as reproduce_configs
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import conditions
 from stclr_jax.workflows import finetune
+from stclr_jax.workflows import reproduce
+from stclr_jax.workflows import workdirs
 
 
 @pytest.mark.slow
@@ -63,21 +66,38 @@ def test_no_or_repeated_conditions_are_refused(tmp_path):
       conditions.run({}, tmp_path, conditions=names, folds=(0,))
 
 
-def test_the_table_is_text():
+def make_table():
   cell = {
     'correct': 3,
     'total': 4,
     'accuracy': 0.75,
     'by_people': {'low': 0.5, 'high': 1.0},
   }
-  table = {
+  return {
     'conditions': ['a', 'b'],
     'data': 'mine',
     'synthetic': False,
     'protocol': 'Folds 0.',
     'cells': {x: {y: cell for y in 'ab'} for x in 'ab'},
   }
-  text = conditions.describe(table)
+
+
+def test_a_tree_of_conditions_only_is_reported(tmp_path, monkeypatch):
+  def run(configs, workdir, **_):
+    workdir.mkdir()
+    workdirs.write_json(workdir / 'conditions.json', make_table())
+    return make_table()
+
+  monkeypatch.setattr(conditions, 'run', run)
+  config = reproduce_configs.get_config('conditions,smoke')
+  found = reproduce.run(config, tmp_path / 'tree')
+  page = (tmp_path / 'tree/report.md').read_text()
+  assert 'tested under b' in page and '75.0 %' in page
+  assert reproduce.describe(found, tmp_path / 'tree')
+
+
+def test_the_table_is_text():
+  text = conditions.describe(make_table())
   rows = [line for line in text.split('\n') if line.startswith('|')]
   assert len(rows) == 4 and np.ptp([row.count('|') for row in rows]) == 0
   assert '3/4 = 75.0% (50.0% to 100.0%)' in text and 'drawn' not in text
