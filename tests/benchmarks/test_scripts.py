@@ -66,6 +66,7 @@ def test_kernels_finds_every_group(tiny, tmp_path, capsys):
   assert '| weight gradient |' in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_memory_is_the_slope_over_two_batches(tiny, tmp_path):
   arguments = [one for one in tiny if not one.startswith('--views')]
   arguments += ['--views', '4', '8', '--implementations', 'ours']
@@ -77,6 +78,7 @@ def test_memory_is_the_slope_over_two_batches(tiny, tmp_path):
   assert slope == pytest.approx((high - low) / 4) and slope > 0
 
 
+@pytest.mark.slow
 def test_compile_time_is_shorter_from_the_cache(tiny, tmp_path):
   (record,) = run(compile_time.main, tiny, tmp_path)
   assert record['warm']['compile_s'] < record['cold']['compile_s']

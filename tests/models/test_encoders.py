@@ -267,7 +267,13 @@ def make_small(**options):
   return encoder, variables, clips
 
 
-@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize(
+  'architecture',
+  [
+    'r2plus1d_18',
+    *(pytest.param(n, marks=pytest.mark.slow) for n in ('r3d_18', 'mc3_18')),
+  ],
+)
 @pytest.mark.parametrize(
   'options',
   [
