@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from stclr_jax.data import checked_records
 from stclr_jax.data import imported
+from stclr_jax.data import streaming
 from stclr_jax.data import videos
 
 NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
@@ -109,14 +110,9 @@ def read_records(source):
   Yields:
     `videos.Record`.
   """
-  for i in range(len(source.examples)):
-    example = source.examples[i]
-    yield videos.Record(
-      video_id=_text(example['video_id']),
-      subject=int(example['subject']),
-      label=int(example['label']),
-      frames=[bytes(frame) for frame in example['frames']],
-    )
+  records = streaming.TfdsRecords(source.examples)
+  for i in range(len(records)):
+    yield records[i]
 
 
 def must_draw(name, split):
@@ -207,7 +203,3 @@ def _drawn_records(name, split):
     for video in drawn
   )
   return records, synthetic_faces.EXPRESSIONS
-
-
-def _text(value):
-  return value.decode() if isinstance(value, bytes) else str(value)
