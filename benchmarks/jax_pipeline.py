@@ -80,12 +80,7 @@ class JaxPipeline:
 
   def block(self, *, steps, group=1):
     """Times steps; see `JaxStep.block`."""
-    seconds = []
-    for _ in range(-(-steps // group)):
-      started = time.perf_counter()
-      self._take(group)
-      seconds.append((time.perf_counter() - started) / group)
-    return seconds
+    return records.time_groups(self._take, steps=steps, group=group)
 
   def _take(self, steps):
     import jax

@@ -88,12 +88,7 @@ class JaxStep:
     Returns:
       Seconds per step, of each group.
     """
-    seconds = []
-    for _ in range(-(-steps // group)):
-      started = time.perf_counter()
-      self._take(group)
-      seconds.append((time.perf_counter() - started) / group)
-    return seconds
+    return records.time_groups(self._take, steps=steps, group=group)
 
   def memory(self):
     """Reports peak memory of the device, in bytes.

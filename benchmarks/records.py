@@ -7,9 +7,29 @@ import pathlib
 import platform
 import statistics
 import sys
+import time
 
 PLACES = ('--torch_python', '--out', '--data_dir')  # on one machine only
 PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
+
+
+def time_groups(take, *, steps, group):
+  """Times steps; the host waits for the device after each group only.
+
+  Args:
+    take: `take(n)` takes n steps and waits for them.
+    steps: how many.
+    group: steps between two waits.
+
+  Returns:
+    Seconds per step, of each group.
+  """
+  seconds = []
+  for _ in range(-(-steps // group)):
+    started = time.perf_counter()
+    take(group)
+    seconds.append((time.perf_counter() - started) / group)
+  return seconds
 
 
 def summarize(seconds):

@@ -1,7 +1,6 @@
 """Torch's whole pretraining step: a DataLoader, torchvision v2, the step."""
 
-import time
-
+from benchmarks import records
 from benchmarks import torch_step
 from benchmarks import torch_views
 
@@ -37,14 +36,7 @@ class TorchPipeline(torch_step.TorchStep):
 
   def block(self, *, steps, group=1):
     """Times steps; see `TorchStep.block`."""
-    seconds = []
-    for _ in range(-(-steps // group)):
-      started = time.perf_counter()
-      for _ in range(group):
-        self.take(self._next_clips())
-      self._wait()
-      seconds.append((time.perf_counter() - started) / group)
-    return seconds
+    return records.time_groups(self._take_all, steps=steps, group=group)
 
   def _next_clips(self):
     import torch

@@ -102,14 +102,15 @@ class TorchStep:
     Returns:
       Seconds per step, of each group.
     """
-    seconds = []
-    for _ in range(-(-steps // group)):
-      started = time.perf_counter()
-      for _ in range(group):
-        self.take(self._clips)
-      self._wait()
-      seconds.append((time.perf_counter() - started) / group)
-    return seconds
+    return records.time_groups(self._take_all, steps=steps, group=group)
+
+  def _take_all(self, steps):
+    for _ in range(steps):
+      self.take(self._next_clips())
+    self._wait()
+
+  def _next_clips(self):
+    return self._clips
 
   def take(self, clips):
     """Takes a step, on clips [2n, 3, t, h, w] in channels-last memory."""
