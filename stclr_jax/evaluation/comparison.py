@@ -163,27 +163,20 @@ def compare(correct_first, correct_second, subject, *, level=0.95, seed=0):
   )
 
 
-def compare_rows(first, others, subject, *, level=0.95, seed=0):
-  """Compares the rows of a table with its first, Holm-corrected over them.
+def correct_for_number(comparisons):
+  """Corrects the p-values of a table's rows for how many they are (Holm).
 
   Args:
-    first: whether the first row named each video rightly, bool [n].
-    others: the same of the other rows, k arrays.
-    subject: person of each video, int [n].
-    level: of confidence.
-    seed: int, of the bootstrap.
+    comparisons: list of `Comparison`, of all rows that are compared.
 
   Returns:
-    k `Comparison`s; a difference is a row's accuracy minus the first row's.
+    The same ones, with `sign_flip_p_holm` and `mcnemar_p_holm`.
   """
-  rows = [
-    compare(first, other, subject, level=level, seed=seed) for other in others
-  ]
-  sign_flip = statistics.holm([row.sign_flip_p for row in rows])
-  mcnemar = statistics.holm([row.mcnemar_p for row in rows])
+  sign_flip = statistics.holm([one.sign_flip_p for one in comparisons])
+  mcnemar = statistics.holm([one.mcnemar_p for one in comparisons])
   return [
-    dataclasses.replace(row, sign_flip_p_holm=float(p), mcnemar_p_holm=float(q))
-    for row, p, q in zip(rows, sign_flip, mcnemar, strict=True)
+    dataclasses.replace(one, sign_flip_p_holm=float(p), mcnemar_p_holm=float(q))
+    for one, p, q in zip(comparisons, sign_flip, mcnemar, strict=True)
   ]
 
 

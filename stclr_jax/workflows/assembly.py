@@ -18,6 +18,10 @@ from stclr_jax.workflows import programs
 
 DTYPES = ('float32', 'bfloat16')
 
+# The videos of the last run in this process, by what was asked for: folds and
+# rows of a table share them, and to decode them takes longer than a small run.
+_last_read = {}
+
 
 def load_videos(data):
   """Reads the data set of a config, building the embedded one if needed.
@@ -35,6 +39,10 @@ def load_videos(data):
     FileNotFoundError: if the data set has not been built.
   """
   placement.check(data.placement, data.memory_share)
+  asked = (data.name, data.split, tuple(data.frame_size), data.data_dir)
+  if data.placement != placement.STREAMED and asked in _last_read:
+    return _last_read[asked]
+  _last_read.clear()  # before the next: memory may not hold both
   drawn = prepare.must_draw(data.name, data.split)
   if data.placement == placement.STREAMED or not drawn:
     listed = list_videos(data)
@@ -45,12 +53,29 @@ def load_videos(data):
       free=parallel.least(placement.free_host_bytes()),
     ):
       return listed
-  return prepare.load_videos(
+  _last_read[asked] = prepare.load_videos(
     data.name,
     split=data.split,
     frame_size=tuple(data.frame_size),
     data_dir=data.data_dir or None,
   )
+  return _last_read[asked]
+
+
+def check_videos(data):
+  """Makes sure that a data set is there, without reading its frames.
+
+  Args:
+    data: `config.data`.
+
+  Raises:
+    ValueError: for an unknown name or split.
+    FileNotFoundError: if the data set has not been built.
+  """
+  if not prepare.must_draw(data.name, data.split):
+    prepare.open_source(
+      data.name, split=data.split, data_dir=data.data_dir or None
+    )
 
 
 def list_videos(data):

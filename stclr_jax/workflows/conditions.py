@@ -16,6 +16,7 @@ import dataclasses
 import pathlib
 
 from stclr_jax.evaluation import run_pairs
+from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -42,21 +43,26 @@ def run(configs, workdir, *, conditions, folds):
     `comparison.Accuracy` over the folds' pooled videos.
 
   Raises:
-    ValueError: if there is no condition, or a run refuses its config.
+    ValueError: if there is no condition, or none of a name in the data, before
+      anything is trained; or a run refuses its config.
   """
   if not conditions or len(set(conditions)) < len(conditions):
     raise ValueError(
       f'`conditions` (={tuple(conditions)}) must name each split of the data '
       "once, and at least one, such as ('vl_strong', 'ni_strong')."
     )
+  for condition in conditions:
+    assembly.check_videos(_under(configs['evaluate'], condition).data)
   workdir = pathlib.Path(workdir)
   summaries = []
   for trained in conditions:
-    for fold in folds:
-      classifier = _train(configs, workdir, trained, fold)
-      for tested in conditions:
-        config = copy.deepcopy(configs['evaluate'])
-        config.data.split = tested
+    classifiers = {
+      fold: _train(configs, workdir, trained, fold) for fold in folds
+    }
+    # Light by light, so that each is read once for all folds.
+    for tested in conditions:
+      for fold, classifier in classifiers.items():
+        config = _under(configs['evaluate'], tested)
         config.classifier = str(classifier)
         config.people_seen = 'drop'  # what is left is the fold's test people
         print(f'\nFold {fold}: trained under {trained}, tested under {tested}')
@@ -114,43 +120,28 @@ def describe(table):
   return '\n'.join([*lines, '', table['protocol']])
 
 
-def num_runs(configs, *, conditions, folds):
-  """Counts the runs of a table, for a plan.
-
-  Args:
-    configs: see `run`, as the others.
-    conditions: splits of the data set.
-    folds: which folds.
-
-  Returns:
-    By workflow, how many.
-  """
-  chains = len(conditions) * len(folds)
-  pretrained = configs['finetune'].init == 'pretrained'
-  return {
-    'pretrain': chains if pretrained else 0,
-    'finetune': chains,
-    'evaluate': chains * len(conditions),
-  }
-
-
 def _train(configs, workdir, condition, fold):
   """Pretrains and fine-tunes; returns the fine-tuning's folder."""
   place = workdir / f'train_{condition}' / f'fold_{fold}'
-
-  def prepare(name):
-    config = copy.deepcopy(configs[name])
-    config.data.split, config.data.fold = condition, fold
-    return config
-
-  config = prepare('finetune')
+  config = _under(configs['finetune'], condition, fold)
   if config.init == 'pretrained':
     print(f'\nFold {fold}: pretraining under {condition}')
-    pretrain.run(prepare('pretrain'), place / 'pretrain')
+    pretrain.run(
+      _under(configs['pretrain'], condition, fold), place / 'pretrain'
+    )
     config.init_from = str(place / 'pretrain')
   print(f'\nFold {fold}: fine-tuning under {condition}')
   finetune.run(config, place / 'finetune')
   return place / 'finetune'
+
+
+def _under(config, condition, fold=None):
+  """Returns a config for a light, and for a fold if it knows folds."""
+  config = copy.deepcopy(config)
+  config.data.split = condition
+  if fold is not None:
+    config.data.fold = fold
+  return config
 
 
 def _cell_dir(workdir, trained, tested):

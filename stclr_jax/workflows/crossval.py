@@ -57,7 +57,7 @@ def run_fold(config, fold, workdir):
   """
   pretrained = None
   if stages.has_pretraining(config):
-    pretrained = workdir / 'pretrain'
+    pretrained = _pretraining(config, workdir)
     stages.run(stages.pretrain_config(config, fold), pretrained)
   stages.run(
     stages.finetune_config(config, fold, init_from=pretrained),
@@ -165,6 +165,23 @@ def describe_oracle(oracle):
     f'{oracle["correct"]}/{oracle["total"]} = {oracle["accuracy"]:.2%}: a test '
     'oracle, not a result.'
   ]
+
+
+def _pretraining(config, workdir):
+  """Where a fold's pretraining is: its own, or one that fits all folds.
+
+  Whoever pretrains on all videos does the same in every fold. The first to be
+  finished then serves all that have none; folds that other machines run at the
+  same time get in nobody's way.
+  """
+  own = workdir / 'pretrain'
+  if config.pretrain_scope == 'all_unlabelled' and not (
+    (own / workdirs.SUMMARY).exists()
+  ):
+    done = workdir.parent.glob(f'fold_*/pretrain/{workdirs.SUMMARY}')
+    if first := min(done, key=lambda path: path.stat().st_mtime, default=None):
+      return first.parent
+  return own
 
 
 def _validated(pooled):

@@ -20,11 +20,7 @@ def plan(config):
   """
   folds = crossval.chosen_folds(config)
   if config.table == 'conditions':
-    raise ValueError(
-      "--plan knows the paper's tables and 'leaks', not `conditions`: there "
-      'each condition is pretrained and fine-tuned once a fold, '
-      f'{len(config.conditions) * len(folds)} of each.'
-    )
+    return _plan_conditions(config, folds)
   tables = variants.tables(config)
   runs = {table.name: row_runs.of_table(config, table) for table in tables}
   lines, asked = [], 0
@@ -49,13 +45,35 @@ def plan(config):
     f'pretrainings and {len(distinct)} different fine-tunings are needed, '
     f'times {len(folds)} folds: {sum(times.values())} and '
     f'{len(distinct) * len(folds)} runs.',
+    _estimate(config, before, after),
+  ]
+  return '\n'.join(lines)
+
+
+def _plan_conditions(config, folds):
+  """Each light is trained under once a fold, and tested under with all."""
+  one = row_runs.plain(config)
+  chains = len(config.conditions) * len(folds)
+  before = chains * _pretraining_hours(config, one) if one.pretraining else 0
+  after = chains * _finetuning_hours(config, one)
+  return '\n'.join(
+    [
+      f'conditions: {", ".join(config.conditions)}, each with each, times '
+      f'{len(folds)} folds: {chains if one.pretraining else 0} pretrainings, '
+      f'{chains} fine-tunings and {chains * len(config.conditions)} tests.',
+      _estimate(config, before, after),
+    ]
+  )
+
+
+def _estimate(config, before, after):
+  return (
     f'An estimate, not measured: {before:,.1f} GPU-hours of pretraining and '
     f'{after:,.1f} of fine-tuning, {before + after:,.1f} in all, for '
     f'{config.plan.videos} videos on a GPU that does {config.plan.teraflops:g} '
     'TFLOP/s in training (--config.plan.teraflops). Reading data, compiling '
-    'and testing are left out.',
-  ]
-  return '\n'.join(lines)
+    'and testing are left out.'
+  )
 
 
 def _pretraining_hours(config, one):

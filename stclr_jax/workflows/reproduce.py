@@ -46,6 +46,7 @@ def run(config, workdir):
   if config.table == 'conditions':
     return _run_conditions(config, workdir, folds)
   tables = variants.tables(config)
+  _check_looks(config, tables)
   runs = {table.name: row_runs.of_table(config, table) for table in tables}
   _note_runs(workdir, tables, runs)
   for one in row_runs.distinct(runs):
@@ -112,6 +113,16 @@ def describe(summary, workdir):
   return '\n'.join(
     [*lines, '', f'In {workdir}: report.html, report.md, tables/']
   )
+
+
+def _check_looks(config, tables):
+  """A row of a test oracle needs looks at the test people to choose from."""
+  oracles = [row.name for t in tables for row in t.rows if row.oracle]
+  if oracles and not config.finetune.look_every_epochs:
+    raise ValueError(
+      f'`finetune.look_every_epochs` (={config.finetune.look_every_epochs}) '
+      f'must be at least 1 for the row {oracles[0]!r}.'
+    )
 
 
 def _run_fold(one, fold, workdir):
@@ -199,7 +210,7 @@ def _note_runs(workdir, tables, runs):
     noted[table.name] = [
       {
         'row': row.name,
-        'changes': {k: v for k, v in row.changes.items()},
+        'changes': dict(row.changes),
         'runs': [
           {'pretraining': one.pretraining, 'finetuning': one.finetuning}
           for one in of_row
@@ -211,9 +222,7 @@ def _note_runs(workdir, tables, runs):
 
 
 def _run_conditions(config, workdir, folds):
-  recipe = row_runs.recipe_of(
-    config, variants.Row(''), seed=config.seeds[0], draw=0
-  )
+  recipe = row_runs.plain(config).recipe
   evaluate = copy.deepcopy(config.evaluate)
   with evaluate.unlocked():
     evaluate.data = stages.pretrain_config(recipe, 0).data

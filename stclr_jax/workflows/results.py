@@ -33,8 +33,10 @@ def table_results(table, pooled, costs, *, baselines=()):
   rows += [_baseline_row(name, found) for name, found in baselines]
   firsts = [runs[0] for runs in pooled] + [found for _, found in baselines]
   compared = [i for i, other in enumerate(against) if other is not None]
-  found = [_compare(firsts[against[i]], firsts[i]) for i in compared]
-  for i, one in zip(compared, _correct_for_number(found), strict=True):
+  found = comparison.correct_for_number(
+    [_compare(firsts[against[i]], firsts[i]) for i in compared]
+  )
+  for i, one in zip(compared, found, strict=True):
     rows[i]['comparison'] = dataclasses.asdict(one)
     rows[i]['against'] = rows[against[i]]['name']
   first = firsts[0]
@@ -112,17 +114,6 @@ def _compare(first, second):
       'folds.'
     )
   return comparison.compare(first.correct, second.correct, first.subject)
-
-
-def _correct_for_number(found):
-  if not found:
-    return []
-  sign_flip = statistics.holm([one.sign_flip_p for one in found])
-  mcnemar = statistics.holm([one.mcnemar_p for one in found])
-  return [
-    dataclasses.replace(one, sign_flip_p_holm=float(p), mcnemar_p_holm=float(q))
-    for one, p, q in zip(found, sign_flip, mcnemar, strict=True)
-  ]
 
 
 def _published(row, table, beside):

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import ml_collections
 
 from stclr_jax.workflows import stages
+from stclr_jax.workflows import variants
 
 # Of the config of a reproduction, what is not part of a row's recipe.
 _OWN = (
@@ -63,6 +64,19 @@ def recipe_of(config, row, *, seed, draw):
     changes = changes | {'pretrain.checkpoint.keep_epochs': ()}
   recipe.update_from_flattened_dict(changes)
   return recipe
+
+
+def plain(config):
+  """The run of the recipe as it is, with the first seed.
+
+  Args:
+    config: of a reproduction.
+
+  Returns:
+    A `Run`.
+  """
+  row = variants.Row('')
+  return _make_run(recipe_of(config, row, seed=config.seeds[0], draw=0))
 
 
 def of_table(config, table):

@@ -83,15 +83,18 @@ def test_comparison_is_paired(correct):
 
 def test_rows_are_corrected_over_the_table(correct):
   right = np.flatnonzero(correct)
-  others = [flip(correct, right[:number]) for number in (3, 8, 30)]
-  rows = comparison.compare_rows(correct, others, SUBJECT)
+  found = [
+    comparison.compare(correct, flip(correct, right[:number]), SUBJECT)
+    for number in (3, 8, 30)
+  ]
+  rows = comparison.correct_for_number(found)
   assert [row.only_first for row in rows] == [3, 8, 30]
   assert [row.sign_flip_p_holm for row in rows] == pytest.approx(
-    statistics.holm([row.sign_flip_p for row in rows])
+    statistics.holm([row.sign_flip_p for row in found])
   )
-  assert rows[2].mcnemar_p_holm == pytest.approx(3 * rows[2].mcnemar_p)
+  assert rows[2].mcnemar_p_holm == pytest.approx(3 * found[2].mcnemar_p)
   assert 'after Holm' in rows[0].describe()
-  assert comparison.compare_rows(correct, [], SUBJECT) == []
+  assert comparison.correct_for_number([]) == []
 
 
 @pytest.mark.parametrize(

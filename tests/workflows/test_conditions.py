@@ -26,6 +26,7 @@ def test_every_condition_is_tested_on_the_folds_people(
     )
 
   monkeypatch.setattr(assembly, 'load_videos', load)
+  monkeypatch.setattr(assembly, 'check_videos', lambda data: None)
   config = evaluate_configs.get_config('demo')
   config.batch_size = 8
   configs = {
@@ -34,9 +35,6 @@ def test_every_condition_is_tested_on_the_folds_people(
     'evaluate': config,
   }
   options = {'conditions': ('vl_strong', 'vl_dark'), 'folds': (0, 1)}
-  assert conditions.num_runs(configs, **options) == {
-    'pretrain': 4, 'finetune': 4, 'evaluate': 8,
-  }  # fmt: skip
   table = conditions.run(configs, tmp_path, **options)
   for trained in options['conditions']:
     for tested in options['conditions']:
@@ -64,6 +62,17 @@ def test_no_or_repeated_conditions_are_refused(tmp_path):
   for names in ((), ('vl_dark', 'vl_dark')):
     with pytest.raises(ValueError, match='each split of the data once'):
       conditions.run({}, tmp_path, conditions=names, folds=(0,))
+
+
+def test_a_light_that_is_not_there_stops_before_any_training(
+  tmp_path, monkeypatch
+):
+  monkeypatch.setattr(conditions.finetune, 'run', lambda *_: 1 / 0)
+  monkeypatch.setattr(conditions.pretrain, 'run', lambda *_: 1 / 0)
+  config = reproduce_configs.get_config('conditions,smoke')
+  config.conditions = ('vl_strong', 'vl_storng')
+  with pytest.raises(ValueError, match='vl_storng'):
+    reproduce.run(config, tmp_path / 'tree')
 
 
 def make_table():

@@ -117,6 +117,41 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   assert 'Not complete' not in page and page.count('data:image/png') == 5
 
 
+def test_pretraining_on_everybody_is_done_once(
+  tiny_store, tiny_crossval, stage_runs, tmp_path
+):
+  config = tiny_crossval(pretrain_scope='all_unlabelled')
+  config.folds = (1,)
+  crossval.run(config, tmp_path)
+  config.folds = ()
+  crossval.run(config, tmp_path)
+  assert [(stage, folder) for stage, folder, _ in stage_runs] == [
+    ('pretrain', 'fold_1'),
+    *(('finetune', f'fold_{fold}') for fold in (1, 0, 2)),
+  ]
+  begun = {config.init_from for stage, _, config in stage_runs[1:]}
+  assert begun == {str(tmp_path.absolute() / 'fold_1/pretrain')}
+
+
+def test_a_fold_keeps_the_pretraining_it_has_begun_with(
+  tiny_store, tiny_crossval, stage_runs, tmp_path
+):
+  config = tiny_crossval(pretrain_scope='all_unlabelled')
+  workdirs.open_workdir(tmp_path, crossval.without_folds(config))
+  for fold in (2, 0):  # 2 is finished first, but 0 has one of its own
+    done = tmp_path / f'fold_{fold}/pretrain'
+    stages.run(stages.pretrain_config(config, fold), done)
+  crossval.run(config, tmp_path)
+  begun = [
+    config.init_from for stage, _, config in stage_runs if stage == 'finetune'
+  ]
+  assert [path.split('/')[-2] for path in begun] == [
+    'fold_0',
+    'fold_2',
+    'fold_2',
+  ]
+
+
 def test_pretraining_of_a_fold_leaves_its_test_people_out(
   tiny_store, tiny_crossval, stage_runs, tmp_path
 ):

@@ -177,6 +177,21 @@ def test_plan_counts_and_runs_nothing(tmp_path, monkeypatch):
   assert 'not measured' in text
 
 
+def test_plan_of_conditions_counts_each_light_with_each(monkeypatch):
+  monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1e12))
+  config = make_config('conditions,paper', folds=(0, 1))
+  text = planning.plan(config)
+  assert '8 pretrainings, 8 fine-tunings and 32 tests' in text
+  config.init = 'scratch'
+  assert ' 0 pretrainings, 8 fine-tunings' in planning.plan(config)
+
+
+def test_an_oracle_without_looks_is_refused_at_once(tmp_path):
+  config = make_config('leaks,smoke', **{'finetune.look_every_epochs': 0})
+  with pytest.raises(ValueError, match='look_every_epochs'):
+    reproduce.run(config, tmp_path)
+
+
 def test_pretraining_on_everybody_is_shared_by_the_folds(monkeypatch):
   monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1.0))
   config = make_config('leaks,paper')
