@@ -116,7 +116,7 @@ def run(options, *, emit):
     for worker in workers.values():
       worker.close()
   record |= summarize(blocks, options.views)
-  emit(record | {'started': started} | records.machine())
+  emit(record | {'started': started} | records.origin())
 
 
 def summarize(blocks, views):

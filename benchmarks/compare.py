@@ -235,8 +235,7 @@ def conclude(blocks, started, options, *, slow, failed):
     'slow_kernels': slow,
     'failed': failed,
     'versions': {name: s['versions'] for name, s in started.items()},
-    **records.machine(),
-    'command': records.command(),
+    **records.origin(),
   }
 
 

@@ -36,7 +36,7 @@ def run(options, *, folder):
     'device': started['device'],
     'devices': started['devices'],
     'versions': started['versions'],
-    **records.machine(),
+    **records.origin(),
   }
 
 

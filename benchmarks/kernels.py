@@ -231,7 +231,7 @@ def main(arguments=None):
       device=known_device(started['device']),
     )
   record['versions'] = started['versions']
-  records.emit(record | records.machine(), options.out)
+  records.emit(record | records.origin(), options.out)
   print_table(record, layers=options.layers)
 
 

@@ -127,7 +127,7 @@ def main(arguments=None):
   run(
     options,
     views=options.views,
-    emit=lambda record: records.emit(record | records.machine(), options.out),
+    emit=lambda record: records.emit(record | records.origin(), options.out),
     implementations=options.implementations,
     remats=options.remats,
   )

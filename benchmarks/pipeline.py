@@ -80,7 +80,7 @@ def run(options, *, emit, cache=None):
       }
     )
   record = conclude(blocks, options) | {'failed': failed}
-  emit(record | {'started': started} | records.machine())
+  emit(record | {'started': started} | records.origin())
   return record
 
 

@@ -208,8 +208,7 @@ def run(options, *, emit):
         **{name: getattr(options, name) for name in FIELDS},
         **_rates(2 * options.batch_size, {k: blocks[p, k] for k in _KINDS}),
         **started[p],
-        **records.machine(),
-        'command': records.command(),
+        **records.origin(),
       }
     )
 

@@ -5,11 +5,14 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import statistics
 import sys
 import time
 
 PLACES = ('--torch_python', '--out', '--data_dir')  # on one machine only
+# What, set around a command, changes how fast it is.
+VARIABLES = ('GLIBC_TUNABLES', 'XLA_FLAGS')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
 
 
@@ -66,6 +69,15 @@ def versions():
   return found
 
 
+def origin():
+  """Says where a record comes from.
+
+  Returns:
+    A dict with 'cpu', 'cores' and 'command'.
+  """
+  return machine() | {'command': command()}
+
+
 def machine():
   """Describes this machine's processor without naming the machine.
 
@@ -101,6 +113,11 @@ def emit(record, out=None):
 def command():
   """Returns the command that runs this, without this machine's paths."""
   module = pathlib.Path(sys.argv[0]).stem
+  settings = [
+    f'{name}={shlex.quote(os.environ[name])}'
+    for name in VARIABLES
+    if os.environ.get(name)
+  ]
   arguments = []
   skip = False
   for argument in sys.argv[1:]:
@@ -110,4 +127,4 @@ def command():
       skip = True
     else:
       arguments.append(argument)
-  return ' '.join(['python -m', f'benchmarks.{module}', *arguments])
+  return ' '.join([*settings, 'python -m', f'benchmarks.{module}', *arguments])

@@ -138,7 +138,7 @@ def describe(implementation, options, started):
   record = {'implementation': implementation}
   record |= {name: getattr(options, name) for name in (*FIELDS, *own)}
   record['data'] = 'random clips on the device'
-  return record | started | records.machine()
+  return record | started | records.origin()
 
 
 def add_rates(record, options):

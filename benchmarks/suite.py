@@ -254,7 +254,7 @@ def main(arguments=None):
   options = all_options(chosen)
   with tempfile.TemporaryDirectory() as folder:
     suite = Suite(options, folder)
-    suite.emit(device | {'preset': chosen.preset} | records.machine())
+    suite.emit(device | {'preset': chosen.preset} | records.origin())
     for name in chosen.parts:
       part, least_s = PARTS[name]
       if name == 'compare_large' and not options.large:

@@ -20,11 +20,11 @@ OUTPUT = 'convolution'
 
 LOWERINGS = ('auto', 'im2col', 'convolution')
 
-# So few frames are convolved over time as one matrix product over all of them:
-# a kernel of three taps would spend a third of its work on zeros at two frames,
-# two thirds at one, and XLA takes the gradient of a kernel that is longer than
-# its input for another operation. predicted: up to 3 % of a GPU's step,
-# benchmarks/README.md. 0 switches it off.
+# So few frames are convolved over time as one matrix product over all of them,
+# unless by im2col: a kernel of three taps would spend a third of its work on
+# zeros at two frames, two thirds at one, and XLA takes the gradient of a kernel
+# that is longer than its input for another operation. predicted: up to 3 % of a
+# GPU's step; on a CPU it cost 4, benchmarks/README.md. 0 switches it off.
 SHORT_FRAMES = 2
 
 # He-normal over the fan-out, as torchvision initialises its video networks.
@@ -105,10 +105,12 @@ def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):
     lowering = 'im2col' if on_cpu else 'convolution'
   if lowering == 'im2col':
     return _convolve_2d(x, kernel, strides, convolutions_cpu.convolve)
-  return _convolve_2d(x, kernel, strides, convolutions_xla.convolve)
+  return _convolve_2d(
+    x, kernel, strides, convolutions_xla.convolve, short_frames=SHORT_FRAMES
+  )
 
 
-def _convolve_2d(x, kernel, strides, convolve_nd):
+def _convolve_2d(x, kernel, strides, convolve_nd, *, short_frames=0):
   """Leaves out the axes along which a kernel does not look.
 
   Both reshapes are free.
@@ -120,7 +122,7 @@ def _convolve_2d(x, kernel, strides, convolve_nd):
     y = convolve_nd(x.reshape(b * t, h, w, c), kernel[0], (sh, sw))
     return y.reshape(b, t, *y.shape[1:])
   if (kh, kw, sh, sw) == (1, 1, 1, 1):
-    if t <= SHORT_FRAMES:
+    if t <= short_frames:
       return _mix_frames(x, kernel[:, 0, 0], st)
     y = convolve_nd(x.reshape(b, t, h * w, c), kernel[:, 0], (st, 1))
     return y.reshape(b, -1, h, w, features)
