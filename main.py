@@ -13,6 +13,7 @@ from ml_collections import config_flags
 
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
+from stclr_jax.workflows import settings
 from stclr_jax.workflows import workdirs
 
 _CONFIG = config_flags.DEFINE_config_file(
@@ -42,7 +43,8 @@ def main(argv):
   if len(argv) > 1:
     raise app.UsageError(f'Unknown arguments: {" ".join(argv[1:])}')
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every file
-  config = _CONFIG.value
+  config = _read_config()
+  _or_exit(settings.check, config)
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   if config.notice:
     print(config.notice, flush=True)
@@ -55,17 +57,44 @@ def main(argv):
       raise app.UsageError(
         f'--plan is for configs/reproduce.py; {config.workflow} is one run.'
       )
-    print(workflow.plan(config))
+    print(_or_exit(workflow.plan, config))
     return
+  summary = _or_exit(workflow.run, config, workdir)
+  print(workflow.describe(summary, workdir))
+  if config.notice:
+    print(config.notice)
+
+
+def _parse_flags(argv):
+  """Parses the flags; a mistyped setting ends in a line, not in a traceback."""
   try:
-    summary = workflow.run(config, workdir)
+    return app.parse_flags_with_usage(argv)
+  except (AttributeError, KeyError, TypeError) as error:
+    # A message within a message has come to it escaped.
+    told = str(error.args[0]).replace('\\n', '\n').replace("\\'", "'")
+    sys.exit(
+      'A setting, --config.KEY=VALUE, does not fit the config: '
+      f'{told.replace(chr(10), ". ")}'
+    )
+
+
+def _read_config():
+  config = _CONFIG.value
+  try:
+    _ = config.workflow  # a file that cannot be read says so only now
+  except OSError as error:
+    sys.exit(f'The config file cannot be read. {error}')
+  return config
+
+
+def _or_exit(function, *args):
+  """Calls a function; what it tells the user ends in a line as well."""
+  try:
+    return function(*args)
   except USER_ERRORS as error:
     if not _is_ours(error):
       raise
     sys.exit(f'{type(error).__name__}: {error}')
-  print(workflow.describe(summary, workdir))
-  if config.notice:
-    print(config.notice)
 
 
 def _common_batch_size(config):
@@ -83,4 +112,4 @@ def _is_ours(error):
 
 if __name__ == '__main__':
   flags.mark_flag_as_required('config')
-  app.run(main)
+  app.run(main, flags_parser=_parse_flags)

@@ -39,6 +39,32 @@ def test_unknown_key_is_refused(tmp_path):
   assert result.returncode != 0 and 'epochs' in result.stderr
 
 
+@pytest.mark.parametrize(
+  'flags,words',
+  [
+    (['--config.encodr.width=1'], 'Did you mean "encoder"'),
+    (['--config.encoder.widht=1'], 'Did you mean "width"'),
+    (['--config.encoder.width=0'], '`encoder.width` (=0.0) must be above 0'),
+    (['--plan'], '--plan is for configs/reproduce.py'),
+  ],
+)
+def test_what_is_mistyped_ends_in_a_line(tmp_path, flags, words):
+  result = run_main(
+    f'--config={ROOT}/configs/pretrain.py',
+    f'--workdir={tmp_path}/run',
+    *flags,
+    cwd=tmp_path,
+  )
+  assert result.returncode != 0 and words in result.stderr
+  assert 'Traceback' not in result.stderr and not (tmp_path / 'run').exists()
+
+
+def test_a_config_file_that_is_not_there_is_named(tmp_path):
+  result = run_main('--config=configs/pretain.py', cwd=tmp_path)
+  assert result.returncode != 0 and 'configs/pretain.py' in result.stderr
+  assert 'Traceback' not in result.stderr
+
+
 @pytest.mark.parametrize('workflow', ['pretrain', 'finetune'])
 def test_paper_is_refused_without_the_licensed_data(tmp_path, workflow):
   result = run_main(

@@ -82,6 +82,46 @@ def shares_checkpoints(config):
   return config.pretrain.optimizer.schedule == 'constant'
 
 
+def pretraining_epochs(config):
+  """Lists the epochs of Table V.
+
+  Args:
+    config: of a reproduction.
+
+  Returns:
+    A sorted tuple; unless the config names others, a tenth, half and all of
+    the pretraining's, as the paper's 100, 500 and 1000 are.
+
+  Raises:
+    ValueError: for epochs that the pretraining does not reach.
+  """
+  total = config.pretrain.num_epochs
+  tenths = {max(1, total // 10), max(1, total // 2), total}
+  epochs = tuple(sorted(set(config.pretraining_epochs) or tenths))
+  if epochs[0] < 1 or (epochs[-1] > total and shares_checkpoints(config)):
+    raise ValueError(
+      f'`pretraining_epochs` (={tuple(config.pretraining_epochs)}) are '
+      'checkpoints of one pretraining, so each must lie between 1 and its '
+      f'`pretrain.num_epochs` (={total}).'
+    )
+  return epochs
+
+
+def kept_epochs(config):
+  """Lists the epochs whose checkpoints a pretraining must keep.
+
+  Args:
+    config: of a reproduction.
+
+  Returns:
+    A sorted tuple: what the config keeps anyway, and what Table V takes.
+  """
+  kept = set(config.pretrain.checkpoint.keep_epochs)
+  if shares_checkpoints(config):
+    kept |= set(pretraining_epochs(config)) - {config.pretrain.num_epochs}
+  return tuple(sorted(kept))
+
+
 def _table_2(config):
   rows = [
     Row('ST-CLR', against=None, published=paper.TABLE_2[-1]),
@@ -154,19 +194,26 @@ def _table_4(config):
 
 def _table_5(config):
   shared = shares_checkpoints(config)
+  longest = config.pretrain.num_epochs
+  papers = {int(row.name.split()[0]): row for row in paper.TABLE_5}
   rows = []
-  for i, (epochs, one) in enumerate(
-    zip(config.pretraining_epochs, paper.TABLE_5, strict=True)
-  ):
+  for epochs in pretraining_epochs(config):
     changes = {}
-    if epochs != config.pretrain.num_epochs:
+    if epochs != longest:
       changes = (
         {'finetune.init_epoch': epochs}
         if shared
         else {'pretrain.num_epochs': epochs}
       )
+    # The paper's row of the same share of its own epochs.
+    share = round(epochs / longest * max(papers), 9)
     rows.append(
-      Row(f'{epochs} epochs', changes, against=0 if i else None, published=one)
+      Row(
+        f'{epochs} epochs',
+        changes,
+        against=0 if rows else None,
+        published=papers.get(share),
+      )
     )
   return Table(
     'table5',
@@ -177,6 +224,14 @@ def _table_5(config):
       'constant learning rate a run does not know how long it will go on.'
       if shared
       else 'A pretraining each: the learning rate depends on their number.',
+      *(
+        ()
+        if longest == max(papers)
+        else (
+          f"The paper's figures are of {', '.join(map(str, papers))} epochs, "
+          'beside the same shares of these.',
+        )
+      ),
     ),
   )
 
@@ -192,7 +247,7 @@ def _table_6(config):
           f'{100 * fraction:g} %, {"ST-CLR" if first else "from scratch"}',
           {'data.labelled_fraction': fraction}
           | ({} if first else {'init': 'scratch'}),
-          draws=draws,
+          draws=draws if fraction < 1 else (0,),
           # from scratch: against ST-CLR with as many labels
           against=(0 if i else None) if first else i,
           published=_fraction_row(fraction) if first else None,

@@ -96,8 +96,8 @@ def test_unknown_table_is_refused():
 def test_paper_tables_are_the_papers():
   config = make_config('all,paper')
   assert config.data.num_folds == 10
-  assert config.pretraining_epochs == (100, 500, 1000)
-  assert tuple(config.pretrain.checkpoint.keep_epochs) == (100, 500)
+  assert variants.pretraining_epochs(config) == (100, 500, 1000)
+  assert variants.kept_epochs(config) == (100, 500)
   assert config.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
   assert len(config.labelled_draws) == 5
   tables = {table.name: table for table in variants.tables(config)}

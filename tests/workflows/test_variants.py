@@ -10,9 +10,14 @@ from stclr_jax.workflows import stages
 from stclr_jax.workflows import variants
 
 
-def runs_of(which, **changes):
+def _config(which, **changes):
   config = reproduce_config.get_config(which)
   config.update_from_flattened_dict(changes)
+  return config
+
+
+def runs_of(which, **changes):
+  config = _config(which, **changes)
   tables = variants.tables(config)
   return {table.name: row_runs.of_table(config, table) for table in tables}
 
@@ -34,6 +39,31 @@ def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
   assert [r[0].recipe.pretrain.num_epochs for r in cosine['table5']] == [
     100, 500, 1000,
   ]  # fmt: skip
+
+
+def test_epochs_of_table_5_follow_the_pretraining_unless_named():
+  shorter = {'pretrain.num_epochs': 200}
+  rows = variants.tables(_config('table5,paper', **shorter))[0].rows
+  assert [row.name for row in rows] == ['20 epochs', '100 epochs', '200 epochs']
+  assert [row.published.name for row in rows] == [
+    row.name for row in variants.paper.TABLE_5
+  ]
+  named = {'pretraining_epochs': (300, 50)}
+  config = _config('table5,paper', **named)
+  (table,) = variants.tables(config)
+  assert [row.name for row in table.rows] == ['50 epochs', '300 epochs']
+  assert all(row.published is None for row in table.rows)
+  assert variants.kept_epochs(config) == (50, 300)
+  for epochs in ((10, 1001), (0, 10)):
+    with pytest.raises(ValueError, match='between 1 and'):
+      variants.tables(_config('table5,paper', pretraining_epochs=epochs))
+
+
+def test_all_labels_are_drawn_once():
+  config = _config('table6,paper', labelled_fractions=(1.0, 0.5))
+  (table,) = variants.tables(config)
+  runs = row_runs.of_table(config, table)
+  assert [len(of_row) for of_row in runs] == [1, 5, 1, 5]
 
 
 def test_scratch_is_compared_with_as_many_labels():
