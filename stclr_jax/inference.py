@@ -12,6 +12,9 @@ from stclr_jax.views import spatial
 from stclr_jax.views import temporal
 from stclr_jax.views import views
 
+# What runs whose notes do not tell were trained with: torch's.
+_UNTOLD_EPSILON = 1e-5
+
 
 def load_encoder(directory):
   """Loads the encoder of a run.
@@ -79,11 +82,13 @@ def load_classifier(directory):
 
 def _make_encoder(notes):
   options = notes['encoder']
+  batch_norm = notes.get('batch_norm', {'epsilon': _UNTOLD_EPSILON})
   return Encoder(
     architecture=options['architecture'],
     width=options['width'],
     dtype=jnp.dtype(options['dtype']),
     lowering=options['lowering'],
+    epsilon=batch_norm['epsilon'],
   )
 
 

@@ -14,10 +14,13 @@ OPTIONS = views.ViewOptions(num_frames=4, size=16)
 LABELS = ('a', 'b', 'c')
 
 
-@pytest.fixture
-def workdir(tmp_path, shallow_encoder):
+# None: of runs whose notes do not tell it.
+@pytest.fixture(params=[None, 0.3])
+def workdir(request, tmp_path, shallow_encoder):
   """A run's folder with one checkpoint of a random classifier."""
-  network = heads.ClassifierNetwork(Encoder(width=1 / 16), len(LABELS))
+  options = {} if request.param is None else {'epsilon': request.param}
+  encoder = Encoder(width=1 / 16, **options)
+  network = heads.ClassifierNetwork(encoder, len(LABELS))
   clip = np.zeros((1, 4, 16, 16, 3), np.float32)
   init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
   variables = jax.tree.map(lambda x: x + 0.1, init())
@@ -35,6 +38,8 @@ def workdir(tmp_path, shallow_encoder):
       'num_frames': 4, 'size': 16, 'mean': OPTIONS.mean, 'std': OPTIONS.std,
     },
   }  # fmt: skip
+  if options:
+    notes['batch_norm'] = options
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
     saved.save(1, states.create_state(variables, identity), notes)
   return tmp_path, network, variables

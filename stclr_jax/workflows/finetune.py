@@ -323,6 +323,7 @@ def _notes(config, store, fold, labelled, pretrained):
   return {
     'workflow': 'finetune',
     'encoder': workdirs.as_json(config.encoder),
+    'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
     'data': store.name,
     'labels': list(store.label_names),

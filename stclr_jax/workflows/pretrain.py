@@ -263,6 +263,7 @@ def _notes(config, store, seen):
   return {
     'workflow': 'pretrain',
     'encoder': workdirs.as_json(config.encoder),
+    'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
     'data': store.name,
     'init': config.init,
