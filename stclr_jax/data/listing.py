@@ -74,6 +74,24 @@ class Listing:
   notes: list = dataclasses.field(default_factory=list)
 
 
+@dataclasses.dataclass
+class Found:
+  """What lies below a folder.
+
+  Attributes:
+    videos: dict from the path of each video file to (), and of each folder of
+      images to the images in natural order; sorted.
+    others: paths of the files passed over, without hidden ones.
+    ignored: number of what is passed over, by suffix or in words.
+    problems: list of `Problem`: folders that cannot be listed.
+  """
+
+  videos: dict
+  others: list
+  ignored: dict
+  problems: list
+
+
 def list_folder(source, *, label_from='none', subject_from='each', pattern=''):
   """Lists the video files and the folders of frames below a folder.
 
@@ -102,16 +120,17 @@ def list_folder(source, *, label_from='none', subject_from='each', pattern=''):
       r"--pattern='(?P<subject>[^/]+)/(?P<label>[^/]+)/'."
     )
   pattern = _compile(pattern)
-  found, ignored = walk(source)
-  if not found:
+  found = walk(source)
+  videos, ignored = found.videos, found.ignored
+  if not videos and not found.problems:
     raise FileNotFoundError(
       f'{source} holds neither a video ({" ".join(VIDEO_SUFFIXES)}) nor a '
       f'folder of images; passed over: {describe_counts(ignored) or "nothing"}.'
     )
-  listing = Listing([], [], ignored)
-  ids = name_videos([path.relative_to(source) for path in found])
-  for (path, frames), video_id in zip(found.items(), ids, strict=True):
-    relative = _normalize(path.relative_to(source).as_posix())
+  listing = Listing([], found.problems, ignored)
+  ids = name_videos([path.relative_to(source) for path in videos])
+  for (path, frames), video_id in zip(videos.items(), ids, strict=True):
+    relative = as_text(path.relative_to(source).as_posix())
     searched = relative + ('/' if frames else '')
     parent = pathlib.PurePosixPath(relative).parent.name
     label = parent if label_from == 'folder' else None
@@ -124,8 +143,9 @@ def list_folder(source, *, label_from='none', subject_from='each', pattern=''):
         )
         continue
       groups = match.groupdict()
-      label = groups.get('label', label)
-      subject = groups.get('subject', subject)
+      # A group may match nothing, and nothing is no name.
+      label = groups.get('label', label) or None
+      subject = groups.get('subject', subject) or None
     elif 'folder' in (label_from, subject_from) and not parent:
       wanted = 'label' if label_from == 'folder' else 'subject'
       listing.problems.append(
@@ -139,14 +159,14 @@ def list_folder(source, *, label_from='none', subject_from='each', pattern=''):
 def walk(source):
   """Finds the videos below a folder.
 
+  Links are followed, save to a folder that holds them. Hidden files and folders
+  and those of __MACOSX are passed over.
+
   Args:
     source: path.
 
   Returns:
-    (found, ignored): found maps the path of each video file to (), and of each
-    folder of images to the images in natural order, sorted; ignored counts the
-    other files by suffix. Hidden files and folders and those of __MACOSX are
-    passed over.
+    A `Found`.
 
   Raises:
     NotADirectoryError: if source is a file.
@@ -160,9 +180,22 @@ def walk(source):
     )
   if not source.is_dir():
     raise FileNotFoundError(f'There is no folder {source}.')
-  found, ignored = {}, collections.Counter()
-  for folder, folders, names in os.walk(source, followlinks=True):
-    folders[:] = [f for f in folders if f[0] != '.' and f != '__MACOSX']
+  found, others, ignored, problems = {}, [], collections.Counter(), []
+
+  def note(error):
+    folder = os.path.relpath(error.filename or source, source)
+    reason = f'cannot be listed: {error.strerror}'
+    problems.append(Problem(as_text(folder), reason))
+
+  above = {str(source): ()}  # of each folder to come, those that it lies in
+  for folder, folders, names in os.walk(source, onerror=note, followlinks=True):
+    within = (*above.pop(folder), _identify(folder))
+    visible = [f for f in folders if f[0] != '.' and f != '__MACOSX']
+    paths = {name: os.path.join(folder, name) for name in visible}
+    folders[:] = [f for f in visible if _identify(paths[f]) not in within]
+    above.update((paths[name], within) for name in folders)
+    if circles := len(visible) - len(folders):
+      ignored['links to a folder around them'] += circles
     images, videos = [], []
     for name in names:
       suffix = pathlib.PurePath(name).suffix.lower()
@@ -172,7 +205,8 @@ def walk(source):
       elif suffix in frame_images.SUFFIXES and not hidden:
         images.append(name)
       else:
-        ignored['hidden files' if hidden else suffix or name] += 1
+        ignored['hidden files' if hidden else as_text(suffix or name)] += 1
+        others += [] if hidden else [pathlib.Path(folder, name)]
     folder = pathlib.Path(folder)
     found.update((folder / name, ()) for name in videos)
     if videos:  # pictures beside videos are previews
@@ -181,7 +215,16 @@ def walk(source):
       images.sort(key=frame_images.natural_key)
       found[folder] = tuple(folder / name for name in images)
   order = sorted(found, key=lambda p: frame_images.natural_key(p.as_posix()))
-  return {path: found[path] for path in order}, dict(ignored)
+  videos = {path: found[path] for path in order}
+  return Found(videos, sorted(others), dict(ignored), problems)
+
+
+def _identify(folder):
+  try:
+    status = os.stat(folder)
+  except OSError:  # listing it will say why
+    return folder
+  return status.st_dev, status.st_ino
 
 
 def discount(ignored, suffix, number=1):
@@ -228,18 +271,33 @@ def name_videos(paths):
     paths: relative paths, all different.
 
   Returns:
-    As many names, all different.
+    As many names, all different where the paths are as text.
   """
-  full = [_normalize(p.as_posix()) for p in paths]
+  full = [as_text(p.as_posix()) for p in paths]
   # A folder's name may contain a dot that starts no suffix.
   names = [
     name.removesuffix(p.suffix) if p.suffix.lower() in VIDEO_SUFFIXES else name
     for p, name in zip(paths, full, strict=True)
   ]
   counts = collections.Counter(names)
-  return [n if counts[n] == 1 else f for n, f in zip(names, full, strict=True)]
+  taken = set(full)  # as a.mp4 is beside a.avi, and a.mp4.mov must not be
+  return [
+    n if counts[n] == 1 and (n == f or n not in taken) else f
+    for n, f in zip(names, full, strict=True)
+  ]
 
 
-def _normalize(text):
+def as_text(name):
+  """Makes a file's name text that can be printed, stored and compared.
+
+  Args:
+    name: of a file, or its path, as the operating system gave it.
+
+  Returns:
+    The same, in one form of Unicode, and with the escapes of bytes that are
+    not UTF-8.
+  """
+  from tfds_oulu import source_files
+
   # A Mac writes an accent as a letter of its own.
-  return unicodedata.normalize('NFC', text)
+  return unicodedata.normalize('NFC', source_files.to_printable(str(name)))

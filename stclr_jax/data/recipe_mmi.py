@@ -37,11 +37,12 @@ def list_items(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found, ignored = listings.walk(source)
-  result = Listing([], [], ignored)
+  found = listings.walk(source)
+  ignored = found.ignored
+  result = Listing([], found.problems, ignored)
   described = set()
-  for path, frames in found.items():
-    name = path.relative_to(source).as_posix()
+  for path, frames in found.videos.items():
+    name = listings.as_text(path.relative_to(source).as_posix())
     match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE)
     if frames or not match:
       kind = 'folders of pictures' if frames else 'videos of other names'
@@ -63,7 +64,7 @@ def list_items(source):
       continue
     result.items.append(
       Item(
-        video_id=f'{path.parent.name}/{path.stem}',
+        video_id=listings.as_text(f'{path.parent.name}/{path.stem}'),
         path=path,
         label=label,
         subject=match[1].upper(),

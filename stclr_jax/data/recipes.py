@@ -73,30 +73,19 @@ def list_ck_plus(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found, ignored = listings.walk(source)
-  result = Listing([], [], ignored)
-  labels = {}
-  for file in sorted(source.rglob('*_emotion.txt')):
-    if match := re.match(r'(S\d+_\d+)_\d+_emotion', file.name, re.IGNORECASE):
-      listings.discount(ignored, '.txt')  # read, not passed over
-      try:
-        code = int(float(file.read_text().split()[0]))
-        labels[match[1].upper()] = CK_PLUS_CODES[code]
-      except (ValueError, IndexError):
-        text = f'{file.read_text(errors="replace")[:20]!r}'
-        result.problems.append(
-          Problem(
-            file.relative_to(source).as_posix(),
-            f'holds {text}, not a code from 0 to {len(CK_PLUS_CODES) - 1}',
-          )
-        )
-  for folder, frames in found.items():
+  found = listings.walk(source)
+  ignored = found.ignored
+  result = Listing([], found.problems, ignored)
+  labels = _read_ck_plus_labels(source, found.others, result)
+  seen = set()
+  for folder, frames in found.videos.items():
     match = re.fullmatch(r'(S\d+)/(\d+)', '/'.join(folder.parts[-2:]).upper())
     prefix = f'{match[1]}_{match[2]}' if match else None
     if prefix is None or not frames[0].name.upper().startswith(prefix):
       ignored['images elsewhere'] = ignored.get('images elsewhere', 0) + 1
       continue
-    label = labels.pop(prefix, None)
+    seen.add(prefix)
+    label = labels.get(prefix)
     result.items.append(
       Item(
         f'{match[1]}/{match[2]}',
@@ -106,7 +95,7 @@ def list_ck_plus(source):
         match[1],
       )
     )
-  if not result.items:
+  if not result.items and not result.problems:
     raise FileNotFoundError(
       f'{source} holds no CK+ sequence, such as cohn-kanade-images/S005/001/'
       'S005_001_00000011.png. The cropped last frames known as CK+48 are '
@@ -115,6 +104,7 @@ def list_ck_plus(source):
   result.problems += [
     Problem(f'{name}_emotion.txt', 'labels a sequence that is not there')
     for name in labels
+    if name not in seen
   ]
   counts = (
     len(result.items),
@@ -127,6 +117,44 @@ def list_ck_plus(source):
       f'{counts[0]}, {counts[1]} and {counts[2]}'
     )
   return result
+
+
+def _read_ck_plus_labels(source, files, result):
+  """Reads the labels among files: a dict from 'S005_001' to a word, or to None
+  where files contradict each other. What is none becomes a problem."""
+  labels = {}
+  for file in files:
+    match = re.fullmatch(
+      r'(S\d+_\d+)_\d+_emotion\.txt', file.name, re.IGNORECASE
+    )
+    if not match:
+      continue
+    listings.discount(result.ignored, '.txt')  # read, not passed over
+    sequence = match[1].upper()
+    try:
+      label = _read_ck_plus_label(file)
+      if labels.setdefault(sequence, label) != label:
+        labels[sequence] = None
+        raise ValueError(
+          f'says {label}, another file of {sequence} does not: unlabelled'
+        )
+    except (ValueError, OSError) as error:
+      name = listings.as_text(file.relative_to(source).as_posix())
+      result.problems.append(Problem(name, str(error)))
+  return labels
+
+
+def _read_ck_plus_label(file):
+  text = file.read_text(errors='replace')
+  try:
+    code = float(text.split()[0])
+  except (ValueError, IndexError):
+    code = None
+  if code not in range(len(CK_PLUS_CODES)):
+    raise ValueError(
+      f'holds {text[:20]!r}, not a code from 0 to {len(CK_PLUS_CODES) - 1}'
+    )
+  return CK_PLUS_CODES[int(code)]
 
 
 def list_crema_d(source):
@@ -145,16 +173,18 @@ def list_crema_d(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found, ignored = listings.walk(source)
-  result = Listing([], [], ignored)
+  found = listings.walk(source)
+  ignored = found.ignored
+  result = Listing([], found.problems, ignored)
   ids = {}
-  for path, frames in found.items():
+  for path, frames in found.videos.items():
     if frames:
       ignored['folders of pictures'] = ignored.get('folders of pictures', 0) + 1
       continue
-    name = path.relative_to(source).as_posix()
+    name = listings.as_text(path.relative_to(source).as_posix())
+    video_id = listings.as_text(path.stem)
     actor, sentence, emotion, intensity, *rest = (
-      path.stem.upper().split('_') + [''] * 4
+      video_id.upper().split('_') + [''] * 4
     )
     if (
       any(rest)
@@ -164,15 +194,13 @@ def list_crema_d(source):
     ):
       result.problems.append(Problem(name, 'is not named like 1001_DFA_ANG_XX'))
       continue
-    if path.stem in ids:
-      result.problems.append(
-        Problem(name, f'is there as {ids[path.stem]}, too')
-      )
+    if video_id in ids:
+      result.problems.append(Problem(name, f'is there as {ids[video_id]}, too'))
       continue
-    ids[path.stem] = name
+    ids[video_id] = name
     result.items.append(
       Item(
-        path.stem,
+        video_id,
         path,
         label=CREMA_D_CODES[emotion],
         subject=actor,

@@ -1,3 +1,5 @@
+import os
+import pathlib
 import re
 
 import pytest
@@ -65,6 +67,79 @@ def test_labels_and_people_from_a_pattern(tmp_path):
   ]  # fmt: skip
   assert listing.problems[0].name == 'q.mp4'
   assert NESTED in listing.problems[0].reason
+
+
+def test_an_empty_group_names_nothing(tmp_path):
+  touch(tmp_path, 'P1_.mp4', 'P2_sad.mp4', '_sad.mp4')
+  listing = listings.list_folder(
+    tmp_path, pattern='(?P<subject>[^_/]*)_(?P<label>[a-z]*)'
+  )
+  assert {i.video_id: (i.label, i.subject) for i in listing.items} == {
+    'P1_': (None, 'P1'), 'P2_sad': ('sad', 'P2'), '_sad': ('sad', None),
+  }  # fmt: skip
+
+
+def test_links_are_followed_but_not_in_circles(tmp_path):
+  touch(tmp_path, 'all/a/b/c.mp4', 'elsewhere/d.mp4')
+  (tmp_path / 'all/latest').symlink_to('.')
+  (tmp_path / 'all/a/b/up').symlink_to(tmp_path / 'all' / 'a')
+  (tmp_path / 'all/a/more').symlink_to(tmp_path / 'elsewhere')
+  # One into a folder of one's own above it, and back again.
+  (tmp_path / 'elsewhere/back').symlink_to(tmp_path / 'all' / 'a' / 'b')
+  listing = listings.list_folder(tmp_path / 'all')
+  assert [i.video_id for i in listing.items] == [
+    'a/b/c', 'a/more/back/c', 'a/more/d',
+  ]  # fmt: skip
+  assert sum(listing.ignored.values()) == 3
+  assert not listing.problems
+
+
+def refuse_to_list(monkeypatch, *refused):
+  scandir = os.scandir  # whoever runs the tests may be allowed everything
+
+  def scan(path):
+    if os.path.basename(path) in refused:
+      raise PermissionError(13, 'Permission denied', path)
+    return scandir(path)
+
+  monkeypatch.setattr(os, 'scandir', scan)
+
+
+def test_folders_that_cannot_be_listed_are_problems(tmp_path, monkeypatch):
+  touch(tmp_path, 'a.mp4', 'x/b.mp4', 'x/secret/c.mp4')
+  refuse_to_list(monkeypatch, 'secret')
+  listing = listings.list_folder(tmp_path)
+  assert [i.video_id for i in listing.items] == ['a', 'x/b']
+  assert listing.problems == [
+    ('x/secret', 'cannot be listed: Permission denied')
+  ]
+  refuse_to_list(monkeypatch, tmp_path.name)
+  listing = listings.list_folder(tmp_path)
+  assert not listing.items and listing.problems[0].name == '.'
+
+
+def test_names_that_are_not_utf_8_can_be_printed(tmp_path):
+  names = [b'\xfc/a.mp4', b'\xfc/b.\xff', b'sad/\xe9/1.png', b'sad/\xe9/2.png']
+  for name in names:
+    path = os.path.join(os.fsencode(tmp_path), name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    with open(path, 'wb') as file:
+      file.write(b'x')
+  listing = listings.list_folder(tmp_path, subject_from='folder')
+  shown = [*summary(listing), listing.ignored, listing.problems]
+  assert str(shown).encode('utf-8')
+  assert {i.video_id for i in listing.items} == {'\\xfc/a', 'sad/\\xe9'}
+  assert all(i.path.exists() for i in listing.items)
+  unmatched = listings.list_folder(tmp_path, pattern='(?P<label>none)').problems
+  assert {p.name for p in unmatched} == {'\\xfc/a.mp4', 'sad/\\xe9'}
+
+
+def test_names_of_videos_are_different_whatever_the_suffixes():
+  names = ['a.mp4', 'a.avi', 'a.mp4.mov', 'b.mp4', 'b.mp4.mov', 'c', 'c.d']
+  paths = [pathlib.PurePath(name) for name in names]
+  ids = listings.name_videos(paths)
+  assert len(set(ids)) == len(names)
+  assert ids[3] == 'b'
 
 
 @pytest.mark.parametrize(

@@ -95,7 +95,10 @@ def test_ck_plus_in_any_folders(tmp_path, images, emotions):
   assert (item.video_id, item.label) == ('S005/001', 'disgust')
 
 
-@pytest.mark.parametrize('text', [b'', b'happy', b'9.0', b'\xff\xfe'])
+@pytest.mark.parametrize(
+  'text',
+  [b'', b'happy', b'9.0', b'\xff\xfe', b'-1', b'8', b'inf', b'nan', b'6.5'],
+)
 def test_ck_plus_labels_that_are_none_are_problems(tmp_path, text):
   ck_plus_sequence(tmp_path, 'S005', '001')
   name = 'Emotion/S005/001/S005_001_00000003_emotion.txt'
@@ -109,6 +112,29 @@ def test_ck_plus_labels_without_a_sequence_are_problems(tmp_path):
   touch(tmp_path / 'Emotion/S006/001/S006_001_00000003_emotion.txt', b'3')
   (problem,) = recipes.list_ck_plus(tmp_path).problems
   assert 'S006_001' in problem.name
+
+
+def test_ck_plus_labels_behind_a_link_are_read(tmp_path):
+  ck_plus_sequence(
+    tmp_path / 'CK+', 'S005', '001', 3, emotions='../elsewhere/Emotion'
+  )
+  (tmp_path / 'CK+/Emotion').symlink_to(tmp_path / 'elsewhere/Emotion')
+  listing = recipes.list_ck_plus(tmp_path / 'CK+')
+  assert [item.label for item in listing.items] == ['disgust']
+  assert not listing.problems and not listing.ignored
+
+
+def test_ck_plus_unpacked_twice_has_its_labels_twice(tmp_path):
+  for folder in ('a', 'b'):
+    ck_plus_sequence(tmp_path / folder, 'S005', '001', 3)
+  listing = recipes.list_ck_plus(tmp_path)
+  assert [i.label for i in listing.items] == ['disgust'] * 2
+  assert not listing.problems
+  # Where the two contradict each other neither is believed.
+  ck_plus_sequence(tmp_path / 'b', 'S005', '001', 5)
+  listing = recipes.list_ck_plus(tmp_path)
+  assert [i.label for i in listing.items] == [None] * 2
+  assert listing.problems[0].name.startswith('b/Emotion/S005/001/')
 
 
 def test_ck48_is_told_apart(tmp_path):
