@@ -24,6 +24,7 @@ RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
 # chosen: of windows of four seconds at 240 pixels, half a gigabyte.
 _VIDEOS_PER_FILE = 256
 _INCOMPLETE = '.incomplete'
+_REPLACED = '.replaced' + _INCOMPLETE
 _REMEDY = 'Import the videos again, with --overwrite.'
 
 
@@ -70,7 +71,8 @@ def list_names(data_dir=None):
   Returns:
     Names, sorted.
   """
-  return sorted(p.parts[-3] for p in root(data_dir).glob(f'*/*/{REPORT}'))
+  names = (p.parts[-3] for p in root(data_dir).glob(f'*/*/{REPORT}'))
+  return sorted(name for name in names if not name.startswith('.'))
 
 
 def read_report(name, data_dir=None):
@@ -138,7 +140,8 @@ class Writer:
   """Writes a data set that is there at its end, or not at all.
 
   A context; without `commit` it leaves nothing behind. What a killed process
-  left is removed when the same data set is written again.
+  left is removed when the same data set is written again, and a data set that
+  it was about to replace is put back.
   """
 
   def __init__(self, name, *, classes, data_dir=None, overwrite=False):
@@ -159,12 +162,12 @@ class Writer:
 
     check_name(name)
     self.path = directory(name, data_dir)
+    _clear_abandoned(self.path.parent)
     if self.path.parent.exists() and not overwrite:
       raise FileExistsError(
         f'There is a data set {name} already, in {self.path}; choose another '
         '--out, or replace it by --overwrite.'
       )
-    _remove_abandoned(self.path.parent)
     self._partial = _partial(self.path.parent)
     version = self._partial / VERSION
     try:
@@ -227,13 +230,15 @@ class Writer:
     text = json.dumps(report, indent=1, ensure_ascii=False)
     (self._partial / VERSION / REPORT).write_text(text + '\n', 'utf-8')
     target = self.path.parent
-    if target.exists():
-      replaced = self._partial.with_suffix('.replaced' + _INCOMPLETE)
-      target.rename(replaced)
+    replaced = self._partial.with_suffix(_REPLACED)
+    try:
+      if target.exists():
+        target.rename(replaced)
       self._partial.rename(target)
-      shutil.rmtree(replaced, ignore_errors=True)
-    else:
-      self._partial.rename(target)
+    except BaseException:  # Ctrl-C as well
+      _put_back(replaced, target)
+      raise
+    shutil.rmtree(replaced, ignore_errors=True)
 
 
 def root(data_dir=None):
@@ -267,12 +272,20 @@ def _partial(target):
   return target.with_name(f'.{target.name}.{owner}{_INCOMPLETE}')
 
 
-def _remove_abandoned(target):
-  """Removes what processes of this machine left that are no more."""
+def _put_back(replaced, target):
+  """Puts a data set back that another should have replaced, and did not."""
+  if replaced.exists() and not target.exists():
+    replaced.rename(target)
+
+
+def _clear_abandoned(target):
+  """Clears away what processes of this machine left that are no more."""
   pattern = f'.{target.name}.{socket.gethostname()}-*{_INCOMPLETE}'
   for path in target.parent.glob(pattern):
     process = re.search(rf'-(\d+)(\.replaced)?{_INCOMPLETE}$', path.name)
     if process and not _is_alive(int(process[1])):
+      if path.name.endswith(_REPLACED):
+        _put_back(path, target)
       shutil.rmtree(path, ignore_errors=True)
 
 

@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import datetime
+import filecmp
 import hashlib
 import importlib.metadata
 import io
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from stclr_jax.data import frame_images
 from stclr_jax.data import import_report
 from stclr_jax.data import imported
+from stclr_jax.data import listing as listings
 from stclr_jax.data import recordings
 from stclr_jax.data.listing import Problem
 
@@ -47,7 +49,9 @@ def import_items(
     source: where the listing came from, for the report.
     data_dir: where TFDS keeps its data; None for its own default.
     on_error: 'stop' goes through everything, lists all that cannot be read
-      and writes nothing; 'skip' leaves those out and says so.
+      and writes nothing; 'skip' leaves those out and says so. Of recordings of
+      one name it leaves all out, or all but the first where they are the same
+      to the last byte.
     overwrite: whether a data set of this name may be replaced.
     progress: whether to show a progress bar on a terminal.
 
@@ -68,7 +72,9 @@ def import_items(
 
   started = time.monotonic()
   subjects = number_subjects(listing.items)
-  problems, videos = list(listing.problems) + _find_repeated(listing.items), []
+  items, repeated = set_repeated_apart(listing.items)
+  problems, videos = list(listing.problems) + repeated, []
+  names = set()
   with (
     disk.naming_full_disk(imported.directory(name, data_dir)),
     imported.Writer(
@@ -76,7 +82,7 @@ def import_items(
     ) as writer,
   ):
     for item in tqdm(
-      listing.items,
+      items,
       desc=f'Importing {name}',
       unit='recording',
       disable=not (progress and sys.stderr.isatty()),
@@ -84,6 +90,11 @@ def import_items(
       before = len(videos)
       try:
         for video_id, window in _named_windows(item, options):
+          if video_id in names:  # such as a#0001.mp4 beside a long a.mp4
+            raise recordings.UnreadableError(
+              f'another video is called {video_id}; rename one'
+            )
+          names.add(video_id)
           entry = _describe(item, video_id, window, options)
           if window.frames and (not problems or on_error == 'skip'):
             writer.add(
@@ -98,6 +109,8 @@ def import_items(
         kept = len(videos) - before
         what = f' ({kept} windows before it are kept)' if kept else ''
         problems.append(Problem(item.video_id, f'{error}{what}'))
+    # Names of files that are not UTF-8 are in them.
+    problems = [Problem(*map(listings.as_text, each)) for each in problems]
     written = [video for video in videos if video['frames']]
     if problems and (on_error == 'stop' or not written):
       listed = len(listing.items) + len(listing.problems)
@@ -107,7 +120,7 @@ def import_items(
     report = {
       'format': 1,
       'name': name,
-      'source': str(source),
+      'source': listings.as_text(source),
       'created': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
       'options': dataclasses.asdict(options) | {'on_error': on_error},
       'versions': _versions(),
@@ -140,13 +153,45 @@ def number_subjects(items):
   return {name: number for number, name in enumerate(names, 1)}
 
 
-def _find_repeated(items):
-  counts = collections.Counter(item.video_id for item in items)
-  return [
-    Problem(video_id, f'{count} recordings have this name')
-    for video_id, count in counts.items()
-    if count > 1
-  ]
+def set_repeated_apart(items):
+  """Leaves out recordings of one name, as a video is known by its name.
+
+  Args:
+    items: list of `listing.Item`.
+
+  Returns:
+    (kept, problems): of those of one name the first is kept where they are the
+    same to the last byte, and none where they differ; a `Problem` for each name
+    that occurs more than once.
+  """
+  groups = collections.defaultdict(list)
+  for item in items:
+    groups[item.video_id].append(item)
+  kept, problems = [], []
+  for video_id, group in groups.items():
+    if len(group) > 1:
+      same = all(_are_the_same(group[0], other) for other in group[1:])
+      fate = 'the same, so one counts' if same else 'different, so none counts'
+      paths = ', '.join(str(item.path) for item in group)
+      reason = f'{len(group)} recordings have this name, {fate}: {paths}'
+      problems.append(Problem(video_id, reason))
+      group = group[:1] if same else []
+    kept += group
+  return kept, problems
+
+
+def _are_the_same(a, b):
+  if dataclasses.replace(a, path=b.path, frames=b.frames) != b:
+    return False  # in label, person or part
+  pairs = [(a.path, b.path)]
+  if a.frames or b.frames:
+    if len(a.frames) != len(b.frames):
+      return False
+    pairs = zip(a.frames, b.frames, strict=True)
+  try:
+    return all(filecmp.cmp(*pair, shallow=False) for pair in pairs)
+  except OSError:
+    return False
 
 
 def _named_windows(item, options):

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import os
 import pathlib
@@ -206,6 +207,64 @@ def test_names_that_occur_twice_are_problems(tmp_path):
     import_items([item, item], tmp_path / 'data')
 
 
+def test_of_one_name_the_first_or_none_is_kept(tmp_path):
+  here = folder_items(tmp_path / 'here', [3, 4, 5, 6])
+  there = folder_items(tmp_path / 'there', [3, 4, 5, 7])
+  there[1] = dataclasses.replace(there[1], label='sad')
+  making_videos.write_image(there[2].frames[4], np.ones((12, 16), np.uint8))
+  # v00 is the same twice; labels, pixels and lengths of the others differ.
+  (other,) = folder_items(tmp_path / 'other', [3])
+  items = [*here, *there, dataclasses.replace(other, video_id='other')]
+  report = import_items(items, tmp_path / 'data', on_error='skip')
+  assert [v['video_id'] for v in report['videos']] == ['v00', 'other']
+  assert [s['name'] for s in report['skipped']] == ['v00', 'v01', 'v02', 'v03']
+  for i, entry in enumerate(report['skipped']):
+    assert ('the same' if i == 0 else 'different') in entry['reason']
+    assert str(here[i].path) in entry['reason']
+    assert str(there[i].path) in entry['reason']
+  store = prepare.load_videos(
+    'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
+  )
+  assert store.video_id == ('other', 'v00')
+
+
+def test_a_name_may_not_be_that_of_a_window(tmp_path):
+  path = making_videos.write_video(
+    tmp_path / 'a.mp4', making_videos.level_frames(24)
+  )
+  (other,) = folder_items(tmp_path, [3])
+  items = [Item('a', path), dataclasses.replace(other, video_id='a#0001')]
+  options = {'options': Options(window_seconds=0.4), 'on_error': 'skip'}
+  report = import_items(items, tmp_path / 'data', **options)
+  assert [v['video_id'] for v in report['videos']] == ['a#0000', 'a#0001']
+  assert report['skipped'][0]['name'] == 'a#0001'
+  assert 'rename one' in report['skipped'][0]['reason']
+
+
+def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
+  folder = os.fsencode(tmp_path / 'videos')
+  for name, length in ((b'\xfc', 4), (b'\xe9', 1), (b'bad', 3)):
+    path = pathlib.Path(os.fsdecode(folder + b'/' + name))
+    making_videos.write_frames(path, length, name='{:d}\udcff.png')
+  (path / '0\udcff.png').write_bytes(b'x')
+  making_videos.write_video(
+    tmp_path / 'v.mp4', making_videos.level_frames(6)
+  ).rename(os.fsdecode(folder + b'/\xff.mp4'))
+  listing = listings.list_folder(tmp_path / 'videos')
+  report = import_items(
+    listing.items, tmp_path / 'data', on_error='skip',
+    source=os.fsdecode(folder + b'/\xff'),
+  )  # fmt: skip
+  assert [v['video_id'] for v in report['videos']] == ['\\xfc', '\\xff']
+  assert [s['name'] for s in report['skipped']] == ['bad', '\\xe9']
+  assert r'0\xff.png' in report['skipped'][0]['reason']
+  assert import_report.describe(report, 'here').encode('utf-8')
+  store = prepare.load_videos(
+    'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
+  )
+  assert store.num_videos == 2
+
+
 def test_a_set_is_replaced_only_where_told(tmp_path):
   items = folder_items(tmp_path, [3, 4])
   import_items(items, tmp_path / 'data')
@@ -256,6 +315,62 @@ os._exit(9)
   import_items(items, tmp_path / 'data')
   names = sorted(p.name for p in left[0].parent.iterdir())
   assert len(names) == 3 and left[0].name not in names
+
+
+def stop_between_the_renames(monkeypatch, stop):
+  rename = pathlib.Path.rename
+
+  def rename_one(path, target):
+    if path.name.endswith('.replaced.incomplete'):
+      return rename(path, target)  # puts back
+    if '.replaced' not in str(target):
+      stop()
+    return rename(path, target)
+
+  monkeypatch.setattr(pathlib.Path, 'rename', rename_one)
+
+
+def test_a_replacement_that_is_interrupted_leaves_the_old_set(
+  tmp_path, monkeypatch
+):
+  items = folder_items(tmp_path, [3, 4])
+  import_items(items, tmp_path / 'data')
+  before = tree(tmp_path / 'data')
+
+  def interrupt():
+    raise KeyboardInterrupt
+
+  stop_between_the_renames(monkeypatch, interrupt)
+  with pytest.raises(KeyboardInterrupt):
+    import_items(items[:1], tmp_path / 'data', overwrite=True)
+  assert tree(tmp_path / 'data') == before
+  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
+
+
+def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
+  items = folder_items(tmp_path, [3, 4])
+  import_items(items, tmp_path / 'data')
+  before = tree(tmp_path / 'data')
+  program = """
+import os, pathlib, sys
+from stclr_jax.data import imported
+writer = imported.Writer(
+  'mine', classes=['a'], data_dir=sys.argv[1], overwrite=True)
+rename = pathlib.Path.rename
+def rename_one(path, target):
+  if '.replaced' not in str(target):
+    os._exit(9)
+  return rename(path, target)
+pathlib.Path.rename = rename_one
+writer.commit({})
+"""
+  arguments = [sys.executable, '-c', program, tmp_path / 'data']
+  assert subprocess.run(arguments, cwd=ROOT).returncode == 9
+  assert imported.list_names(tmp_path / 'data') == []
+  with pytest.raises(FileExistsError, match='--overwrite'):
+    import_items(items[:1], tmp_path / 'data')
+  assert tree(tmp_path / 'data') == before
+  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
 
 
 @pytest.mark.parametrize(
