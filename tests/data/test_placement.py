@@ -83,12 +83,78 @@ def test_cpu_devices_share_the_hosts_memory(monkeypatch):
   assert placement.free_device_bytes() == 2 * GB
 
 
-def test_a_containers_limit_counts(tmp_path, monkeypatch):
-  monkeypatch.setattr(placement, '_CGROUP', tmp_path)
-  free = placement.free_host_bytes()
-  assert free > 2**20
-  (tmp_path / 'memory.max').write_text('max\n')
-  (tmp_path / 'memory.current').write_text('1000\n')
-  assert placement.free_host_bytes() > 2**20
-  (tmp_path / 'memory.max').write_text('501000\n')
-  assert placement.free_host_bytes() == 500_000
+AVAILABLE = 8_000 * 1024
+
+
+def linux(root, cgroup, groups):
+  """Writes what Linux says; groups: {path: {file: content}}."""
+  files = {
+    'proc/meminfo': 'MemTotal: 9000 kB\nMemAvailable:    8000 kB\n',
+    'proc/self/cgroup': cgroup,
+  }
+  for group, contents in groups.items():
+    for name, content in contents.items():
+      files[f'sys/fs/cgroup/{group}/{name}'] = f'{content}\n'
+  for name, content in files.items():
+    (root / name).parent.mkdir(parents=True, exist_ok=True)
+    (root / name).write_text(content)
+
+
+def v2(limit, used, cached=0):
+  stat = f'anon 5\ninactive_file {cached}\nactive_file 7'
+  return {'memory.max': limit, 'memory.current': used, 'memory.stat': stat}
+
+
+def v1(limit, used, cached=0):
+  stat = f'inactive_file 1\ntotal_inactive_file {cached}'
+  return {
+    'memory.limit_in_bytes': limit,
+    'memory.usage_in_bytes': used,
+    'memory.stat': stat,
+  }
+
+
+V1 = '5:cpu,cpuacct:/a/b\n4:memory:/a/b\n1:name=systemd:/a\n0::/\n'
+
+
+@pytest.mark.parametrize(
+  'cgroup,groups,expected',
+  [
+    ('0::/\n', {}, AVAILABLE),
+    # A container, whose own group is the mount.
+    ('0::/\n', {'.': v2('max', 1000)}, AVAILABLE),
+    ('0::/\n', {'.': v2(501_000, 1000)}, 500_000),
+    ('0::/../../job\n', {'.': v2(501_000, 1000)}, 500_000),
+    # Cached files make room.
+    ('0::/\n', {'.': v2(501_000, 500_000, 300_000)}, 301_000),
+    ('0::/\n', {'.': v2(501_000, 900_000)}, 0),
+    ('0::/\n', {'.': {'memory.max': 90, 'memory.current': 20}}, 70),
+    # A job or service: the least of its groups, and no other's.
+    (
+      '0::/a/b\n',
+      {
+        'a': v2(9_000, 5_000, 1_000),
+        'a/b': v2(7_000, 1_000),
+        'c': v2(10, 0),
+      },
+      5_000,
+    ),
+    ('0::/a/b\n', {'a': v2('max', 50), 'a/b': v2(7_000, 1_000)}, 6_000),
+    (V1, {'memory/a/b': v1(9_000, 5_000, 1_000)}, 5_000),
+    (V1, {'memory/a': v1(4_000, 1_000), 'memory/a/b': v1(2**63, 0)}, 3_000),
+    (V1, {'memory': v1(4_000, 1_000), 'cpu': v1(10, 0)}, 3_000),
+    (V1, {'memory': v1(2**63 - 4096, 10)}, AVAILABLE),
+  ],
+)
+def test_limits_count_without_what_is_cached(
+  tmp_path, monkeypatch, cgroup, groups, expected
+):
+  linux(tmp_path, cgroup, groups)
+  monkeypatch.setattr(placement, '_ROOT', tmp_path)
+  assert placement.free_host_bytes() == expected
+
+
+def test_without_linux_all_memory_counts(tmp_path, monkeypatch):
+  here = placement.free_host_bytes()
+  monkeypatch.setattr(placement, '_ROOT', tmp_path)
+  assert placement.free_host_bytes() >= here > 2**20
