@@ -20,7 +20,7 @@ def _figure(path, **options):
   figure.savefig(path, dpi=120)
 
 
-def save_confusion_matrix(path, confusion, label_names, *, title):
+def save_confusion_matrix(path, confusion, label_names, *, title, outlined=()):
   """Draws a confusion matrix with the paper's axes (Figure 6).
 
   Args:
@@ -28,7 +28,9 @@ def save_confusion_matrix(path, confusion, label_names, *, title):
     confusion: counts [num_classes, num_classes], rows true.
     label_names: names of the classes.
     title: says what was tested.
+    outlined: pairs of names, (true, predicted), whose cells stand out.
   """
+  from matplotlib.patches import Rectangle
   from sklearn.metrics import ConfusionMatrixDisplay
 
   with _figure(path, figsize=(6, 5.4)) as figure:
@@ -36,6 +38,12 @@ def save_confusion_matrix(path, confusion, label_names, *, title):
     ConfusionMatrixDisplay(
       np.asarray(confusion), display_labels=label_names
     ).plot(ax=axes, cmap='Blues', colorbar=False, xticks_rotation=30)
+    names = list(label_names)
+    for true, predicted in outlined:
+      corner = names.index(predicted) - 0.47, names.index(true) - 0.47
+      axes.add_patch(
+        Rectangle(corner, 0.94, 0.94, fill=False, color='tab:orange', lw=2)
+      )
     axes.set_title(title, fontsize=10)
 
 
@@ -68,12 +76,18 @@ def save_curves(path, curves, *, title):
   Args:
     path: PNG file to write.
     curves: list of (name, epochs, values, level or None); a level is drawn as
-      a dashed line, for the value at chance.
+      a dashed line, for the value at chance. Without any the picture says
+      that nothing was logged: reports show it all the same.
     title: says which run.
   """
-  with _figure(path, figsize=(4 * len(curves), 3)) as figure:
-    panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (name, epochs, values, level) in zip(panels, curves, strict=True):
+  number = max(1, len(curves))
+  with _figure(path, figsize=(4 * number, 3)) as figure:
+    panels = figure.subplots(1, number, squeeze=False)[0]
+    if not curves:
+      panels[0].set_axis_off()
+      panels[0].text(0.5, 0.5, 'nothing was logged', ha='center')
+    for axes, curve in zip(panels, curves, strict=False):
+      name, epochs, values, level = curve
       axes.plot(epochs, values)
       if level is not None:
         axes.axhline(level, linestyle='--', color='grey', linewidth=1)
@@ -129,26 +143,3 @@ def save_people(path, counts, *, title):
     axes.set_ylabel('videos', fontsize=8)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_title(title, fontsize=9, loc='left')
-
-
-def save_overlaid_curves(path, panels, *, title):
-  """Draws one panel per metric, with a line per run.
-
-  Args:
-    path: PNG file to write.
-    panels: list of (metric, list of (run, epochs, values), level or None); a
-      level is drawn as a dashed line, for the value at chance.
-    title: says which runs.
-  """
-  with _figure(path, figsize=(4 * len(panels), 3)) as figure:
-    drawn = figure.subplots(1, len(panels), squeeze=False)[0]
-    for axes, (metric, runs, level) in zip(drawn, panels, strict=True):
-      for name, epochs, values in runs:
-        axes.plot(epochs, values, linewidth=1, label=name, marker='.')
-      if level is not None:
-        axes.axhline(level, linestyle='--', color='grey', linewidth=1)
-      axes.set_title(metric, fontsize=9)
-      axes.set_xlabel('epoch', fontsize=8)
-    if 1 < len(panels[0][1]) <= 10:
-      drawn[0].legend(fontsize=6)
-    figure.suptitle(title, fontsize=10)

@@ -115,27 +115,31 @@ class ConfusionFindings:
   """What Sec. IV.B says of Figure 6, whose cells are printed in no text.
 
   Attributes:
-    x_axis: what the columns are.
-    y_axis: what the rows are.
     best: the expression named rightly most often.
     good: others named well.
     worst: those named rightly least often.
     confused: pairs (true, predicted) named as the usual mistakes.
   """
 
-  x_axis: str
-  y_axis: str
   best: str
   good: tuple[str, ...]
   worst: tuple[str, ...]
   confused: tuple[tuple[str, str], ...]
 
+  def is_about(self, names):
+    """Whether the classes of these names are the expressions it speaks of."""
+    spoken = {self.best, *self.good, *self.worst}.union(*self.confused)
+    return spoken == set(names)
+
+  def describe(self):
+    """Returns one line, without the mistakes."""
+    good, worst = ' and '.join(self.good), ' and '.join(self.worst)
+    return f'in the paper {self.best} is best, {good} are good, {worst} worst'
+
 
 # In the names that the data set's folders have; the paper writes Angry, Happy,
 # Sad and Surprised.
 FIGURE_6 = ConfusionFindings(
-  x_axis='predicted',
-  y_axis='true',
   best='Disgust',
   good=('Fear', 'Happiness'),
   worst=('Anger', 'Sadness'),

@@ -1,0 +1,38 @@
+import numpy as np
+from PIL import Image
+
+from stclr_jax.evaluation import figures
+
+
+def read(path):
+  with Image.open(path) as image:
+    return np.asarray(image.convert('RGB')).astype(int)
+
+
+def count_orange(path):
+  return (np.abs(read(path) - [255, 127, 14]).sum(-1) < 30).sum()
+
+
+def test_cells_are_outlined_where_told(tmp_path):
+  def orange(outlined):
+    path = tmp_path / 'confusion.png'
+    figures.save_confusion_matrix(
+      path, np.eye(3), ['a', 'b', 'c'], title='t', outlined=outlined
+    )
+    return count_orange(path)
+
+  one = orange([('a', 'b')])
+  assert orange([]) == 0 < one
+  np.testing.assert_allclose(
+    orange([('a', 'b'), ('c', 'a')]), 2 * one, rtol=0.1
+  )
+
+
+def test_no_curves_are_a_picture_all_the_same(tmp_path):
+  figures.save_curves(tmp_path / 'nothing.png', [], title='t')
+  figures.save_curves(
+    tmp_path / 'one.png', [('loss', [1, 2], [3, 4], None)], title='t'
+  )
+  nothing, one = (read(tmp_path / name) for name in ('nothing.png', 'one.png'))
+  assert nothing.shape == one.shape
+  assert (nothing < 128).any()  # words
