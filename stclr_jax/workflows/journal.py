@@ -15,6 +15,8 @@ from tqdm import tqdm
 # checkpoint.
 LAG = 2
 
+METRICS = 'metrics.jsonl'
+
 
 class Journal:
   """Follows the steps of a run, checks them, and writes them down."""
@@ -26,12 +28,13 @@ class Journal:
 
     Args:
       workdir: its folder.
-      num_steps: steps of the whole run.
+      num_steps: steps of the whole run; the last has a line in any case.
       first_step: steps done before, in a run that goes on; lines beyond it
         (of steps that will be repeated) are dropped.
       log_every_steps: steps from one line of metrics.jsonl to the next.
       clips_per_step: clips that the encoder sees in a step, for the speed.
     """
+    self._num_steps = num_steps
     self._log_every_steps = log_every_steps
     self._clips_per_step = clips_per_step
     self._waiting = collections.deque()
@@ -40,9 +43,8 @@ class Journal:
     self._timed_steps = 0
     self._timed_seconds = 0.0
     self._last = None
-    path = pathlib.Path(workdir) / 'metrics.jsonl'
-    _drop_lines_beyond(path, first_step)
-    self._file = path.open('a')
+    _drop_lines_beyond(workdir, first_step)
+    self._file = (pathlib.Path(workdir) / METRICS).open('a')
     self._bar = tqdm(
       total=num_steps,
       initial=first_step,
@@ -145,7 +147,7 @@ class Journal:
         )
     self._epoch_figures.append(figures)
     shown = {k: v for k, v in figures.items() if k != 'count'}
-    if step % self._log_every_steps == 0:
+    if step % self._log_every_steps == 0 or step == self._num_steps:
       self.write(step=step, epoch=epoch, learning_rate=learning_rate, **shown)
     self._bar.set_description(f'epoch {epoch}', refresh=False)
     self._bar.set_postfix_str(self._postfix(shown), refresh=False)
@@ -158,9 +160,40 @@ class Journal:
     return ', '.join(words)
 
 
-def _drop_lines_beyond(path, step):
+def read_lines(workdir):
+  """Reads metrics.jsonl.
+
+  Args:
+    workdir: path of a run that has begun to train.
+
+  Returns:
+    A list of dicts, one a line. A last line that a kill or a full disk has cut
+    is left out.
+
+  Raises:
+    ValueError: if another line cannot be read.
+  """
+  path = pathlib.Path(workdir) / METRICS
+  lines = path.read_text(errors='replace').splitlines()
+  found = []
+  for number, line in enumerate(lines, 1):
+    try:
+      found.append(json.loads(line))
+    except json.JSONDecodeError as error:
+      if number < len(lines):
+        raise ValueError(
+          f'Line {number} of {path} (={line[:60]!r}) must be JSON ({error}); '
+          'remove the line to go on without it.'
+        ) from error
+  return found
+
+
+def _drop_lines_beyond(workdir, step):
+  path = pathlib.Path(workdir) / METRICS
   if not path.exists():
     return
-  lines = path.read_text().splitlines(keepends=True)
-  kept = [line for line in lines if json.loads(line).get('step', 0) <= step]
-  path.write_text(''.join(kept))
+  kept = [line for line in read_lines(workdir) if line.get('step', 0) <= step]
+  # Replaced, not rewritten: a kill in between must not lose the other lines.
+  partial = path.with_name(f'{METRICS}.partial')
+  partial.write_text(''.join(json.dumps(line) + '\n' for line in kept))
+  partial.replace(path)

@@ -1,6 +1,5 @@
 """The pictures that a run leaves in its folder."""
 
-import json
 import pathlib
 
 import jax
@@ -9,6 +8,7 @@ import numpy as np
 from stclr_jax.evaluation import figures
 from stclr_jax.learning import steps
 from stclr_jax.views import views
+from stclr_jax.workflows import journal
 
 
 def save_view_pairs(workdir, store, indices, options, seed):
@@ -62,8 +62,7 @@ def save_pretraining_curves(workdir, chance):
     workdir: path of the run.
     chance: the value at chance of some of the metrics.
   """
-  with (pathlib.Path(workdir) / 'metrics.jsonl').open() as file:
-    lines = [json.loads(line) for line in file]
+  lines = journal.read_lines(workdir)
   curves = []
   for name in ('loss', 'contrastive_accuracy', 'knn_accuracy'):
     points = [(line['epoch'], line[name]) for line in lines if name in line]

@@ -3,8 +3,11 @@
 import json
 import pathlib
 import shutil
+import textwrap
 
 from stclr_jax.evaluation import figures
+from stclr_jax.evaluation import published
+from stclr_jax.workflows import journal
 
 
 def save(workdir, folds, summary):
@@ -21,12 +24,14 @@ def save(workdir, folds, summary):
   """
   directory = pathlib.Path(workdir) / 'figures'
   confusion = directory / 'figure6.png'
+  outlined, findings = _papers_findings(summary)
   figures.save_confusion_matrix(
     confusion,
     summary['confusion'],
     summary['labels'],
     title=f'{summary["data"]}: {summary["correct"]} of {summary["total"]} '
-    'videos',
+    f'videos{findings}',
+    outlined=outlined,
   )
   people = directory / 'people.png'
   figures.save_people(
@@ -89,9 +94,18 @@ def save_intervals(workdir, table):
   return path
 
 
+def _papers_findings(summary):
+  """What the paper says of its Figure 6: (cells, words), if of our data."""
+  found = published.FIGURE_6
+  names = summary['labels']
+  if not published.stands_beside(summary['data']) or not found.is_about(names):
+    return (), ''
+  words = f'{found.describe()}; outlined: its usual mistakes'
+  return found.confused, f'\n{textwrap.fill(words, 64)}'
+
+
 def _save_finetuning_curves(path, workdir):
-  lines = (workdir / 'metrics.jsonl').read_text().splitlines()
-  lines = [json.loads(line) for line in lines]
+  lines = journal.read_lines(workdir)
   curves = []
   for name in ('loss', 'accuracy', 'oracle_test_correct'):
     points = [(line['epoch'], line[name]) for line in lines if name in line]

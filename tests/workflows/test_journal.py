@@ -1,0 +1,97 @@
+import json
+import pathlib
+
+import pytest
+
+from stclr_jax.evaluation import figures
+from stclr_jax.workflows import journal
+from stclr_jax.workflows import pictures
+
+
+def follow(workdir, first, last, *, num_steps=12, log_every_steps=1):
+  """Writes the journal of the steps after `first`, up to `last`."""
+  with journal.Journal(
+    workdir,
+    num_steps=num_steps,
+    first_step=first,
+    log_every_steps=log_every_steps,
+    clips_per_step=1,
+  ) as opened:
+    for step in range(first + 1, last + 1):
+      metrics = {'loss': step / 7, 'count': 1}
+      opened.record(step, 1, metrics, learning_rate=0.1)
+    opened.pause()
+
+
+def steps_in(workdir):
+  return [line['step'] for line in journal.read_lines(workdir)]
+
+
+@pytest.mark.parametrize('every', [1, 5, 6, 12, 100])
+def test_the_last_step_is_logged_whatever_the_interval(tmp_path, every):
+  follow(tmp_path, 0, 12, log_every_steps=every)
+  expected = [step for step in range(1, 13) if step % every == 0]
+  assert steps_in(tmp_path) == sorted({*expected, 12})
+
+
+def test_a_line_that_was_cut_is_left_out_wherever_it_was_cut(tmp_path):
+  follow(tmp_path, 0, 5)
+  path = tmp_path / journal.METRICS
+  whole = path.read_bytes()
+  start = whole.rindex(b'\n', 0, -1) + 1
+  for end in range(start, len(whole)):
+    path.write_bytes(whole[:end])
+    complete = end == len(whole) - 1  # all but the line's end
+    assert steps_in(tmp_path) == list(range(1, 6 if complete else 5))
+    follow(tmp_path, 4, 6)
+    assert steps_in(tmp_path) == list(range(1, 7))
+    assert path.read_bytes().startswith(whole)
+
+
+def test_a_run_that_goes_on_drops_what_it_does_again(tmp_path):
+  follow(tmp_path, 0, 9)
+  follow(tmp_path, 6, 12)
+  assert steps_in(tmp_path) == list(range(1, 13))
+  follow(tmp_path / '', 0, 0)
+  assert steps_in(tmp_path) == []
+
+
+def test_a_kill_while_lines_are_dropped_loses_none(tmp_path, monkeypatch):
+  follow(tmp_path, 0, 9)
+
+  def die(self, target):
+    raise KeyboardInterrupt
+
+  with monkeypatch.context() as patch:
+    patch.setattr(pathlib.Path, 'replace', die)
+    with pytest.raises(KeyboardInterrupt):
+      follow(tmp_path, 3, 12)
+  assert steps_in(tmp_path) == list(range(1, 10))
+
+
+def test_a_broken_line_among_others_is_named(tmp_path):
+  lines = ['{"step": 1}', '{"st', '{"step": 3}']
+  (tmp_path / journal.METRICS).write_text('\n'.join(lines) + '\n')
+  with pytest.raises(ValueError, match='Line 2 of .*metrics.*"st.*remove'):
+    follow(tmp_path, 3, 4)
+  assert (tmp_path / journal.METRICS).read_text().splitlines() == lines
+
+
+def test_what_was_not_logged_is_drawn_as_nothing(tmp_path, monkeypatch):
+  (tmp_path / journal.METRICS).write_text('')
+  drawn = []
+  draw = figures.save_curves
+  monkeypatch.setattr(
+    figures,
+    'save_curves',
+    lambda path, curves, **named: (
+      drawn.append(curves) or draw(path, curves, **named)
+    ),
+  )
+  pictures.save_pretraining_curves(tmp_path, {})
+  (tmp_path / journal.METRICS).write_text(
+    json.dumps({'step': 1, 'epoch': 1, 'loss': 2.0}) + '\n'
+  )
+  pictures.save_pretraining_curves(tmp_path, {'loss': 3.0})
+  assert drawn == [[], [('loss', (1,), (2.0,), 3.0)]]
+  assert (tmp_path / 'figures' / 'pretraining.png').exists()

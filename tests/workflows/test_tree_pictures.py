@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from stclr_jax.evaluation import figures
+from stclr_jax.workflows import tree_pictures
+from stclr_jax.workflows import workdirs
+
+EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
+
+
+def make_tree(folder, data, labels):
+  """A finished fine-tuning of which nothing was logged, and its summary."""
+  fold = folder / 'fold_0'
+  fold.mkdir()
+  workdirs.write_json(fold / workdirs.CONFIG, {'init_from': ''})
+  (fold / 'metrics.jsonl').write_text('')
+  summary = {
+    'data': data,
+    'labels': list(labels),
+    'confusion': np.eye(len(labels), dtype=int).tolist(),
+    'correct': len(labels),
+    'total': len(labels),
+    'by_subject': {'1': {'correct': 5, 'total': 6}},
+  }
+  return {0: fold}, summary
+
+
+@pytest.mark.parametrize(
+  'data,labels,beside',
+  [
+    ('oulu_casia:vl_strong', EXPRESSIONS, True),
+    ('oulu_casia_cropped:vl_strong', EXPRESSIONS[::-1], True),
+    ('oulu_casia:ni_strong', EXPRESSIONS, False),
+    ('synthetic_demo:vl_strong', EXPRESSIONS, False),
+    ('oulu_casia_cropped:vl_strong', ('happy', 'sad'), False),
+  ],
+)
+def test_the_papers_findings_stand_only_beside_its_own_data(
+  tmp_path, monkeypatch, data, labels, beside
+):
+  drawn = {}
+  draw = figures.save_confusion_matrix
+  monkeypatch.setattr(
+    figures,
+    'save_confusion_matrix',
+    lambda *given, **named: drawn.update(named) or draw(*given, **named),
+  )
+  found = tree_pictures.save(tmp_path, *make_tree(tmp_path, data, labels))
+  assert bool(drawn['outlined']) == beside
+  assert ('Disgust is best' in drawn['title']) == beside
+  # A report shows all of these, also where there is nothing to be seen.
+  paths = [found['confusion'], found['people'], *dict(found['curves']).values()]
+  assert len(paths) == 3 and all(path.exists() for path in paths)
