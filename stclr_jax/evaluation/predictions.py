@@ -1,10 +1,11 @@
 """The table of what was predicted for each video."""
 
 import csv
+import pathlib
 
 
 def write_predictions(path, store, indices, probabilities, *, seen=None):
-  """Writes a line per video.
+  """Writes a line per video, all of them or none.
 
   Args:
     path: CSV file to write.
@@ -15,7 +16,9 @@ def write_predictions(path, store, indices, probabilities, *, seen=None):
   """
   names = store.label_names
   marks = [()] * len(indices) if seen is None else [(int(s),) for s in seen]
-  with open(path, 'w', newline='') as file:
+  path = pathlib.Path(path)
+  partial = path.with_name(f'{path.name}.partial')
+  with partial.open('w', newline='') as file:
     writer = csv.writer(file)
     writer.writerow(
       ['video_id', 'subject', 'label', 'prediction', 'correct']
@@ -29,3 +32,4 @@ def write_predictions(path, store, indices, probabilities, *, seen=None):
         + [int(label == prediction), *mark]
         + [f'{p:.6f}' for p in row]
       )
+  partial.replace(path)

@@ -5,8 +5,8 @@ test people. Here the last one is tested; what the other would have given is
 reported beside it, under the name of a test oracle.
 """
 
-import json
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from stclr_jax.evaluation import predictions
 SELECTIONS = ('last', 'inner_validation')
 ORACLE = 'oracle_test_correct'
 VALIDATION = 'validation_correct'
-SELECTED = 'selected.npz'
+BEST_LOOKS = 'best_looks.npz'
 
 
 def check(config):
@@ -41,6 +41,22 @@ def check(config):
       f'`look_every_epochs` (={config.look_every_epochs}) must be at least 1 '
       "to choose an epoch, or 0 with `selection` = 'last'."
     )
+
+
+class Look(NamedTuple):
+  """A look at an epoch that fared better than all before it.
+
+  Attributes:
+    epoch: epochs done.
+    correct: how many of the videos looked at are named rightly.
+    looked_at: their probabilities, float [n, num_classes].
+    test: those of the test videos, float [m, num_classes].
+  """
+
+  epoch: int
+  correct: int
+  looked_at: np.ndarray
+  test: np.ndarray
 
 
 def make(config, store, fold, classify, workdir):
@@ -73,7 +89,6 @@ class LastEpoch:
     self._fold = fold
     self._classify = classify
     self._workdir = workdir
-    self._best = None
 
   def end_epoch(self, epoch, variables, journal, *, step):
     """Looks at the held-out people, if it is time to.
@@ -88,15 +103,19 @@ class LastEpoch:
     if not every or (epoch % every and epoch != last):
       return
     journal.pause()
-    if self._best is None:
-      self._best = max((c for _, c in self._looks()), default=-1)
+    kept = self._best_looks()
+    # What a run that goes on had found beyond its checkpoint is found anew;
+    # the best look before that is still there.
+    best = [look for look in kept if look.epoch < epoch]
     looked_at = self._looked_at()
     probabilities = self._classify(variables, looked_at)
     correct = int((probabilities.argmax(1) == self._labels(looked_at)).sum())
     journal.write(step=step, epoch=epoch, **{self._logged: correct})
-    if correct > self._best:  # of equal ones the earliest
-      self._best = correct
-      self._keep(epoch, variables, probabilities)
+    if not best or correct > best[-1].correct:  # of equal ones the earliest
+      test = self._test(variables, probabilities)
+      best.append(Look(epoch, correct, probabilities, test))
+    if len(best) != len(kept) or best[-1].epoch == epoch:
+      self._keep(best)
 
   def finish(self, variables):
     """Tests.
@@ -113,34 +132,47 @@ class LastEpoch:
       'test_oracle': None,
       'calibration': self._calibration(probabilities),
     }
-    if looks := self._looks():
-      epoch, correct = max(looks, key=lambda look: look[1])
+    if looks := self._best_looks():
+      best = looks[-1]
       figures['test_oracle'] = {
         'leak': 'The epoch was chosen by the test result.',
-        'epoch': epoch,
-        'correct': correct,
+        'epoch': int(best.epoch),
+        'correct': int(best.correct),
         'total': len(self._fold.test),
-        'accuracy': correct / len(self._fold.test),
+        'accuracy': int(best.correct) / len(self._fold.test),
       }
+      predictions.write_predictions(
+        self._workdir / 'oracle_predictions.csv',
+        self._store,
+        self._fold.test,
+        best.test,
+      )
     return probabilities, figures
 
   def _looked_at(self):
     return self._fold.test
 
-  def _keep(self, epoch, variables, probabilities):
-    del epoch, variables
-    predictions.write_predictions(
-      self._workdir / 'oracle_predictions.csv',
-      self._store,
-      self._fold.test,
-      probabilities,
-    )
+  def _test(self, variables, probabilities):
+    """Probabilities of the test videos, where others may be looked at."""
+    del variables
+    return probabilities
 
-  def _looks(self):
-    """(epoch, number right) of each look so far, also before a restart."""
-    lines = (self._workdir / 'metrics.jsonl').read_text().splitlines()
-    found = (json.loads(line) for line in lines)
-    return [(f['epoch'], f[self._logged]) for f in found if self._logged in f]
+  def _best_looks(self):
+    """Each `Look` so far, also before a restart; the best is the last."""
+    path = self._workdir / BEST_LOOKS
+    if not path.exists():
+      return []
+    with np.load(path) as kept:
+      columns = [kept[name] for name in Look._fields]
+    return [Look(*values) for values in zip(*columns, strict=True)]
+
+  def _keep(self, looks):
+    path = self._workdir / BEST_LOOKS
+    partial = path.with_name(f'{BEST_LOOKS}.partial')
+    columns = map(np.stack, zip(*looks, strict=True))
+    with partial.open('wb') as file:
+      np.savez(file, **dict(zip(Look._fields, columns, strict=True)))
+    partial.replace(path)
 
   def _labels(self, indices):
     return self._store.label[indices]
@@ -169,18 +201,24 @@ class InnerValidation(LastEpoch):
 
     Returns:
       (probabilities of the test videos, JSON-able figures), not calibrated.
+
+    Raises:
+      FileNotFoundError: if the looks of a run that goes on are gone.
     """
     del variables
-    with np.load(self._workdir / SELECTED) as kept:
-      epoch, test, validation = (
-        kept[name] for name in ('epoch', 'test', 'validation')
+    looks = self._best_looks()
+    if not looks:
+      raise FileNotFoundError(
+        f'{self._workdir / BEST_LOOKS}, which holds the epoch chosen, must be '
+        'there when training has ended; fine-tune anew in another --workdir.'
       )
+    epoch, correct, validation, test = looks[-1]
     labels = self._labels(self._fold.validation)
     temperature = calibration.fit_temperature(validation, labels)
     return test, {
       'epoch_tested': int(epoch),
       'checkpoint_epoch': self._config.num_epochs,
-      'validation_correct': int((validation.argmax(1) == labels).sum()),
+      'validation_correct': int(correct),
       'validation_total': len(labels),
       'calibration': self._calibration(test),
       'temperature': temperature,
@@ -192,12 +230,6 @@ class InnerValidation(LastEpoch):
   def _looked_at(self):
     return self._fold.validation
 
-  def _keep(self, epoch, variables, probabilities):
-    partial = self._workdir / f'partial_{SELECTED}'
-    np.savez(
-      partial,
-      epoch=epoch,
-      test=self._classify(variables, self._fold.test),
-      validation=probabilities,
-    )
-    partial.replace(self._workdir / SELECTED)
+  def _test(self, variables, probabilities):
+    del probabilities
+    return self._classify(variables, self._fold.test)

@@ -1,5 +1,6 @@
 import csv
 import json
+import types
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import protocols
+from stclr_jax.workflows import selection
 
 
 def read_lines(workdir):
@@ -78,13 +80,96 @@ def test_inner_validation_chooses_on_the_next_folds_people(
   assert summary['protocol']['selection'] == 'inner_validation'
 
 
+NUM_EPOCHS = 12
+
+
+def look_through(kind, store, workdir, epochs, *, every=1):
+  """Follows the epochs {number: videos named rightly}, as training would.
+
+  Returns:
+    What was chosen: (probabilities of the test videos, figures).
+  """
+  fold = types.SimpleNamespace(
+    test=np.arange(6, 24), validation=np.arange(24, 54)
+  )
+  config = types.SimpleNamespace(
+    selection=kind, look_every_epochs=every, num_epochs=NUM_EPOCHS
+  )
+  journal = types.SimpleNamespace(
+    pause=lambda: None, write=lambda **values: None
+  )
+  chosen = selection.make(
+    config, store, fold, lambda right, i: classify(store, right, i), workdir
+  )
+  for epoch, right in epochs.items():
+    chosen.end_epoch(epoch, right, journal, step=epoch)
+  if NUM_EPOCHS in epochs:
+    return chosen.finish(epochs[NUM_EPOCHS])
+
+
+def classify(store, right, indices):
+  """Names the first `right` videos rightly, in words that tell `right`."""
+  named = (store.label[indices] + (np.arange(len(indices)) >= right)) % 6
+  sure = 0.5 + right / 100
+  return sure * np.eye(6)[named] + (1 - sure) / 6
+
+
+@pytest.mark.parametrize('kind', selection.SELECTIONS)
+@pytest.mark.parametrize('every', [1, 3])
+@pytest.mark.parametrize('seed', range(8))
+def test_what_lies_beyond_a_checkpoint_is_forgotten(
+  tiny_store, tmp_path, kind, every, seed
+):
+  key = np.random.default_rng(seed)
+  done, lived = {}, 0
+  while lived < NUM_EPOCHS:
+    # On another machine an epoch does not come out the same again.
+    stop = min(NUM_EPOCHS, lived + int(key.integers(1, 8)))
+    epochs = {
+      epoch: int(key.integers(3, 16)) for epoch in range(lived + 1, stop + 1)
+    }
+    found = look_through(kind, tiny_store, tmp_path, epochs, every=every)
+    if stop < NUM_EPOCHS:  # killed, and its newest checkpoint is older
+      stop = int(key.integers(lived, stop + 1))
+    done |= {epoch: epochs[epoch] for epoch in epochs if epoch <= stop}
+    lived = stop
+  looks = {e: n for e, n in done.items() if e % every == 0 or e == NUM_EPOCHS}
+  best = max(looks, key=lambda epoch: (looks[epoch], -epoch))
+  probabilities, figures = found
+  tested = best if kind == 'inner_validation' else NUM_EPOCHS
+  np.testing.assert_array_equal(
+    probabilities, classify(tiny_store, done[tested], np.arange(6, 24))
+  )
+  assert figures['epoch_tested'] == tested
+  if kind == 'last':
+    assert figures['test_oracle']['epoch'] == best
+    assert figures['test_oracle']['correct'] == done[best]
+    assert correct_in(tmp_path / 'oracle_predictions.csv') == done[best]
+  else:
+    assert figures['validation_correct'] == done[best]
+  json.dumps(figures)
+
+
+def test_a_run_whose_looks_are_gone_is_not_tested(tiny_store, tmp_path):
+  epochs = {epoch: 5 for epoch in range(1, NUM_EPOCHS)}
+  look_through('inner_validation', tiny_store, tmp_path, epochs)
+  (tmp_path / selection.BEST_LOOKS).unlink()
+  config = types.SimpleNamespace(selection='inner_validation')
+  chosen = selection.make(config, tiny_store, None, None, tmp_path)
+  with pytest.raises(FileNotFoundError, match='best_looks.*another --workdir'):
+    chosen.finish(None)
+
+
 @pytest.mark.parametrize('held_out', [False, True])
 def test_protocol_says_whether_validation_people_were_pretrained_on(
   tiny_store, tiny_config, held_out
 ):
   before = tiny_config('pretrain', hold_out_validation=held_out)
   seen = pretrain.videos_seen(before, tiny_store)
-  notes = {'subjects_seen': tiny_store.subject[seen].tolist()}
+  notes = {
+    'data': tiny_store.name,
+    'subjects_seen': tiny_store.subject[seen].tolist(),
+  }
   config = tiny_config('finetune', selection='inner_validation')
   dealt = assembly.make_folds(tiny_store, config.data)
   kept = protocols.make_protocol(
@@ -116,7 +201,9 @@ def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
   summary = finetune.run(config, tmp_path / 'run')
   assert len(summary['protocol']['leaks']) == 1
   assert summary['protocol']['num_people'] > 1
-  assert 'LEAK' in finetune.describe(summary, tmp_path / 'run')
+  described = finetune.describe(summary, tmp_path / 'run')
+  assert 'LEAK' in described and 'people trained on' in described
+  assert 'unseen' not in described and 'training people' not in described
 
 
 @pytest.mark.slow

@@ -1,0 +1,30 @@
+import csv
+import types
+
+import numpy as np
+import pytest
+
+from stclr_jax.evaluation import predictions
+
+STORE = types.SimpleNamespace(
+  label_names=('a', 'b'),
+  label=np.array([0, 1, 1]),
+  video_id=('x', 'y', 'z'),
+  subject=np.array([1, 1, 2]),
+)
+
+
+def test_a_table_is_written_whole_or_not_at_all(tmp_path):
+  path = tmp_path / 'predictions.csv'
+  probabilities = np.array([[0.9, 0.1], [0.4, 0.6], [0.7, 0.3]])
+  predictions.write_predictions(path, STORE, [0, 1, 2], probabilities)
+  with path.open(newline='') as file:
+    rows = list(csv.DictReader(file))
+  assert [row['video_id'] for row in rows] == ['x', 'y', 'z']
+  assert [row['correct'] for row in rows] == ['1', '1', '0']
+  before = path.read_bytes()
+  with pytest.raises(ValueError):  # after two rows
+    predictions.write_predictions(path, STORE, [0, 1, 2], probabilities[:2])
+  assert path.read_bytes() == before
+  predictions.write_predictions(path, STORE, [2, 1, 0], probabilities)
+  assert list(tmp_path.iterdir()) == [path]
