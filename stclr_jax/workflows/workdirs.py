@@ -6,6 +6,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shlex
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import jax
 
 CONFIG = 'config.json'
 SUMMARY = 'summary.json'
+ENVIRONMENT = 'environment.json'
 # Where frames live changes no view: a run may go on on a smaller machine.
 _WITHOUT_EFFECT = ('data.placement', 'data.memory_share')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
@@ -36,7 +38,8 @@ def open_workdir(workdir, config):
   """Creates the folder of a run, or finds the one to go on in.
 
   Args:
-    workdir: path; new, empty, or of an earlier run of the same config.
+    workdir: path; new, empty, or of an earlier run of the same config, also
+      of one that was stopped while it was opened.
     config: the run's ConfigDict.
 
   Returns:
@@ -59,14 +62,14 @@ def open_workdir(workdir, config):
         + '\nTo go on with that run, give its config; to start this one, give '
         'another --workdir.'
       )
-  elif workdir.exists() and any(workdir.iterdir()):
+  elif workdir.exists() and not _is_new(workdir):
     raise ValueError(
       f'The workdir {workdir} holds files but no {CONFIG}, so it is not a run '
       "of this project's; give a new or empty folder as --workdir."
     )
   else:
     workdir.mkdir(parents=True, exist_ok=True)
-    write_json(workdir / 'environment.json', _environment())
+    write_json(workdir / ENVIRONMENT, _environment())
     write_json(config_file, described)
   return workdir
 
@@ -85,7 +88,7 @@ def read_json(path):
 def write_json(path, value):
   """Writes a file whole or not at all."""
   path = pathlib.Path(path)
-  partial = path.with_name(path.name + '.partial')
+  partial = _partial(path)
   partial.write_text(json.dumps(value, indent=2) + '\n')
   partial.replace(path)
 
@@ -104,8 +107,28 @@ def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):
   Returns:
     The flags as one string, ready to paste.
   """
-  kept = [flag for flag in sys.argv[1:] if flag.startswith(prefixes)]
-  return ''.join(f' {shlex.quote(flag)}' for flag in kept)
+  kept, value_follows = [], False
+  for argument in sys.argv[1:]:
+    if re.match('--?[a-z]', argument):  # a value may be -5
+      name = '--' + argument.lstrip('-').removeprefix('no')  # of a switch
+      wanted = name.startswith(prefixes)
+      value_follows = wanted and '=' not in argument
+    else:
+      wanted, value_follows = value_follows, False
+    if wanted:
+      kept.append(argument)
+  return ''.join(f' {shlex.quote(argument)}' for argument in kept)
+
+
+def _is_new(workdir):
+  """Whether a folder holds at most what is written before the config."""
+  before = (workdir / ENVIRONMENT, workdir / CONFIG)
+  begun = {before[0], *map(_partial, before)}
+  return set(workdir.iterdir()) <= begun
+
+
+def _partial(path):
+  return path.with_name(path.name + '.partial')
 
 
 def _differences(earlier, now, prefix=''):
