@@ -8,6 +8,8 @@ import functools
 
 import numpy as np
 
+from stclr_jax.evaluation import probes
+
 # Uniform patterns of eight neighbours: 58, and one for all others.
 NEIGHBORS = 8
 NUM_PATTERNS = NEIGHBORS * (NEIGHBORS - 1) + 3
@@ -57,24 +59,28 @@ def linear_svm(train_features, train_labels, train_subjects, test_features):
   Args:
     train_features: float [n, d].
     train_labels: int [n].
-    train_subjects: int [n]; at least three people, over whom the penalty is
-      chosen by cross-validation.
+    train_subjects: int [n]; people by whom the penalty is chosen, see
+      `probes.fit_strength`.
     test_features: float [m, d].
 
   Returns:
     Predicted labels, int [m].
 
+  Raises:
+    ValueError: see `probes.fit_strength`.
+
   Source: scikit-learn's LinearSVC, one against the rest.
   """
-  from sklearn import model_selection
   from sklearn import svm
 
-  search = model_selection.GridSearchCV(
+  return probes.fit_strength(
     svm.LinearSVC(dual='auto', max_iter=20000),
-    {'C': [0.01, 0.1, 1.0]},
-    cv=model_selection.GroupKFold(3),
-  ).fit(train_features, train_labels, groups=train_subjects)
-  return search.predict(test_features)
+    'C',
+    (0.01, 0.1, 1.0),
+    train_features,
+    train_labels,
+    train_subjects,
+  ).predict(test_features)
 
 
 def most_frequent(train_labels, num_test):

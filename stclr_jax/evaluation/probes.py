@@ -31,8 +31,8 @@ def knn_predictions(representations, labels, subjects, *, num_neighbors):
   num_neighbors = min(num_neighbors, int(others.sum(1).min()))
   if num_neighbors < 1:
     raise ValueError(
-      f'The neighbours of a person (of {len(np.unique(subjects))} people) '
-      'must include other people; give videos of at least two.'
+      f'All videos are of one person (={subjects[0]}), but only other people '
+      'may be neighbours; give videos of at least two.'
     )
   scaled = unit(representations)
   cosine = np.where(others, scaled @ scaled.T, -np.inf)
@@ -95,7 +95,7 @@ def linear_probe(
   Args:
     train_representations: float [n, d].
     train_labels: int [n], in [0, num_classes).
-    train_subjects: int [n]; at least three people.
+    train_subjects: int [n]; see `fit_strength` for one or two people.
     test_representations: float [m, d].
     num_classes: number of classes.
     strengths: inverse weights of the L2 penalty to choose from, by
@@ -105,24 +105,74 @@ def linear_probe(
   Returns:
     Probabilities, float [m, num_classes]; 0 for a class without a training
     video.
+
+  Raises:
+    ValueError: see `fit_strength`.
   """
   from sklearn import linear_model
-  from sklearn import model_selection
   from sklearn import pipeline
   from sklearn import preprocessing
 
-  probe = pipeline.make_pipeline(
-    preprocessing.StandardScaler(),
-    linear_model.LogisticRegression(max_iter=5000),
+  fitted = fit_strength(
+    pipeline.make_pipeline(
+      preprocessing.StandardScaler(),
+      linear_model.LogisticRegression(max_iter=5000),
+    ),
+    'logisticregression__C',
+    strengths,
+    train_representations,
+    train_labels,
+    train_subjects,
   )
-  search = model_selection.GridSearchCV(
-    probe,
-    {'logisticregression__C': list(strengths)},
-    cv=model_selection.GroupKFold(3),
-  ).fit(train_representations, train_labels, groups=train_subjects)
   probabilities = np.zeros((len(test_representations), num_classes))
-  probabilities[:, search.classes_] = search.predict_proba(test_representations)
+  probabilities[:, fitted.classes_] = fitted.predict_proba(test_representations)
   return probabilities
+
+
+def fit_strength(classifier, name, strengths, features, labels, subjects):
+  """Fits a classifier whose penalty is chosen by people left out.
+
+  Args:
+    classifier: scikit-learn's.
+    name: of its parameter, an inverse weight of the penalty.
+    strengths: values to choose from. By cross-validation in three parts, two
+      where there are two people; the smallest, which trusts the videos least,
+      where one person is all or nothing else remains to be told apart.
+    features: float [n, d].
+    labels: int [n].
+    subjects: int [n].
+
+  Returns:
+    The classifier, fitted to all videos.
+
+  Raises:
+    ValueError: if all videos have one label.
+  """
+  from sklearn import base
+  from sklearn import model_selection
+
+  features, labels = np.asarray(features), np.asarray(labels)
+  if len(np.unique(labels)) < 2:
+    raise ValueError(
+      f'The training labels (all {labels[0]}, of {len(labels)}) must be of at '
+      'least two classes to tell them apart; give videos of others too.'
+    )
+  num_folds = min(3, len(np.unique(subjects)))
+  splits = []
+  if num_folds > 1:
+    splits = [
+      (train, test)
+      for train, test in model_selection.GroupKFold(num_folds).split(
+        features, labels, groups=subjects
+      )
+      if len(np.unique(labels[train])) > 1  # else nothing can be fitted
+    ]
+  if not splits:
+    chosen = base.clone(classifier).set_params(**{name: min(strengths)})
+    return chosen.fit(features, labels)
+  return model_selection.GridSearchCV(
+    classifier, {name: list(strengths)}, cv=splits
+  ).fit(features, labels)
 
 
 def cross_probe(representations, targets, groups, *, num_folds=5):

@@ -1,6 +1,11 @@
+import warnings
+
 import numpy as np
 import pytest
+from sklearn import linear_model
+from sklearn import model_selection
 
+from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import probes
 
 
@@ -51,5 +56,57 @@ def test_scale_does_not_matter():
 
 
 def test_one_person_alone_is_refused():
-  with pytest.raises(ValueError, match='of 1 people.*other people'):
+  with pytest.raises(ValueError, match='of one person .=7.*other people'):
     probes.knn_accuracy(np.eye(3), [0, 1, 2], [7, 7, 7], num_neighbors=1)
+
+
+def fit_strength(h, label, subject, strengths=(1e-3, 1e-1, 10.0)):
+  classifier = linear_model.LogisticRegression(max_iter=5000)
+  return probes.fit_strength(classifier, 'C', strengths, h, label, subject)
+
+
+@pytest.mark.parametrize('num_people', [2, 3, 4, 7])
+def test_strength_is_chosen_by_people_left_out(num_people):
+  h, label, subject = make_people(1, 0.3, num_people=num_people)
+  found = fit_strength(h, label, subject)
+  expected = model_selection.GridSearchCV(
+    linear_model.LogisticRegression(max_iter=5000),
+    {'C': [1e-3, 1e-1, 10.0]},
+    cv=model_selection.GroupKFold(min(3, num_people)),
+  ).fit(h, label, groups=subject)
+  assert found.best_params_ == expected.best_params_
+  np.testing.assert_array_equal(
+    found.predict_proba(h), expected.predict_proba(h)
+  )
+
+
+def test_strength_of_one_person_is_the_most_careful():
+  h, label, _ = make_people(1, 1, num_people=3)
+  found = fit_strength(h, label, np.zeros(len(h)))
+  expected = linear_model.LogisticRegression(C=1e-3).fit(h, label)
+  np.testing.assert_allclose(found.coef_, expected.coef_, atol=1e-5)
+
+
+def test_people_without_whom_one_class_is_left_choose_nothing():
+  h, label, subject = make_people(1, 1, num_people=2)
+  label[subject == 0] = 2
+  with warnings.catch_warnings():
+    warnings.simplefilter('error')
+    assert set(fit_strength(h, label, subject).classes_) == set(range(6))
+    # Each person shows an expression of its own: no split is left.
+    assert set(fit_strength(h, subject, subject).classes_) == {0, 1}
+
+
+def test_one_class_alone_is_refused():
+  h, label, subject = make_people(1, 1)
+  with pytest.raises(ValueError, match='all 4, of 60.*two classes'):
+    fit_strength(h, np.full_like(label, 4), subject)
+
+
+@pytest.mark.parametrize('num_people', [1, 2])
+def test_few_people_are_enough_for_a_probe_and_an_svm(num_people):
+  h, label, subject = make_people(0, 1, num_people=num_people)
+  probabilities = probes.linear_probe(h, label, subject, h, num_classes=6)
+  assert (probabilities.argmax(1) == label).all()
+  found = baselines.linear_svm(h, label, subject, h)
+  assert (found == label).all()
