@@ -1,17 +1,14 @@
 """Which of the training labels are known (Table VI).
 
 The subsets are fixed by ids alone, so that two labs use the same ones: 10 %
-of a fold's 432 training videos are the same 43 everywhere. Five draws are
-published; a result at a small fraction needs all five.
+of a fold's 432 training videos are the same 43 everywhere. Five draws, 0 to 4,
+are published; a result at a small fraction needs all five.
 """
 
 import hashlib
 
 import numpy as np
 
-# chosen: one draw of 43 videos says little.
-DRAWS = (0, 1, 2, 3, 4)
-FRACTIONS = (0.75, 0.5, 0.25, 0.1)  # Table VI
 UNITS = ('clip', 'person')
 
 
@@ -57,8 +54,8 @@ def labelled_subset(
   labelled = [int(i) for i in train if label[i] >= 0]
   if not labelled:
     raise ValueError(
-      f'None of the {len(train)} training videos has a label; only '
-      'pretraining can use them.'
+      f'The training videos ({len(train)}) must have labels, but none has; '
+      'only pretraining can use them.'
     )
   if unit == 'clip':
     groups = [[i] for i in _stratified(label, video_id, labelled, seed)]

@@ -17,28 +17,14 @@ class Calibration:
       classes, in [0, 2]; (num_classes - 1) / num_classes where all classes
       are called equally probable.
     confidence: mean probability of the predicted class.
-    accuracy: share of videos named rightly.
-    bin_count: videos of each bin, for a reliability diagram.
-    bin_confidence: their mean confidence; 0 where there are none.
-    bin_accuracy: their accuracy; 0 where there are none.
+    accuracy: share of videos named rightly; below `confidence` where a
+      classifier is over-confident.
   """
 
   calibration_error: float
   brier: float
   confidence: float
   accuracy: float
-  bin_count: tuple[int, ...]
-  bin_confidence: tuple[float, ...]
-  bin_accuracy: tuple[float, ...]
-
-  def describe(self):
-    """Returns one line."""
-    side = 'over' if self.confidence > self.accuracy else 'under'
-    return (
-      f'calibration error {100 * self.calibration_error:.1f} % '
-      f'({len(self.bin_count)} bins), Brier score {self.brier:.3f}; {side}-'
-      f'confident by {100 * abs(self.confidence - self.accuracy):.1f} points'
-    )
 
 
 def calibration(probabilities, label, *, num_bins=15):
@@ -78,9 +64,6 @@ def calibration(probabilities, label, *, num_bins=15):
     brier=float(((probabilities - truth) ** 2).sum(1).mean()),
     confidence=float(confidence.mean()),
     accuracy=float(correct.mean()),
-    bin_count=tuple(count.tolist()),
-    bin_confidence=tuple(bin_confidence.tolist()),
-    bin_accuracy=tuple(bin_accuracy.tolist()),
   )
 
 

@@ -42,12 +42,10 @@ class Table:
   Attributes:
     header: names of the columns.
     rows: strings, as many a row as there are columns.
-    strong: index of a row to stand out, or None.
   """
 
   header: tuple[str, ...]
   rows: list[tuple[str, ...]]
-  strong: int | None = None
 
   def __post_init__(self):
     for row in self.rows:
@@ -154,13 +152,13 @@ def _html_block(block):
     case Text(text, warning):
       kind = ' class="warning"' if warning else ''
       return f'<p{kind}>{html.escape(text)}</p>'
-    case Table(header, rows, strong):
+    case Table(header, rows):
       head = ''.join(f'<th>{html.escape(cell)}</th>' for cell in header)
       lines = [
-        f'<tr{" class=strong" if i == strong else ""}>'
+        '<tr>'
         + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row)
         + '</tr>'
-        for i, row in enumerate(rows)
+        for row in rows
       ]
       return (
         f'<div class="wide"><table><thead><tr>{head}</tr></thead>'
@@ -190,7 +188,7 @@ h1, h2, h3 {{ line-height: 1.2; }} h2 {{ margin-top: 2.5rem;
 table {{ border-collapse: collapse; font-variant-numeric: tabular-nums; }}
 th, td {{ padding: .3rem .7rem; text-align: left; border-bottom: 1px solid
   #e3e7ed; vertical-align: top; }}
-th {{ border-bottom: 2px solid #8793a3; }} .strong td {{ font-weight: 600; }}
+th {{ border-bottom: 2px solid #8793a3; }}
 pre {{ background: #f3f5f8; padding: .8rem; overflow-x: auto; font-size: 13px;
   white-space: pre-wrap; }}
 figure {{ margin: 1rem 0; }} img {{ max-width: 100%; }}

@@ -43,7 +43,7 @@ def make_blocks(picture):
   return [
     report.Heading('Title & more', 1),
     report.Text('1 < 2\n2 < 3', warning=True),
-    report.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')], strong=1),
+    report.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')]),
     report.Image(picture, 'who is "who"'),
     report.Code('python main.py --config=a && b'),
   ]
