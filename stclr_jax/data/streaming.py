@@ -191,17 +191,17 @@ def read_index(records, index_file=None, *, name=''):
   Args:
     records: `videos.Record`s by number.
     index_file: path of a file to keep the list in, or None. Where it cannot be
-      written, the list is not kept.
+      written, the list is not kept; where it cannot be read, it is made anew.
     name: of the data, for the progress bar.
 
   Returns:
     List of `Entry`, in the records' order.
   """
   path = pathlib.Path(index_file) if index_file else None
-  if path is not None and path.exists():
-    rows = json.loads(path.read_text())
-    if len(rows) == len(records):
-      return [_make_entry(*row) for row in rows]
+  if path is not None:
+    kept = _read_kept(path)
+    if len(kept) == len(records):
+      return kept
   rows = []
   for i in tqdm(
     range(len(records)), desc=f'Listing {name}', unit='video', disable=None
@@ -217,6 +217,14 @@ def read_index(records, index_file=None, *, name=''):
 
 def _make_entry(video_id, subject, label, length):
   return Entry(videos.Record(video_id, subject, label, ()), length)
+
+
+def _read_kept(path):
+  """The list in a file, empty where there is none that can be read."""
+  try:
+    return [_make_entry(*row) for row in json.loads(path.read_text())]
+  except (OSError, ValueError, TypeError):
+    return []
 
 
 def _keep(path, rows):

@@ -154,6 +154,19 @@ def test_records_are_listed_once(records, tmp_path):
   assert open_store(records, index_file=nowhere).num_videos == 4
 
 
+@pytest.mark.parametrize(
+  'kept',
+  [b'', b'[["v0", 1', b'null', b'[[1], [2], [3], [4]]', b'\xff\xfe', b'7'],
+)
+def test_a_list_that_is_broken_is_made_anew(records, tmp_path, kept):
+  index = tmp_path / 'index.json'
+  expected = streaming.read_index(records, index)
+  whole = index.read_bytes()
+  index.write_bytes(kept)
+  assert streaming.read_index(records, index) == expected
+  assert index.read_bytes() == whole
+
+
 def test_a_request_is_made_once_for_all_threads(records):
   asked = []
   requests = make_requests(6)
