@@ -45,8 +45,10 @@ def main(argv=None):
   except KeyboardInterrupt:
     sys.exit('\nInterrupted: nothing was written.')
   path = imported.directory(args.out, args.data_dir)
-  print(import_report.describe(report, path))
-  print(import_report.next_commands(report, args.data_dir))
+  _say(
+    import_report.describe(report, path),
+    import_report.next_commands(report, args.data_dir),
+  )
 
 
 def run(args):
@@ -79,7 +81,8 @@ def run(args):
     label_map = dataclasses.replace(label_map, classes=names)
   classes, unlabelled = labels.apply(listing, label_map)
   listing.notes += [
-    f'{count} videos of {label!r} are unlabelled, as --label_map says'
+    f'{count} {"video" if count == 1 else "videos"} of {label!r} '
+    f'{"is" if count == 1 else "are"} unlabelled, as --label_map says'
     for label, count in unlabelled.items()
   ]
   return importing.import_items(
@@ -92,6 +95,16 @@ def run(args):
     on_error=args.on_error,
     overwrite=args.overwrite,
   )
+
+
+def _say(*texts):
+  """Prints, also to a reader who goes away, such as `head`."""
+  try:
+    print(*texts, sep='\n', flush=True)
+  except BrokenPipeError:
+    # What is left in the buffer would fail again when Python ends.
+    with open(os.devnull, 'w') as nowhere:
+      os.dup2(nowhere.fileno(), sys.stdout.fileno())
 
 
 def _list(args, recipe):

@@ -1,8 +1,10 @@
 """The command, as a user types it."""
 
 import json
+import os
 import re
 import shlex
+import sys
 
 import making_videos
 import numpy as np
@@ -89,7 +91,7 @@ def test_a_csv_file_with_renamed_and_dropped_labels(folder, capsys):
     (None, 6), ('sad', 3),
   ]  # fmt: skip
   assert report['classes'] == ['sad']
-  assert "1 videos of 'happy' are unlabelled" in capsys.readouterr().out
+  assert "1 video of 'happy' is unlabelled" in capsys.readouterr().out
 
 
 def test_a_recipe_keeps_its_own_classes(tmp_path, monkeypatch):
@@ -178,6 +180,16 @@ def test_an_interruption_says_that_nothing_was_written(folder, monkeypatch):
   message = refuse(folder, "'my videos' --out=mine")
   assert 'Interrupted: nothing was written' in message
   assert list((folder / 'data' / imported.BUILDER).iterdir()) == []
+
+
+def test_a_reader_who_goes_away_gets_a_whole_set(folder, monkeypatch):
+  there, here = os.pipe()
+  os.close(there)
+  with monkeypatch.context() as patch, open(here, 'w') as stdout:
+    patch.setattr(sys, 'stdout', stdout)
+    report = run(folder, "'my videos' --out=mine")
+    stdout.write('more')  # what Python flushes at its end must not fail either
+  assert report['num_videos'] == 4
 
 
 def test_a_missing_detector_is_no_traceback(folder, monkeypatch):
