@@ -4,12 +4,15 @@ import collections
 import math
 import shlex
 
+from stclr_jax.data import folds
 from stclr_jax.data import imported
 from stclr_jax.data.listing import describe_counts
 
 _SHOWN = 20  # chosen: lines of a list that a screen still holds
 # Of the configs' frames; an imported set of another shape needs to say so.
 _CONFIGS_FRAME_SIZE = (240, 320)
+_CONFIGS_BATCH_SIZE = 32  # of videos to pretrain on there must be as many
+_CONFIGS_NUM_FOLDS = 10
 
 
 def summarize(videos, classes):
@@ -147,18 +150,40 @@ def next_commands(report, data_dir=None):
   )
   lines = ['Next, pretrain on it:']
   command = f'  python main.py --config=configs/pretrain.py:paper_112 {data}'
-  if people < 10:
-    lines.append(f'{command} --config.pretrain_scope=all_unlabelled')
+  if people < _CONFIGS_NUM_FOLDS:
+    batch = _batch_flag(report['num_videos'])
+    lines.append(f'{command} --config.pretrain_scope=all_unlabelled{batch}')
     if people > 1:
+      batch = _batch_flag(_count_training_videos(report, people))
       lines.append(
-        f'  (with {people} labelled people; to hold some of them out: '
-        f'--config.data.num_folds={people})'
+        f'  (with {people} labelled people; to hold some of them out, in place '
+        f'of the scope: --config.data.num_folds={people}{batch})'
       )
   else:
-    lines.append(command)
+    count = _count_training_videos(report, _CONFIGS_NUM_FOLDS)
+    lines.append(command + _batch_flag(count))
   if others:
     lines.append(
       f'  ({others} videos have another shape than {size[1]}x{size[0]}, and '
       'are cut to it around their centre)'
     )
   return '\n'.join(lines)
+
+
+def _count_training_videos(report, num_folds):
+  """Number of videos to pretrain on in the fold that has fewest."""
+  videos = [video for video in report['videos'] if video['frames']]
+  dealt = folds.make_folds(
+    [report['subjects'][video['subject']] for video in videos],
+    num_folds=num_folds,
+    labels=[0 if v['label'] else folds.UNLABELLED for v in videos],
+  )
+  return min(len(dealt.fold(i).pretrain) for i in range(num_folds))
+
+
+def _batch_flag(num_videos):
+  """The flag that a set needs which is smaller than the configs' batch."""
+  if num_videos >= _CONFIGS_BATCH_SIZE:
+    return ''
+  # A power of two, so that two or four devices can share it.
+  return f' --config.batch_size={1 << (max(1, num_videos).bit_length() - 1)}'

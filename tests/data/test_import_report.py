@@ -1,5 +1,10 @@
+import re
+
+import numpy as np
 import pytest
 
+from configs import pretrain
+from stclr_jax.data import folds
 from stclr_jax.data import import_report
 
 
@@ -26,6 +31,10 @@ def make_report(videos, *, classes=(), **values):
     'skipped': [],
     'checksum': 'f' * 64,
     'videos': videos,
+    'subjects': {
+      name: number
+      for number, name in enumerate(dict.fromkeys(v['subject'] for v in videos))
+    },
     **import_report.summarize(videos, classes),
   } | values
 
@@ -123,3 +132,37 @@ def test_folds_are_offered_to_people_with_labels():
   few = import_report.next_commands(make_report(videos, classes=('a',)))
   assert '--config.data.num_folds=3' in few and '3 labelled people' in few
   assert '--config.pretrain_scope=all_unlabelled' in few
+
+
+def batch_sizes(text):
+  return [int(n) for n in re.findall(r'--config.batch_size=(\d+)', text)]
+
+
+@pytest.mark.parametrize('people', [1, 2, 9, 10, 25, 35, 40])
+@pytest.mark.parametrize('videos_each', [1, 3])
+@pytest.mark.parametrize('labelled', [0, 0.5, 1])
+def test_the_batch_fits_the_videos_to_pretrain_on(
+  people, videos_each, labelled
+):
+  dealt = np.repeat(np.arange(people), videos_each)
+  has_label = dealt < labelled * people
+  videos = [
+    entry(f'v{i}', subject=f'p{p:02d}', label='a' if has_label[i] else None)
+    for i, p in enumerate(dealt)
+  ]
+  text = import_report.next_commands(make_report(videos, classes=('a',)))
+  usual = pretrain.get_config('paper_112').batch_size
+  everyone = 'all_unlabelled' in text
+  counts = [len(videos)] if everyone else []
+  chosen = batch_sizes(text)
+  num_folds = re.search(r'num_folds=(\d+)', text)
+  if num_folds or not everyone:
+    num_folds = int(num_folds[1]) if num_folds else 10
+    parts = folds.make_folds(
+      dealt, num_folds=num_folds, labels=np.where(has_label, 0, -1)
+    )
+    counts.append(min(len(parts.fold(i).pretrain) for i in range(num_folds)))
+  small = [count for count in counts if count < usual]
+  assert len(chosen) == len(small)
+  for batch_size, count in zip(chosen, small, strict=True):
+    assert count / 2 < batch_size <= count
