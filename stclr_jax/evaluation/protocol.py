@@ -8,9 +8,21 @@ A `Protocol` stands beside each number and in `summary.json`.
 import dataclasses
 import hashlib
 
-PRETRAIN_SCOPES = ('none', 'train_folds', 'all_unlabelled')
+PRETRAIN_SCOPES = (
+  'none',
+  'train_folds',
+  'all_unlabelled',
+  'other_data',
+  'unknown',
+)
 SELECTIONS = ('last', 'inner_validation', 'test_oracle')
 LABELLED_UNITS = ('clip', 'person')
+# What a pretraining that may have met the test people is, by its scope.
+PRETRAINING_LEAKS = {
+  'all_unlabelled': "Pretraining saw the test people's videos, unlabelled.",
+  'unknown': "Pretraining may have seen the test people's videos, unlabelled: "
+  'the data was imported anew since, and its people numbered anew.',
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,17 +40,22 @@ class Protocol:
     fold_seed: of 'shuffled' and 'leaky_clips'.
     fold_hashes: of the test video ids of each fold that was run.
     pretrain_scope: whose videos pretraining saw: 'none', 'train_folds' (the
-      fold's training people) or 'all_unlabelled' (test people's as well).
+      fold's training people), 'all_unlabelled' (test people's as well),
+      'other_data' (none of this data's people) or 'unknown' (the data was
+      imported anew since).
     validation_in_pretraining: whether the people that 'inner_validation'
       chooses by were pretrained on.
+    pretrained_on: which data; '' without pretraining. None, as of the next,
+      where an earlier version did not write it.
+    pretrained_epochs: after how many epochs the encoder was taken; 0 without
+      pretraining or if nobody knows.
     selection: which epoch is tested: 'last', 'inner_validation' (the best on
       the next fold's people) or 'test_oracle' (the best on the test people).
     labelled_fraction: share of the training labels that were known.
     labelled_unit: kept by 'clip' or by 'person'.
     labelled_draw: which of the published subsets.
     seed: of the training run.
-    view: how a test video is looked at, such as '16 frames, first to last,
-      centre 112x112'.
+    view: how a test video is looked at, see `describe_view`.
     views_per_video: how many such views are averaged.
   """
 
@@ -60,6 +77,8 @@ class Protocol:
   view: str
   views_per_video: int = 1
   validation_in_pretraining: bool = False
+  pretrained_on: str | None = None
+  pretrained_epochs: int | None = None
 
   def __post_init__(self):
     for name, allowed in (
@@ -88,25 +107,21 @@ class Protocol:
       found.append('People are trained on and tested: folds deal clips.')
     if self.selection == 'test_oracle':
       found.append('The epoch was chosen by the test result.')
-    if self.pretrain_scope == 'all_unlabelled':
-      found.append("Pretraining saw the test people's videos, unlabelled.")
+    if self.pretrain_scope in PRETRAINING_LEAKS:
+      found.append(PRETRAINING_LEAKS[self.pretrain_scope])
     return tuple(found)
 
   def describe(self):
     """Returns a few lines to stand beside the number."""
     of_clips = self.fold_assignment == 'leaky_clips'
+    dealt = 'videos' if of_clips else 'people'
     seeded = self.fold_assignment in ('shuffled', 'leaky_clips')
     drawn = f' by seed {self.fold_seed}' if seeded else ''
-    scope = {
-      'none': 'no pretraining',
-      'train_folds': "pretrained on the fold's training people",
-      'all_unlabelled': 'pretrained on all videos, without labels',
-    }[self.pretrain_scope]
     selection = {
       'last': 'last epoch',
-      'inner_validation': "best epoch on the next fold's people, not trained on"
-      + (' but pretrained on' if self.validation_in_pretraining else ''),
-      'test_oracle': 'best epoch on the test people',
+      'inner_validation': f"best epoch on the next fold's {dealt}, not trained "
+      + ('on but pretrained on' if self.validation_in_pretraining else 'on'),
+      'test_oracle': f'best epoch on the test {dealt}',
     }[self.selection]
     labels = (
       'all training labels'
@@ -121,11 +136,25 @@ class Protocol:
         f'{_ranges(self.folds_run)} of {self.num_folds} folds by '
         f'{"clip" if of_clips else "person"}, {self.fold_assignment}{drawn} '
         f'(folds {self.folds_hash[:12]})',
-        f'{scope}; {selection}; {labels}; seed {self.seed}',
+        f'{self._pretraining(dealt)}; {selection}; {labels}; seed {self.seed}',
         f'{_plural(self.views_per_video, "view")} a video: {self.view}',
         *(f'LEAK: {leak}' for leak in self.leaks),
       ]
     )
+
+  def _pretraining(self, dealt):
+    scope = {
+      'none': 'no pretraining',
+      'train_folds': f"pretrained on the fold's training {dealt}",
+      'all_unlabelled': f'pretrained on test {dealt} as well, without labels',
+      'other_data': 'pretrained on other data',
+      'unknown': 'pretrained on this data before it was imported anew',
+    }[self.pretrain_scope]
+    if self.pretrained_on not in (None, '', self.data):
+      scope += f' ({self.pretrained_on})'
+    if self.pretrained_epochs:
+      scope += f' for {_plural(self.pretrained_epochs, "epoch")}'
+    return scope
 
   @property
   def folds_hash(self):
@@ -173,6 +202,57 @@ class Protocol:
   def differences(self, other):
     """Returns lines that say where another `Protocol` differs."""
     return differences(self.as_dict(), other.as_dict())
+
+
+def describe_evaluation(summary):
+  """Says how the figure of an evaluation came about.
+
+  Args:
+    summary: `summary.json` of an evaluation: its 'protocol' (a dict of fields
+      of its own), 'seen' and 'unseen'.
+
+  Returns:
+    A list of lines to stand beside the number.
+  """
+  kept, seen = summary['protocol'], summary['seen']
+  pretrained = kept.get('pretrained_on')  # unknown to earlier versions
+  lines = [
+    f'{kept["data"]}: {kept["num_videos"]} videos of {kept["num_people"]} '
+    f'people tested (data {kept["data_hash"][:12]})',
+    f'trained on {kept["trained_on"]}'
+    + (f', pretrained on {pretrained}' if pretrained else '')
+    + '; last epoch'
+    + (f'; labels {kept["label_map"]}' if kept['label_map'] else ''),
+    f'{_plural(kept["views_per_video"], "view")} a video: {kept["view"]}',
+  ]
+  if seen['total']:
+    lines.append(
+      f'LEAK: The classifier was trained on {seen["people"]} of these people: '
+      f'{describe_counts(seen)} of theirs, '
+      f'{describe_counts(summary["unseen"])} of others.'
+    )
+  return lines + [f'LEAK: {leak}' for leak in kept['leaks']]
+
+
+def describe_counts(counts):
+  """Returns such as '3/4 = 75.0%' of a dict with 'correct' and 'total'."""
+  if not counts['total']:
+    return '0/0'
+  share = counts['correct'] / counts['total']
+  return f'{counts["correct"]}/{counts["total"]} = {share:.1%}'
+
+
+def describe_view(num_frames, size):
+  """Says how a test video is looked at.
+
+  Args:
+    num_frames: of a clip.
+    size: its height and width in pixels.
+
+  Returns:
+    Text, such as '16 frames from first to last, centre 112x112'.
+  """
+  return f'{num_frames} frames from first to last, centre {size}x{size}'
 
 
 def differences(first, second, prefix=''):

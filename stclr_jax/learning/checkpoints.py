@@ -87,13 +87,6 @@ class Checkpoints:
     )
     return Checkpoint(epoch, restored['state'], restored['notes'])
 
-  def notes(self):
-    """Reads the newest checkpoint's notes without its arrays."""
-    return self._manager.restore(
-      self.latest_epoch(),
-      args=ocp.args.Composite(notes=ocp.args.JsonRestore()),
-    )['notes']
-
   def close(self):
     """Waits for writing to end."""
     self._manager.wait_until_finished()
@@ -120,8 +113,8 @@ def read(workdir, epoch=0):
     FileNotFoundError: if there is none, naming the folder looked at and the
       epochs it holds.
   """
-  directory = pathlib.Path(workdir).absolute() / 'checkpoints'
-  if not directory.is_dir() or not ocp.utils.checkpoint_steps(directory):
+  directory = _directory(workdir)
+  if not _holds_any(directory):
     raise FileNotFoundError(
       f'No finished checkpoint in {directory}. Give the workdir of a '
       'finished pretraining (`init_from`).'
@@ -152,6 +145,27 @@ def read(workdir, epoch=0):
       ),
     )
   return Checkpoint(epoch, restored['state'], restored['notes'])
+
+
+def read_notes(workdir):
+  """Reads the newest checkpoint's notes without its arrays.
+
+  Args:
+    workdir: of a run of this project, also one that has not begun.
+
+  Returns:
+    The notes, see `Checkpoint`; None without a checkpoint.
+  """
+  directory = _directory(workdir)
+  if not _holds_any(directory):
+    return None
+  handlers = {'notes': ocp.JsonCheckpointHandler()}
+  with ocp.CheckpointManager(directory, item_handlers=handlers) as manager:
+    restored = manager.restore(
+      manager.latest_step(),
+      args=ocp.args.Composite(notes=ocp.args.JsonRestore()),
+    )
+  return restored['notes']
 
 
 def merge_encoder(variables, state, *, source):
@@ -200,6 +214,14 @@ def check_same_arrays(wanted, found, *, source):
     f'  Only in this config:    {_listing(wanted - found)}\n'
     'Set the encoder as it was pretrained, or give another `init_from`.'
   )
+
+
+def _directory(workdir):
+  return pathlib.Path(workdir).absolute() / 'checkpoints'
+
+
+def _holds_any(directory):
+  return directory.is_dir() and bool(ocp.utils.checkpoint_steps(directory))
 
 
 def _array_names(tree):

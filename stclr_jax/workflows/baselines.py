@@ -12,6 +12,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
+from stclr_jax.data import identity
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import metrics
@@ -21,7 +22,6 @@ from stclr_jax.evaluation import run_pairs
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import encoding
-from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
@@ -233,7 +233,7 @@ def _read_encoder(config, store, fold, part):
       f'`encoder_from` (={workdir}) is a {trained.notes["workflow"]} run; '
       'give a pretraining.'
     )
-  if evaluate.same_people(trained.notes['data'], store.name):
+  if identity.same_people(trained.notes['data'], store.name):
     tested = set(store.subject[part.test].tolist())
     leaked = sorted(tested & set(trained.notes['subjects_seen']))
     if leaked and config.pretrain_scope != 'all_unlabelled':

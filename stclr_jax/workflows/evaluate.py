@@ -10,6 +10,7 @@ import ml_collections
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.data import identity
 from stclr_jax.data import labels
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import figures
@@ -124,48 +125,23 @@ def describe(summary, workdir):
     Lines to print.
   """
   interval = summary['accuracy_ci']['by_people']
-  kept = summary['protocol']
   lines = [
     f'{summary["data"]}: {summary["correct"]}/{summary["total"]} = '
     f'{summary["accuracy"]:.1%} (95 % interval over '
     f'{summary["accuracy_ci"]["people"]} people {interval["low"]:.1%} to '
     f'{interval["high"]:.1%}; chance {summary["accuracy_at_chance"]:.1%}), '
     f'unweighted average recall {summary["uar"]:.1%}',
-    f'Trained on {kept["trained_on"]}, last epoch; {kept["view"]}.',
+    *(f'  {line}' for line in protocol.describe_evaluation(summary)),
   ]
-  if summary['seen']['total']:
-    lines.append(
-      'LEAK: the classifier was trained on '
-      f'{summary["seen"]["people"]} of these people: '
-      f'{_of(summary["seen"])} of theirs, {_of(summary["unseen"])} of others.'
-    )
-  lines += [f'LEAK: {leak}' for leak in kept['leaks']]
   for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
-    lines.append(f'{name}: {_of(counts)} of {counts["people"]} people')
+    of = protocol.describe_counts(counts)
+    lines.append(f'{name}: {of} of {counts["people"]} people')
   if summary['sites']:
     lines.append(summary['sites']['confounding'])
   lines.append(
     f'In {workdir}: summary.json, predictions.csv, figures/confusion_matrix.png'
   )
   return '\n'.join(lines)
-
-
-def same_people(name, other):
-  """Whether a number stands for the same person in two data sets.
-
-  Args:
-    name: such as 'oulu_casia:vl_strong'.
-    other: another.
-
-  Returns:
-    Whether both are conditions, or sizes, of one set.
-  """
-  families = ('oulu_casia', 'synthetic')
-  first, second = (
-    next((f for f in families if one.startswith(f)), one.partition(':')[0])
-    for one in (name, other)
-  )
-  return first == second
 
 
 def relabel(store, classes, label_map):
@@ -229,9 +205,16 @@ def _choose_videos(config, notes, store):
       f'No video of {store.name} has a label of the classifier '
       f'({", ".join(store.label_names)}); see --config.label_map.'
     )
-  seen = np.zeros(len(tested), bool)
-  if same_people(notes['data'], store.name):
-    seen = np.isin(store.subject[tested], notes['subjects_seen'])
+  trained = identity.trained_on(notes)
+  if trained.renumbered_in(store):
+    raise ValueError(
+      f'The classifier was trained on {trained.data} before it was imported '
+      'anew. Its people may have other numbers now, so nobody can tell whom '
+      'the classifier knows. Train again on the data as it is now, or import '
+      'only people who were not trained on, under a name of their own (--out).'
+    )
+  known = sorted(trained.among(store))
+  seen = np.isin(store.subject[tested], known)
   if config.people_seen == 'mark' or not seen.any():
     return tested, seen
   people = np.unique(store.subject[tested[seen]]).tolist()
@@ -253,13 +236,14 @@ def _choose_videos(config, notes, store):
 
 def _protocol(config, trained, store, tested, view_options, any_seen):
   notes = trained.notes
+  pretrained = identity.pretrained_on(notes)
+  # People trained on are counted apart.
+  others = pretrained.among(store) - identity.trained_on(notes).among(store)
   leaks = []
-  pretrained_on = notes['subjects_pretrained']
-  if same_people(notes['data'], store.name):
-    shared = set(pretrained_on) - set(notes['subjects_seen'])
-    if shared & set(store.subject[tested].tolist()):
-      leaks.append("Pretraining saw test people's videos, unlabelled.")
-  size = view_options.size
+  if pretrained.renumbered_in(store):
+    leaks.append(protocol.PRETRAINING_LEAKS['unknown'])
+  elif others & set(store.subject[tested].tolist()):
+    leaks.append(protocol.PRETRAINING_LEAKS['all_unlabelled'])
   return {
     'data': store.name,
     'data_hash': protocol.hash_videos(
@@ -270,11 +254,13 @@ def _protocol(config, trained, store, tested, view_options, any_seen):
     'classifier': str(config.classifier),
     'trained_on': notes['data'],
     'people_trained_on': len(notes['subjects_seen']),
+    'pretrained_on': pretrained.data if pretrained.numbers else '',
+    'people_pretrained_on': len(pretrained.numbers),
+    'pretrained_epochs': notes.get('epochs_pretrained'),
     'people_seen': config.people_seen if any_seen else 'none tested',
     'label_map': config.label_map,
     'selection': 'last',
-    'view': f'{view_options.num_frames} frames, first to last, centre '
-    f'{size}x{size}',
+    'view': protocol.describe_view(view_options.num_frames, view_options.size),
     'views_per_video': 1,
     'leaks': leaks,
   }
@@ -295,10 +281,3 @@ def _count(subject, correct):
     'correct': int(correct.sum()),
     'total': len(correct),
   }
-
-
-def _of(counts):
-  if not counts['total']:
-    return '0/0'
-  share = counts['correct'] / counts['total']
-  return f'{counts["correct"]}/{counts["total"]} = {share:.1%}'

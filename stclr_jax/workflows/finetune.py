@@ -1,12 +1,17 @@
-"""Fine-tuning: from an encoder to a classifier, tested on unseen people."""
+"""Fine-tuning: from an encoder to a classifier, tested on unseen people.
+
+Folds of clips ('leaky_clips') are the exception, and are called one.
+"""
 
 import functools
+import pathlib
 import time
 
 import jax
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.data import identity
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
@@ -41,7 +46,7 @@ def run(config, workdir):
 
   Raises:
     FileNotFoundError: if there is no pretrained encoder where `init_from`
-      says.
+      says, or its pretraining is not finished and `init_epoch` names none.
     ValueError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
@@ -57,8 +62,8 @@ def run(config, workdir):
   dealt = assembly.make_folds(store, config.data)
   validated = config.selection == 'inner_validation'
   fold = dealt.fold(config.data.fold, validation=validated)
-  if pretrained is not None and not dealt.leaky:
-    _refuse_leak(config, pretrained, store.subject[fold.test])
+  if pretrained is not None:
+    _refuse_leak(config, pretrained, store, dealt, fold)
   labelled = folds.labelled_subset(
     store.label,
     store.video_id,
@@ -81,13 +86,15 @@ def run(config, workdir):
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')
     return summary
+  protocols.refuse_other_data(workdir, store)
 
   started = time.monotonic()
   videos = feeding.place(store, config.data)
   print(
     f'{store.name}: fine-tuning ({config.init}) on {len(labelled)} labelled '
     f'videos, then testing on {len(fold.test)} videos of '
-    f'{len(np.unique(store.subject[fold.test]))} other people; '
+    f'{len(np.unique(store.subject[fold.test]))} '
+    f'{"people trained on as well" if dealt.leaky else "other people"}; '
     f'{config.num_epochs} epochs of {steps_per_epoch} steps on '
     f'{jax.device_count()} device(s).',
     flush=True,
@@ -141,6 +148,7 @@ def run(config, workdir):
     'data': store.name,
     'synthetic': store.synthetic,
     'init': config.init,
+    'init_epoch': pretrained.epoch if pretrained is not None else None,
     'init_weights': weights,
     'fold': config.data.fold,
     'labelled_videos': len(labelled),
@@ -182,13 +190,14 @@ def describe(summary, workdir):
     f'  {name:>{width}}' + ''.join(f'{count:5d}' for count in row)
     for name, row in zip(labels, summary['confusion'], strict=True)
   ]
-  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
   oracle = summary.get('test_oracle')
   kept = protocol.Protocol.from_dict(summary['protocol'])
-  flags = workdirs.forwarded_flags()
+  tested = 'videos of unseen people'
+  if kept.fold_assignment == 'leaky_clips':
+    tested = 'test videos of people trained on'
   return '\n'.join(
     [
-      'Confusion matrix on unseen people (rows true, columns predicted):',
+      f'Confusion matrix, {tested} (rows true, columns predicted):',
       head,
       *rows,
       f'Accuracy {summary["correct"]}/{summary["total"]} = '
@@ -199,22 +208,39 @@ def describe(summary, workdir):
       *(f'  {line}' for line in kept.describe().split('\n')),
       f'In {workdir}: summary.json, predictions.csv, '
       'figures/confusion_matrix.png',
-      'Next, what pretraining was worth:'
-      if summary['init'] == 'pretrained'
-      else 'Next, pretrain an encoder to compare with:',
-      f'  python main.py --config=configs/finetune.py{preset} '
-      f'--config.init=scratch{flags}'
-      if summary['init'] == 'pretrained'
-      else f'  python main.py --config=configs/pretrain.py{preset}{flags}',
+      *_next_lines(summary, workdir),
     ]
   )
+
+
+def _next_lines(summary, workdir):
+  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
+  config = workdirs.read_json(pathlib.Path(workdir) / workdirs.CONFIG)
+  if summary['init'] == 'pretrained':
+    # Otherwise the same recipe, or something else would be compared.
+    kept = [key for key in config if not key.startswith('init')]
+    flags = workdirs.forwarded_flags(tuple(f'--config.{key}' for key in kept))
+    return [
+      'Next, what pretraining was worth:',
+      f'  python main.py --config=configs/finetune.py{preset} '
+      f'--config.init=scratch{flags}',
+    ]
+  # Pretraining knows no labels.
+  kept = [key for key in config['data'] if not key.startswith('labelled_')]
+  flags = workdirs.forwarded_flags(
+    ('--config.encoder.', *(f'--config.data.{key}' for key in kept))
+  )
+  return [
+    'Next, pretrain an encoder to compare with:',
+    f'  python main.py --config=configs/pretrain.py{preset}{flags}',
+  ]
 
 
 def _oracle_lines(oracle):
   if oracle is None:
     return []
   return [
-    f'The best of all epochs on the test people (a test oracle, epoch '
+    f'The best of all epochs on the test videos (a test oracle, epoch '
     f'{oracle["epoch"]}) is {oracle["accuracy"]:.1%}: not a result.'
   ]
 
@@ -238,14 +264,33 @@ def _read_pretrained(config):
       'run: --config.init_from=WORKDIR. To start from nothing: '
       '--config.init=scratch.'
     )
-  return checkpoints.read(config.init_from, config.init_epoch)
+  pretrained = checkpoints.read(config.init_from, config.init_epoch)
+  finished = workdirs.read_summary(config.init_from) is not None
+  if not config.init_epoch and not finished:
+    raise FileNotFoundError(
+      f'The pretraining in `init_from` (={config.init_from}) is not finished: '
+      f'its newest checkpoint is of epoch {pretrained.epoch}. Run its command '
+      'again, it goes on where it stopped; or, if that epoch is meant, '
+      f'--config.init_epoch={pretrained.epoch}.'
+    )
+  return pretrained
 
 
-def _refuse_leak(config, pretrained, test_subjects):
-  leaked = sorted(
-    set(pretrained.notes['subjects_seen']) & set(test_subjects.tolist())
-  )
-  if leaked and config.pretrain_scope != 'all_unlabelled':
+def _refuse_leak(config, pretrained, store, dealt, fold):
+  if config.pretrain_scope == 'all_unlabelled':
+    return
+  people = identity.trained_on(pretrained.notes)
+  if people.renumbered_in(store):
+    raise ValueError(
+      f'The encoder in `init_from` (={config.init_from}) was pretrained on '
+      f'{people.data} before it was imported anew. Its people may have other '
+      'numbers now, so nobody can tell whether it saw the test people. '
+      'Pretrain again on the data as it is now or, if it may have seen them, '
+      'say so: --config.pretrain_scope=all_unlabelled.'
+    )
+  tested = set(store.subject[fold.test].tolist())
+  leaked = sorted(people.among(store) & tested)
+  if leaked and not dealt.leaky:  # of those, everybody is in every fold
     raise ValueError(
       f'The encoder in `init_from` (={config.init_from}) was trained on '
       f'videos of the people {leaked}, who are test people of `data.fold` '
@@ -325,13 +370,11 @@ def _notes(config, store, fold, labelled, pretrained):
     'encoder': workdirs.as_json(config.encoder),
     'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
-    'data': store.name,
+    **protocols.data_notes(store),
     'labels': list(store.label_names),
     'subjects_seen': np.unique(store.subject[fold.train]).tolist(),
-    'subjects_pretrained': (
-      pretrained.notes['subjects_seen'] if pretrained is not None else []
-    ),
     'labelled_videos': [store.video_id[i] for i in labelled],
+    **protocols.pretraining_notes(pretrained),
   }
 
 

@@ -2,6 +2,7 @@
 
 import functools
 import math
+import shlex
 import time
 
 import jax
@@ -21,6 +22,7 @@ from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import programs
+from stclr_jax.workflows import protocols
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -64,6 +66,7 @@ def run(config, workdir):
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')
     return summary
+  protocols.refuse_other_data(workdir, store)
 
   started = time.monotonic()
   videos = feeding.place(store, config.data)
@@ -183,12 +186,15 @@ def describe(summary, workdir):
   }
   audited = summary['audit']
   found = f'{audit.describe(audited)}\n' if audited else ''
+  flags = workdirs.forwarded_flags(
+    ('--config.data.', '--config.encoder.', '--config.pretrain_scope')
+  )
   return (
     f'Pretrained: {_words(summary, chance)}.\n{found}'
     f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/\n'
     'Next, fine-tune it:\n'
     f'  python main.py --config=configs/finetune.py{preset} '
-    f'--config.init_from={workdir}{workdirs.forwarded_flags()}'
+    f'{shlex.quote(f"--config.init_from={workdir}")}{flags}'
   )
 
 
@@ -265,7 +271,7 @@ def _notes(config, store, seen):
     'encoder': workdirs.as_json(config.encoder),
     'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
-    'data': store.name,
+    **protocols.data_notes(store),
     'init': config.init,
     'pretrain_scope': config.pretrain_scope,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),

@@ -62,6 +62,8 @@ OTHER = {
   'seed': 1,
   'view': 'other',
   'views_per_video': 10,
+  'pretrained_on': 'other',
+  'pretrained_epochs': 500,
 }
 
 
@@ -92,6 +94,15 @@ def test_every_field_counts_as_a_difference(field):
     ({'selection': 'inner_validation'}, 'next fold'),
     ({'views_per_video': 30}, '30 views a video'),
     ({'seed': 12}, 'seed 12'),
+    (
+      {'pretrain_scope': 'other_data', 'pretrained_on': 'mine:videos'},
+      'pretrained on other data (mine:videos)',
+    ),
+    ({'pretrained_epochs': 500}, 'training people for 500 epochs'),
+    (
+      {'pretrained_on': 'oulu_casia:ni_dark'},
+      'training people (oulu_casia:ni_dark)',
+    ),
   ],
 )
 def test_description_shows_what_is_special(changes, shown):
@@ -105,6 +116,7 @@ def test_description_shows_what_is_special(changes, shown):
     {'fold_assignment': 'leaky_clips'},
     {'selection': 'test_oracle'},
     {'pretrain_scope': 'all_unlabelled'},
+    {'pretrain_scope': 'unknown'},
   ],
 )
 def test_leaks_are_called_leaks(changes):
@@ -112,6 +124,23 @@ def test_leaks_are_called_leaks(changes):
   leaky = make(**changes)
   assert len(leaky.leaks) == leaky.describe().count('LEAK') == 1
   assert leaky.as_dict()['leaks'] == list(leaky.leaks)
+
+
+def test_a_protocol_of_an_earlier_version_is_read():
+  written = make().as_dict()
+  for name in ('pretrained_on', 'pretrained_epochs'):
+    del written[name]
+  assert protocol.Protocol.from_dict(written) == make()
+
+
+def test_folds_of_clips_are_not_said_to_be_of_people():
+  leaky = make(fold_assignment='leaky_clips', selection='inner_validation')
+  described = leaky.describe().partition('LEAK')[0]
+  assert 'training videos' in described and "next fold's videos" in described
+  for words in ('training people', "fold's people", 'by person'):
+    assert words not in described and words in (
+      make(selection='inner_validation').describe()
+    )
 
 
 def test_inner_validation_says_whether_pretraining_saw_its_people():

@@ -23,6 +23,12 @@ def test_the_newest_and_the_chosen_epochs_are_kept(saved):
   assert chosen.notes == {'epoch': 2}
 
 
+def test_the_newest_notes_are_read_without_arrays(saved, tmp_path):
+  assert checkpoints.read_notes(saved) == {'epoch': 5}
+  assert checkpoints.read_notes(tmp_path / 'nothing') is None
+  assert not (tmp_path / 'nothing').exists()
+
+
 def test_an_epoch_that_was_not_kept_is_refused(saved):
   with pytest.raises(FileNotFoundError, match=r'epoch 3, only of 2, 5.*keep_'):
     checkpoints.read(saved, 3)

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from configs import evaluate as configs
+from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
+from stclr_jax.workflows import pretrain
 
 
 @pytest.fixture
@@ -95,12 +97,57 @@ def test_bad_configs_are_refused(changes, error, message, tmp_path):
     evaluate.run(make_config(**{'classifier': 'none'} | changes), tmp_path)
 
 
-def test_same_people():
-  same = evaluate.same_people
-  assert same('oulu_casia:vl_strong', 'oulu_casia:ni_dark')
-  assert same('synthetic:vl_strong', 'synthetic_demo:vl_weak')
-  assert not same('oulu_casia:vl_strong', 'synthetic:vl_strong')
-  assert not same('mine:all', 'yours:all')
+def test_people_pretrained_on_are_known_in_their_own_data_set(
+  tiny_store, tiny_config, tmp_path, monkeypatch
+):
+  def use(store):
+    monkeypatch.setattr(assembly, 'load_videos', lambda data: store)
+
+  def leaks(store):
+    use(store)
+    config = make_config(tmp_path / 'classifier', people_seen='drop')
+    summary = evaluate.run(
+      config, tmp_path / f'of_{len(list(tmp_path.iterdir()))}'
+    )
+    assert summary['protocol']['pretrained_on'] == 'mine:videos'
+    described = evaluate.describe(summary, tmp_path)
+    assert described.count('LEAK') == len(summary['protocol']['leaks'])
+    return summary['protocol']['leaks']
+
+  mine = dataclasses.replace(tiny_store, name='mine:videos')
+  use(mine)
+  config = tiny_config(
+    'pretrain', num_epochs=1, pretrain_scope='all_unlabelled'
+  )
+  pretrain.run(config, tmp_path / 'pretrained')
+  use(tiny_store)
+  # Nobody here was pretrained on, though somebody there has the number.
+  config = tiny_config(
+    'finetune', num_epochs=1, init_from=str(tmp_path / 'pretrained')
+  )
+  summary = finetune.run(config, tmp_path / 'classifier')
+  assert summary['protocol']['pretrain_scope'] == 'other_data'
+  assert not summary['protocol']['leaks']
+  assert 'pretrained on other data (mine:videos) for 1 epoch' in (
+    finetune.describe(summary, tmp_path / 'classifier')
+  )
+  assert leaks(tiny_store) == []
+  assert leaks(mine) == [protocol.PRETRAINING_LEAKS['all_unlabelled']]
+  anew = dataclasses.replace(mine, subject=mine.subject % 10 + 1)
+  assert leaks(anew) == [protocol.PRETRAINING_LEAKS['unknown']]
+
+
+def test_people_numbered_anew_are_refused(
+  classifier, tiny_store, tmp_path, monkeypatch
+):
+  anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
+  monkeypatch.setattr(assembly, 'load_videos', lambda data: anew)
+  for people_seen in evaluate.PEOPLE_SEEN:
+    with pytest.raises(ValueError, match='imported anew.*Train again'):
+      evaluate.run(
+        make_config(classifier, people_seen=people_seen), tmp_path / 'run'
+      )
+  assert not (tmp_path / 'run').exists()
 
 
 def test_sites_are_counted_apart():

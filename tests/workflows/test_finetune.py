@@ -1,13 +1,18 @@
 import csv
+import dataclasses
 import json
+import shlex
 
 import jax
 import numpy as np
 import pytest
 
+from configs import pretrain as pretraining_configs
 from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import workdirs
 
 
 @pytest.fixture
@@ -144,6 +149,145 @@ def test_people_seen_in_pretraining_may_not_be_tested(
   assert not (tmp_path / 'run').exists()
   config.pretrain_scope = 'all_unlabelled'
   finetune.run(config, tmp_path / 'run')
+
+
+@pytest.fixture
+def imported_anew(tiny_store, monkeypatch):
+  """Makes the data set number its people otherwise from here on."""
+
+  def import_anew():
+    anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
+    monkeypatch.setattr(assembly, 'load_videos', lambda data: anew)
+
+  return import_anew
+
+
+def test_an_encoder_of_people_who_are_numbered_anew_is_refused(
+  tiny_store, tiny_config, tmp_path, pretrained, imported_anew
+):
+  imported_anew()
+  config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
+  with pytest.raises(ValueError, match='imported anew.*Pretrain again'):
+    finetune.run(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+  config.pretrain_scope = 'all_unlabelled'
+  summary = finetune.run(config, tmp_path / 'run')
+  assert summary['protocol']['pretrain_scope'] == 'unknown'
+  assert 'may have seen' in finetune.describe(summary, tmp_path / 'run')
+
+
+def test_a_pretraining_of_an_earlier_version_goes_by_numbers(
+  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
+):
+  read = checkpoints.read
+
+  def read_earlier(*args):
+    found = read(*args)
+    notes = {
+      name: value
+      for name, value in found.notes.items()
+      if name not in ('data_hash', 'people_hash')
+    }
+    return dataclasses.replace(found, notes=notes)
+
+  monkeypatch.setattr(checkpoints, 'read', read_earlier)
+  config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
+  summary = finetune.run(config, tmp_path / 'run')
+  assert summary['protocol']['pretrain_scope'] == 'train_folds'
+  config.data.fold = 3
+  with pytest.raises(ValueError, match=r'people \[4\]'):
+    finetune.run(config, tmp_path / 'other')
+
+
+def test_a_run_does_not_go_on_with_other_people(
+  tiny_store, tiny_config, tmp_path, imported_anew, monkeypatch
+):
+  config = tiny_config('finetune', init='scratch')
+  train_epoch = finetune.training._train_epoch
+
+  def dying(stage, state, videos, epoch, *rest):
+    if epoch == 1:
+      raise KeyboardInterrupt
+    return train_epoch(stage, state, videos, epoch, *rest)
+
+  with monkeypatch.context() as patch:
+    patch.setattr(finetune.training, '_train_epoch', dying)
+    with pytest.raises(KeyboardInterrupt):
+      finetune.run(config, tmp_path)
+  fold = (tmp_path / 'fold.json').read_bytes()
+  imported_anew()
+  with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
+    finetune.run(config, tmp_path)
+  assert (tmp_path / 'fold.json').read_bytes() == fold
+  monkeypatch.setattr(assembly, 'load_videos', lambda data: tiny_store)
+  assert finetune.run(config, tmp_path)['epochs'] == 2
+
+
+def test_an_unfinished_encoder_must_be_named_by_its_epoch(
+  tiny_store, tiny_config, tmp_path, pretrained
+):
+  (pretrained / 'summary.json').unlink()
+  config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
+  with pytest.raises(FileNotFoundError, match='not finished.*init_epoch=1'):
+    finetune.run(config, tmp_path / 'run')
+  assert not (tmp_path / 'run').exists()
+  config.init_epoch = 1
+  summary = finetune.run(config, tmp_path / 'run')
+  assert summary['init_epoch'] == 1
+  assert summary['protocol']['pretrained_epochs'] == 1
+  assert summary['protocol']['pretrained_on'] == tiny_store.name
+  assert 'training people for 1 epoch;' in (
+    finetune.describe(summary, tmp_path / 'run')
+  )
+
+
+COMMAND = [
+  'main.py',
+  '--config=configs/finetune.py',
+  '--workdir=runs/mine',
+  '--config.init_from=a folder',
+  '--config.init_epoch=5',
+  '--config.num_epochs=7',
+  '--config.seed=3',
+  '--config.views.size=48',
+  '--config.optimizer.learning_rate=1e-3',
+  '--config.data.labelled_fraction=0.25',
+  '--config.data.name=my_videos',
+  '--config.encoder.width=0.5',
+]
+
+
+@pytest.mark.parametrize('init', finetune.INITS)
+def test_the_next_command_is_one_that_can_be_typed(
+  init, tiny_config, tmp_path, monkeypatch
+):
+  monkeypatch.setattr('sys.argv', COMMAND)
+  workdirs.write_json(
+    tmp_path / 'config.json', workdirs.as_json(tiny_config('finetune'))
+  )
+  summary = {'init': init, 'preset': 'paper'}
+  command = shlex.split(finetune._next_lines(summary, tmp_path)[-1])
+  assert command[:2] == ['python', 'main.py']
+  forwarded = command[3:]
+  if init == 'pretrained':
+    assert command[2] == '--config=configs/finetune.py:paper'
+    # The same recipe, all of it, save what it begins with.
+    assert forwarded == ['--config.init=scratch', *COMMAND[5:]]
+  else:
+    assert command[2] == '--config=configs/pretrain.py:paper'
+    assert forwarded == COMMAND[-2:]
+    known = pretraining_configs.get_config('paper')
+    for flag in forwarded:
+      key = flag.partition('=')[0].removeprefix('--config.')
+      assert key in dict(flatten(known)), key
+
+
+def flatten(config, prefix=''):
+  for name, value in config.items():
+    if hasattr(value, 'items'):
+      yield from flatten(value, f'{prefix}{name}.')
+    else:
+      yield f'{prefix}{name}', value
 
 
 def test_encoder_of_another_architecture_shows_both_sides(

@@ -1,11 +1,14 @@
+import dataclasses
 import json
 import math
+import shlex
 
 import jax
 import numpy as np
 import pytest
 
 from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import assembly
 from stclr_jax.workflows import journal
 from stclr_jax.workflows import pretrain
 
@@ -77,6 +80,44 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   ):
     np.testing.assert_array_equal(a, b)
   assert read_metrics(tmp_path / 'whole') == read_metrics(tmp_path / 'cut')
+
+
+def test_a_run_does_not_go_on_with_other_people(
+  tiny_store, tiny_config, tmp_path, monkeypatch
+):
+  config = tiny_config('pretrain')
+  with monkeypatch.context() as patch:
+    stop_after(patch, steps=8)
+    with pytest.raises(KeyboardInterrupt):
+      pretrain.run(config, tmp_path)
+  before = arrays(tmp_path)
+  for changes in (
+    {'subject': tiny_store.subject % 10 + 1},
+    {'label': tiny_store.label[::-1]},  # whose label is known deals the folds
+  ):
+    anew = dataclasses.replace(tiny_store, **changes)
+    monkeypatch.setattr(assembly, 'load_videos', lambda data, anew=anew: anew)
+    with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
+      pretrain.run(config, tmp_path)
+  for a, b in zip(before, arrays(tmp_path), strict=True):
+    np.testing.assert_array_equal(a, b)
+
+
+def test_the_next_command_can_be_typed(tmp_path, monkeypatch):
+  flags = ['--config.pretrain_scope=all_unlabelled', '--config.data.name=mine']
+  monkeypatch.setattr('sys.argv', ['main.py', '--config.seed=1', *flags])
+  summary = {
+    'preset': 'demo',
+    'loss': 1.0,
+    'loss_at_chance': 2.0,
+    'contrastive_accuracy': 0.5,
+    'knn_accuracy': None,
+    'knn_accuracy_at_chance': None,
+    'audit': None,
+  }
+  described = pretrain.describe(summary, "runs/it's mine")
+  command = shlex.split(described.split('\n')[-1])
+  assert command[3:] == ["--config.init_from=runs/it's mine", *flags]
 
 
 def test_finished_run_is_not_run_again(
