@@ -4,7 +4,7 @@ Each method's predictions are in `METHOD/fold_N/predictions.csv`, as those of a
 cross-validation are: `python -m stclr_jax.compare` pairs them with one.
 """
 
-import dataclasses
+import copy
 import functools
 import json
 import pathlib
@@ -18,11 +18,11 @@ from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
+from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
 
@@ -39,12 +39,14 @@ TITLES = {
 }
 
 
-def run(config, workdir):
+def run(config, workdir, *, root=''):
   """Runs methods on folds; those that are finished are not run again.
 
   Args:
     config: as `configs/baselines.py` gives it.
     workdir: path of the run's folder.
+    root: folder that a relative `encoder_from` starts from; '' for the one
+      that the command was given in.
 
   Returns:
     The summary, also written to `summary.json`: 'data', 'synthetic', 'folds'
@@ -63,10 +65,10 @@ def run(config, workdir):
   encoders = {}
   if set(config.methods) & set(OF_ENCODERS):
     encoders = {
-      fold: _read_encoder(config, store, fold, part)
+      fold: _read_encoder(config, root, store, fold, part)
       for fold, part in parts.items()
     }
-  workdir = workdirs.open_workdir(workdir, config)
+  workdir = open_workdir(config, workdir)
   predictor = _Predictor(config, store)
   for fold, part in parts.items():
     for method in config.methods:
@@ -85,13 +87,35 @@ def run(config, workdir):
     'methods': {
       method: {
         'title': TITLES[method],
-        **dataclasses.asdict(run_pairs.pooled_accuracy(workdir / method)),
+        **pooling.pool_predictions(
+          [workdir / method / f'fold_{fold}' for fold in config.folds]
+        ).summary,
       }
       for method in config.methods
     },
   }
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)
   return summary
+
+
+def open_workdir(config, workdir):
+  """Creates the folder of a run, or finds the one to go on in.
+
+  Args:
+    config: as `configs/baselines.py` gives it; later calls may ask for other
+      folds and methods.
+    workdir: path.
+
+  Returns:
+    The path.
+
+  Raises:
+    ValueError: see `workdirs.open_workdir`.
+  """
+  config = copy.deepcopy(config)
+  with config.unlocked():
+    del config.folds, config.methods
+  return workdirs.open_workdir(workdir, config)
 
 
 def describe(summary, workdir):
@@ -217,7 +241,9 @@ def _check(config):
       f'`methods` = {", ".join(needing)} need an encoder; give the workdir of '
       'a pretraining as --config.encoder_from=WORKDIR.'
     )
-  if len(config.folds) > 1 and needing and '{fold}' not in config.encoder_from:
+  one_for_all = '{fold}' not in config.encoder_from
+  seen_anyway = config.pretrain_scope == 'all_unlabelled'
+  if len(config.folds) > 1 and needing and one_for_all and not seen_anyway:
     raise ValueError(
       f'`encoder_from` (={config.encoder_from}) must have {{fold}} in it where '
       'several folds are run: each has an encoder that saw none of its test '
@@ -225,8 +251,8 @@ def _check(config):
     )
 
 
-def _read_encoder(config, store, fold, part):
-  workdir = pathlib.Path(config.encoder_from.replace('{fold}', str(fold)))
+def _read_encoder(config, root, store, fold, part):
+  workdir = pathlib.Path(root, config.encoder_from.replace('{fold}', str(fold)))
   trained = checkpoints.read(workdir)
   if trained.notes['workflow'] != 'pretrain':
     raise ValueError(

@@ -12,35 +12,34 @@ one tree:
 """
 
 import copy
-import dataclasses
 import pathlib
 
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
-from stclr_jax.workflows import finetune
-from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import pooling
+from stclr_jax.workflows import stages
 from stclr_jax.workflows import workdirs
 
 TABLE = 'conditions.json'
 
 
-def run(configs, workdir, *, conditions, folds):
+def run(recipe, evaluation, workdir, *, conditions, folds):
   """Trains under each condition and tests under all.
 
   Args:
-    configs: {'pretrain': ..., 'finetune': ..., 'evaluate': ...}, as the files
-      in `configs/` give them; condition, fold and what they begin with are
-      set here. Of 'finetune', `init` = 'pretrained' pretrains first.
+    recipe: as `configs/crossval.py` gives it; conditions and folds are set
+      here.
+    evaluation: as `configs/evaluate.py` gives it, but for its data, classifier
+      and `people_seen`, which are set here.
     workdir: path of the tree; finished runs in it are not run again.
     conditions: splits of the data set, such as ('vl_strong', 'ni_strong').
     folds: which folds to run.
 
   Returns:
-    A JSON-able dict, also written to `conditions.json`: 'conditions',
-    'folds', 'synthetic', 'data', 'protocol' (a line), and 'cells': by the
-    condition trained under, by the one tested under, the fields of a
-    `comparison.Accuracy` over the folds' pooled videos.
+    A JSON-able dict, also written to `conditions.json`: 'conditions', 'folds'
+    (all that are finished in every cell), 'synthetic', 'data', 'protocol' (a
+    line), and 'cells': by the condition trained under, by the one tested
+    under, the fields of a `comparison.Accuracy` over the folds' pooled videos.
 
   Raises:
     ValueError: if there is no condition, or none of a name in the data, before
@@ -51,39 +50,41 @@ def run(configs, workdir, *, conditions, folds):
       f'`conditions` (={tuple(conditions)}) must name each split of the data '
       "once, and at least one, such as ('vl_strong', 'ni_strong')."
     )
-  for condition in conditions:
-    assembly.check_videos(_under(configs['evaluate'], condition).data)
-  workdir = pathlib.Path(workdir)
-  summaries = []
-  for trained in conditions:
-    classifiers = {
-      fold: _train(configs, workdir, trained, fold) for fold in folds
-    }
+  recipes = {name: _under(recipe, name) for name in conditions}
+  for one in recipes.values():
+    assembly.check_videos(one.data)
+  workdir = pathlib.Path(workdir).absolute()  # runs can go on from elsewhere
+  for trained, one in recipes.items():
+    for fold in folds:
+      _train(one, workdir / f'train_{trained}', fold)
     # Light by light, so that each is read once for all folds.
     for tested in conditions:
-      for fold, classifier in classifiers.items():
-        config = _under(configs['evaluate'], tested)
-        config.classifier = str(classifier)
-        config.people_seen = 'drop'  # what is left is the fold's test people
+      for fold in folds:
         print(f'\nFold {fold}: trained under {trained}, tested under {tested}')
-        summaries.append(
-          evaluate.run(
-            config, _cell_dir(workdir, trained, tested) / f'fold_{fold}'
-          )
+        classifier = workdir / f'train_{trained}' / f'fold_{fold}' / 'finetune'
+        evaluate.run(
+          _evaluation_config(evaluation, recipes[tested], classifier),
+          _cell_dir(workdir, trained, tested) / f'fold_{fold}',
         )
+  cells = {
+    (trained, tested): _cell_dir(workdir, trained, tested)
+    for trained in conditions
+    for tested in conditions
+  }
+  done = stages.finished_folds(cells.values())
+  last = workdirs.read_summary(next(iter(cells.values())) / f'fold_{done[0]}')
+  found = {
+    cell: pooling.pool_predictions([folder / f'fold_{fold}' for fold in done])
+    for cell, folder in cells.items()
+  }
   table = {
     'conditions': list(conditions),
-    'folds': list(folds),
-    'data': configs['evaluate'].data.name,
-    'synthetic': summaries[0]['synthetic'],
-    'protocol': _protocol(configs, summaries, folds),
+    'folds': done,
+    'data': recipe.data.name,
+    'synthetic': last['synthetic'],
+    'protocol': _protocol(recipe, last, done),
     'cells': {
-      trained: {
-        tested: dataclasses.asdict(
-          run_pairs.pooled_accuracy(_cell_dir(workdir, trained, tested))
-        )
-        for tested in conditions
-      }
+      trained: {tested: found[trained, tested].summary for tested in conditions}
       for trained in conditions
     },
   }
@@ -120,27 +121,29 @@ def describe(table):
   return '\n'.join([*lines, '', table['protocol']])
 
 
-def _train(configs, workdir, condition, fold):
-  """Pretrains and fine-tunes; returns the fine-tuning's folder."""
-  place = workdir / f'train_{condition}' / f'fold_{fold}'
-  config = _under(configs['finetune'], condition, fold)
-  if config.init == 'pretrained':
-    print(f'\nFold {fold}: pretraining under {condition}')
-    pretrain.run(
-      _under(configs['pretrain'], condition, fold), place / 'pretrain'
-    )
-    config.init_from = str(place / 'pretrain')
-  print(f'\nFold {fold}: fine-tuning under {condition}')
-  finetune.run(config, place / 'finetune')
-  return place / 'finetune'
+def _under(recipe, condition):
+  """Returns the recipe for one light."""
+  recipe = copy.deepcopy(recipe)
+  recipe.data.split = condition
+  return recipe
 
 
-def _under(config, condition, fold=None):
-  """Returns a config for a light, and for a fold if it knows folds."""
-  config = copy.deepcopy(config)
-  config.data.split = condition
-  if fold is not None:
-    config.data.fold = fold
+def _train(recipe, workdir, fold):
+  held_out = stages.pretrain_config(recipe, fold).data.fold
+  stages.run_fold(
+    recipe,
+    fold,
+    pretraining=workdir / f'fold_{held_out}' / 'pretrain',
+    finetuning=workdir / f'fold_{fold}' / 'finetune',
+  )
+
+
+def _evaluation_config(evaluation, recipe, classifier):
+  config = copy.deepcopy(evaluation)
+  with config.unlocked():
+    config.data = copy.deepcopy(recipe.data)
+    config.classifier = str(classifier)
+    config.people_seen = 'drop'  # what is left is the fold's test people
   return config
 
 
@@ -148,16 +151,14 @@ def _cell_dir(workdir, trained, tested):
   return workdir / f'train_{trained}_test_{tested}'
 
 
-def _protocol(configs, summaries, folds):
-  config = configs['finetune']
+def _protocol(recipe, summary, folds):
   scope = (
-    f'pretrained under the same condition ({config.pretrain_scope})'
-    if config.init == 'pretrained'
-    else f'init {config.init}'
+    f'pretrained under the same condition ({recipe.pretrain_scope})'
+    if stages.has_pretraining(recipe)
+    else f'init {recipe.init}'
   )
   return (
-    f'Folds {", ".join(map(str, folds))} of {config.data.num_folds} by person, '
-    f'{config.data.fold_assignment}, the same people in every condition; '
-    f'{scope}; last epoch; {summaries[0]["protocol"]["view"]}; seed '
-    f'{config.seed}.'
+    f'Folds {", ".join(map(str, folds))} of {recipe.data.num_folds} by person, '
+    f'{recipe.data.fold_assignment}, the same people in every condition; '
+    f'{scope}; last epoch; {summary["protocol"]["view"]}; seed {recipe.seed}.'
   )

@@ -26,6 +26,11 @@ def run(config, workdir):
     ValueError: for a config that cannot run.
   """
   folds = chosen_folds(config)
+  if config.inner_validation and config.data.num_folds < 3:
+    raise ValueError(
+      f'`data.num_folds` (={config.data.num_folds}) must be at least 3 with '
+      '`inner_validation`: one fold tests, one validates, the others train.'
+    )
   workdir = workdirs.open_workdir(workdir, without_folds(config))
   for fold in folds:
     run_fold(config, fold, workdir / f'fold_{fold}')
@@ -55,18 +60,15 @@ def run_fold(config, fold, workdir):
     fold: which one is tested.
     workdir: path of the fold.
   """
-  pretrained = None
-  if stages.has_pretraining(config):
-    pretrained = _pretraining(config, workdir)
-    stages.run(stages.pretrain_config(config, fold), pretrained)
-  stages.run(
-    stages.finetune_config(config, fold, init_from=pretrained),
-    workdir / 'finetune',
+  pretraining = _pretraining(config, workdir)
+  stages.run_fold(
+    config, fold, pretraining=pretraining, finetuning=workdir / 'finetune'
   )
   if config.inner_validation:
+    begun = pretraining if stages.has_pretraining(config) else None
     stages.run(
       stages.finetune_config(
-        config, fold, init_from=pretrained, selection='inner_validation'
+        config, fold, init_from=begun, selection='inner_validation'
       ),
       workdir / 'inner_validation',
     )

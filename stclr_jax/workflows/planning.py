@@ -54,13 +54,13 @@ def _plan_conditions(config, folds):
   """Each light is trained under once a fold, and tested under with all."""
   one = row_runs.plain(config)
   chains = len(config.conditions) * len(folds)
-  before = chains * _pretraining_hours(config, one) if one.pretraining else 0
+  before = chains * _pretraining_hours(config, one)
   after = chains * _finetuning_hours(config, one)
   return '\n'.join(
     [
       f'conditions: {", ".join(config.conditions)}, each with each, times '
-      f'{len(folds)} folds: {chains if one.pretraining else 0} pretrainings, '
-      f'{chains} fine-tunings and {chains * len(config.conditions)} tests.',
+      f'{len(folds)} folds: {chains} pretrainings, {chains} fine-tunings and '
+      f'{chains * len(config.conditions)} tests.',
       _estimate(config, before, after),
     ]
   )

@@ -61,11 +61,7 @@ def pool(folders, *, table=PREDICTIONS):
   rows.sort()
   column = {name: [row[i] for row in rows] for i, name in enumerate(header)}
   videos = tuple(column['video_id'])
-  if len(set(videos)) < len(videos):
-    raise ValueError(
-      f'Some videos are tested twice in {", ".join(map(str, folders))}; each '
-      'fold may be pooled once.'
-    )
+  _refuse_twice(videos, folders)
   subject = np.array(column['subject'], int)
   correct = np.array(column['label']) == np.array(column['prediction'])
   kept = protocols.pool(
@@ -110,23 +106,34 @@ def pool(folders, *, table=PREDICTIONS):
   return Pooled(videos, subject, correct, summary, [header, *rows])
 
 
-def pool_baseline(workdir):
-  """Pools the folds of a baseline, which has predictions only.
+def pool_predictions(folders):
+  """Pools folds that have predictions only, such as a baseline's.
 
   Args:
-    workdir: path of the method's folder, with `fold_*/predictions.csv`.
+    folders: one a fold, each with its `predictions.csv`.
 
   Returns:
-    A `Pooled` whose summary is a `comparison.Accuracy`'s fields.
+    A `Pooled` without rows, whose summary is a `comparison.Accuracy`'s fields.
+
+  Raises:
+    ValueError: if they test a video twice.
   """
-  run = run_pairs.read_run(workdir)
-  videos = tuple(sorted(run.label))
-  subject = np.array([run.subject[video] for video in videos], int)
-  correct = np.array(
-    [run.prediction[video] == run.label[video] for video in videos]
+  runs = [run_pairs.read_run(folder) for folder in folders]
+  found = sorted(
+    (video, int(run.subject[video]), run.prediction[video] == label)
+    for run in runs
+    for video, label in run.label.items()
   )
-  found = dataclasses.asdict(comparison.accuracy(correct, subject))
-  return Pooled(videos, subject, correct, found, [])
+  videos, subject, correct = zip(*found, strict=True)
+  _refuse_twice(videos, folders)
+  accuracy = comparison.accuracy(np.array(correct), np.array(subject))
+  return Pooled(
+    videos,
+    np.array(subject),
+    np.array(correct),
+    dataclasses.asdict(accuracy),
+    [],
+  )
 
 
 def write(pooled, workdir):
@@ -142,6 +149,14 @@ def write(pooled, workdir):
     csv.writer(file).writerows(pooled.rows)
   partial.replace(workdir / PREDICTIONS)
   workdirs.write_json(workdir / workdirs.SUMMARY, pooled.summary)
+
+
+def _refuse_twice(videos, folders):
+  if len(set(videos)) < len(videos):
+    raise ValueError(
+      f'Some videos are tested twice in {", ".join(map(str, folders))}; each '
+      'fold may be pooled once.'
+    )
 
 
 def _pool_oracles(summaries):

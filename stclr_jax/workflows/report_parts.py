@@ -12,20 +12,21 @@ from stclr_jax.workflows import workdirs
 _LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 
 
-def result_blocks(workdir, folds, summary):
+def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
   """Shows what was mistaken for what, by whom, and how it was learned.
 
   Args:
     workdir: path of the report.
     folds: {fold: path of its fine-tuning}.
     summary: pooled, of all of them.
+    name: of what was run.
 
   Returns:
     A list of blocks.
   """
   drawn = tree_pictures.save(workdir, folds, summary)
   blocks = [
-    report.Heading('Figure 6: what is taken for what'),
+    report.Heading(f'Figure 6: what is taken for what ({name})'),
     report.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
     report.Heading('By expression', 3),
     _groups_table('expression', summary['by_expression']),

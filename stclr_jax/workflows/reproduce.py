@@ -2,6 +2,7 @@
 
     pretrainings/ADDRESS/fold_0/       shared by all rows that need it
     finetunings/ADDRESS/fold_0/        and pooled in finetunings/ADDRESS
+    baselines/METHOD/fold_0/           of table2
     tables/table3.json                 figures, intervals, tests
     report.html, report.md
 
@@ -39,7 +40,7 @@ def run(config, workdir):
     A dict: 'workflow', 'tables' (see `results.table_results`), 'synthetic'.
 
   Raises:
-    ValueError: for a config that cannot run.
+    ValueError: for a config that cannot run, before anything is trained.
   """
   folds = crossval.chosen_folds(config)
   workdir = workdirs.open_workdir(workdir, _lasting(config))
@@ -48,32 +49,19 @@ def run(config, workdir):
   tables = variants.tables(config)
   _check_looks(config, tables)
   runs = {table.name: row_runs.of_table(config, table) for table in tables}
+  if 'table2' in runs:  # refused now rather than after all training
+    options = _baseline_options(config, runs['table2'][0][0], folds)
+    baselines.open_workdir(options, workdir / 'baselines')
   _note_runs(workdir, tables, runs)
   for one in row_runs.distinct(runs):
     for fold in folds:
       _run_fold(one, fold, workdir)
+  (workdir / 'tables').mkdir(exist_ok=True)
   found = []
   for table in tables:
-    found.append(
-      results.table_results(
-        table,
-        [
-          [_pool(one, row, workdir, folds) for one in of_row]
-          for row, of_row in zip(table.rows, runs[table.name], strict=True)
-        ],
-        [
-          _costs(of_row[0], workdir, folds) if table.costs else None
-          for of_row in runs[table.name]
-        ],
-        baselines=_run_baselines(config, runs[table.name][0][0], workdir, folds)
-        if table.name == 'table2'
-        else (),
-      )
-    )
-    (workdir / 'tables').mkdir(exist_ok=True)
+    found.append(_make_table(config, table, runs[table.name], workdir))
     workdirs.write_json(workdir / 'tables' / f'{table.name}.json', found[-1])
-  first = runs[tables[0].name][0][0]
-  tree_report.write(config, workdir, workdir / first.finetuning)
+  tree_report.write(config, workdir, _headline(config, tables, runs, workdir))
   return {
     'workflow': 'reproduce',
     'tables': found,
@@ -126,15 +114,63 @@ def _check_looks(config, tables):
 
 
 def _run_fold(one, fold, workdir):
-  pretrained = None
+  pretraining = None
   if one.pretraining:
-    before = stages.pretrain_config(one.recipe, fold)
-    pretrained = workdir / one.pretraining / f'fold_{before.data.fold}'
-    stages.run(before, pretrained)
-  stages.run(
-    stages.finetune_config(one.recipe, fold, init_from=pretrained),
-    workdir / one.finetuning / f'fold_{fold}',
+    held_out = stages.pretrain_config(one.recipe, fold).data.fold
+    pretraining = workdir / one.pretraining / f'fold_{held_out}'
+  stages.run_fold(
+    one.recipe,
+    fold,
+    pretraining=pretraining,
+    finetuning=workdir / one.finetuning / f'fold_{fold}',
   )
+
+
+def _make_table(config, table, runs, workdir):
+  """Makes a table of all folds that are finished in each of its runs."""
+  folds = stages.finished_folds(
+    workdir / one.finetuning for of_row in runs for one in of_row
+  )
+  simple = []
+  if table.name == 'table2':
+    options = _baseline_options(config, runs[0][0], folds)
+    baselines.run(options, workdir / 'baselines', root=workdir)
+    simple = [
+      (
+        baselines.TITLES[name],
+        pooling.pool_predictions(
+          [workdir / 'baselines' / name / f'fold_{fold}' for fold in folds]
+        ),
+      )
+      for name in options.methods
+    ]
+  return results.table_results(
+    table,
+    [
+      [_pool(one, row, workdir, folds) for one in of_row]
+      for row, of_row in zip(table.rows, runs, strict=True)
+    ],
+    [
+      _costs(of_row[0], workdir, folds) if table.costs else None
+      for of_row in runs
+    ],
+    baselines=simple,
+  )
+
+
+def _headline(config, tables, runs, workdir):
+  """The run whose mistakes and curves are shown, and its name.
+
+  The recipe as it is, if the tree has it; else the first row's.
+  """
+  plain = workdir / row_runs.plain(config).finetuning
+  if (plain / workdirs.SUMMARY).exists():
+    return plain, 'ST-CLR'
+  if not tables:
+    return None
+  table = tables[0]
+  first = runs[table.name][0][0]
+  return workdir / first.finetuning, f'{table.title}, {table.rows[0].name}'
 
 
 def _pool(one, row, workdir, folds):
@@ -146,32 +182,19 @@ def _pool(one, row, workdir, folds):
   return pooled
 
 
-def _run_baselines(config, one, workdir, folds):
+def _baseline_options(config, one, folds):
   """Simple methods on the same folds, those of encoders on the first row's."""
   options = copy.deepcopy(config.baselines)
-  # One encoder for all folds, or none: not what the methods of encoders take.
-  if one.pretraining is None or config.pretrain_scope == 'all_unlabelled':
-    kept = [m for m in options.methods if m in baselines.OF_FRAMES]
-    options.methods = tuple(kept)
   trained = stages.pretrain_config(one.recipe, 0)
   with options.unlocked():
     options.data = trained.data
     options.pretrain_scope = trained.pretrain_scope
-    options.folds = folds
-    if one.pretraining:
-      options.encoder_from = str(
-        (workdir / one.pretraining).absolute() / 'fold_{fold}'
-      )
-    else:
-      options.encoder_from = ''
-  baselines.run(options, workdir / 'baselines')
-  return [
-    (
-      baselines.TITLES[name],
-      pooling.pool_baseline(workdir / 'baselines' / name),
-    )
-    for name in options.methods
-  ]
+    options.folds = tuple(folds)
+    # Relative to the tree, which may be moved.
+    everybody = trained.pretrain_scope == 'all_unlabelled'
+    fold = 'fold_0' if everybody else 'fold_{fold}'
+    options.encoder_from = f'{one.pretraining}/{fold}'
+  return options
 
 
 def _costs(one, workdir, folds):
@@ -222,20 +245,18 @@ def _note_runs(workdir, tables, runs):
 
 
 def _run_conditions(config, workdir, folds):
+  if len(config.seeds) > 1:
+    raise ValueError(
+      f'`seeds` (={tuple(config.seeds)}) must be one seed for the table of '
+      'conditions; give each further one a --workdir of its own.'
+    )
   recipe = row_runs.plain(config).recipe
-  evaluate = copy.deepcopy(config.evaluate)
-  with evaluate.unlocked():
-    evaluate.data = stages.pretrain_config(recipe, 0).data
-  configs = {
-    'pretrain': stages.pretrain_config(recipe, 0),
-    'finetune': stages.finetune_config(recipe, 0, init_from=None),
-    'evaluate': evaluate,
-  }
   found = conditions.run(
-    configs,
+    recipe,
+    config.evaluate,
     workdir / 'conditions',
     conditions=tuple(config.conditions),
     folds=folds,
   )
-  tree_report.write(config, workdir, None)
+  tree_report.write(config, workdir, _headline(config, [], {}, workdir))
   return found

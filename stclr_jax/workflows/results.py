@@ -32,9 +32,18 @@ def table_results(table, pooled, costs, *, baselines=()):
   against = [row.against for row in table.rows] + [0] * len(baselines)
   rows += [_baseline_row(name, found) for name, found in baselines]
   firsts = [runs[0] for runs in pooled] + [found for _, found in baselines]
-  compared = [i for i, other in enumerate(against) if other is not None]
+  compared = [
+    i
+    for i, other in enumerate(against)
+    if other is not None and firsts[other].video_id == firsts[i].video_id
+  ]
   found = comparison.correct_for_number(
-    [_compare(firsts[against[i]], firsts[i]) for i in compared]
+    [
+      comparison.compare(
+        firsts[against[i]].correct, firsts[i].correct, firsts[i].subject
+      )
+      for i in compared
+    ]
   )
   for i, one in zip(compared, found, strict=True):
     rows[i]['comparison'] = dataclasses.asdict(one)
@@ -47,7 +56,7 @@ def table_results(table, pooled, costs, *, baselines=()):
   return {
     'name': table.name,
     'title': table.title,
-    'notes': list(table.notes),
+    'notes': [*table.notes, *_unpaired(rows, against, compared)],
     'costs': table.costs,
     'data': first.summary['data'],
     'synthetic': first.summary['synthetic'],
@@ -69,13 +78,15 @@ def table_results(table, pooled, costs, *, baselines=()):
 def _row(row, runs, cost):
   summary = runs[0].summary
   accuracies = [run.summary['accuracy'] for run in runs]
-  unit = 'draws of labels' if len(row.draws) == len(runs) > 1 else 'seeds'
   spread = statistics.over_seeds(accuracies)
   names = ('correct', 'total', 'people', 'accuracy', 'by_people', 'wilson')
   return {
     'name': row.name,
     **{name: summary[name] for name in names},
-    'spread': {**dataclasses.asdict(spread), 'text': spread.describe(unit)},
+    'spread': {
+      **dataclasses.asdict(spread),
+      'text': spread.describe(_unit(row, runs)),
+    },
     'labelled_videos': [f['labelled_videos'] for f in summary['folds']],
     'steps_per_fold': summary['steps_per_fold'],
     'test_oracle': summary['test_oracle'],
@@ -86,6 +97,17 @@ def _row(row, runs, cost):
     'against': None,
     'published': None,
   }
+
+
+def _unit(row, runs):
+  """What the runs of a row are: seeds, labelled subsets, or each with each."""
+  draws = len(row.draws)
+  seeds = len(runs) // draws
+  if draws == 1:
+    return 'seeds'
+  if seeds == 1:
+    return 'draws of labels'
+  return f'runs, {seeds} seeds with {draws} draws of labels each'
 
 
 def _baseline_row(name, found):
@@ -105,15 +127,18 @@ def _baseline_row(name, found):
   }
 
 
-def _compare(first, second):
-  """Compares the videos of two rows, which both must have tested."""
-  if first.video_id != second.video_id:
-    raise ValueError(
-      'Two rows of a table tested different videos '
-      f'({len(first.video_id)} and {len(second.video_id)}); run all of their '
-      'folds.'
-    )
-  return comparison.compare(first.correct, second.correct, first.subject)
+def _unpaired(rows, against, compared):
+  """Names the rows that cannot be paired with the one they stand against.
+
+  Folds of clips hold other videos than folds of people of the same number; all
+  folds together hold the same.
+  """
+  return [
+    f'"{rows[i]["name"]}" tested other videos than "{rows[other]["name"]}", so '
+    'no test pairs them; all folds together would be the same ones.'
+    for i, other in enumerate(against)
+    if other is not None and i not in compared
+  ]
 
 
 def _published(row, table, beside):

@@ -56,6 +56,7 @@ def recipe_of(config, row, *, seed, draw):
       del recipe[name]
     recipe.seed = seed
     recipe.workflow = 'crossval'
+    recipe.init, recipe.init_weights = 'pretrained', ''  # rows may change it
   recipe.pretrain.checkpoint.keep_epochs = variants.kept_epochs(config)
   changes = row.changes
   # A draw of all labels is all labels.

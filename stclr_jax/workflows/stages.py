@@ -14,8 +14,9 @@ from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
 
-# Settings that change nothing of what a run finds.
+# Settings that change nothing of what a run finds, and those of its data.
 _NO_MATTER = ('notice', 'preset')
+_NO_MATTER_OF_DATA = ('data_dir', 'placement', 'memory_share')
 
 
 def pretrain_config(recipe, fold):
@@ -65,6 +66,22 @@ def has_pretraining(recipe):
   return recipe.init == 'pretrained'
 
 
+def run_fold(recipe, fold, *, pretraining, finetuning):
+  """Pretrains, unless the recipe does not, and fine-tunes and tests.
+
+  Args:
+    recipe: a ConfigDict.
+    fold: which one is tested.
+    pretraining: workdir of the pretraining; no matter without one.
+    finetuning: workdir of the fine-tuning.
+  """
+  if has_pretraining(recipe):
+    run(pretrain_config(recipe, fold), pretraining)
+  else:
+    pretraining = None
+  run(finetune_config(recipe, fold, init_from=pretraining), finetuning)
+
+
 def run(config, workdir):
   """Runs a stage, unless it is finished.
 
@@ -83,6 +100,26 @@ def run(config, workdir):
   return workflow.run(config, workdir)
 
 
+def finished_folds(folders):
+  """Lists the folds that are finished in each of some folders.
+
+  Args:
+    folders: paths, each with `fold_N/summary.json` where fold N is finished,
+      in whichever call or on whichever machine.
+
+  Returns:
+    A sorted list of ints.
+  """
+  finished = [
+    {
+      int(path.parent.name.removeprefix('fold_'))
+      for path in pathlib.Path(folder).glob(f'fold_*/{workdirs.SUMMARY}')
+    }
+    for folder in folders
+  ]
+  return sorted(set.intersection(*finished))
+
+
 def address(*configs):
   """Fingerprint of what a run is, for the name of its folder.
 
@@ -97,7 +134,8 @@ def address(*configs):
     described = workdirs.as_json(config)
     for name in _NO_MATTER:
       described.pop(name, None)
-    described['data'].pop('data_dir', None)
+    for name in _NO_MATTER_OF_DATA:
+      described['data'].pop(name, None)
     kept.append(described)
   text = json.dumps(kept, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:10]

@@ -27,8 +27,8 @@ def write(config, workdir, headline):
   Args:
     config: of the reproduction.
     workdir: path of its tree.
-    headline: folder of the fine-tuning that stands first, whose mistakes and
-      curves are shown; None to leave them out.
+    headline: the folder of pooled fine-tunings whose mistakes and curves are
+      shown, and its name; None to leave them out.
   """
   smoke = config.preset == 'smoke'
   blocks = [report.Heading('ST-CLR: the tables and figures again', 1)]
@@ -38,10 +38,14 @@ def write(config, workdir, headline):
   for path in sorted((workdir / 'tables').glob('*.json')):
     blocks += _table_blocks(workdir, workdirs.read_json(path))
   if headline is not None:
+    folder, name = headline
+    summary = workdirs.read_summary(folder)
+    folds = [one['fold'] for one in summary['folds']]
     blocks += report_parts.result_blocks(
       workdir,
-      {p.name[5:]: p for p in sorted(headline.glob('fold_*'))},
-      workdirs.read_summary(headline),
+      {str(fold): folder / f'fold_{fold}' for fold in folds},
+      summary,
+      name=name,
     )
   blocks += _conditions_blocks(workdir)
   blocks += report_parts.ledger_blocks()
@@ -138,7 +142,7 @@ def _cells(table):
 
 
 def _spread(row):
-  if row['protocol'] is None:  # of a baseline: nothing random in it
+  if row['protocol'] is None:  # of a baseline, which is run once
     return ''
   if row['spread']['deviation'] is None:
     return '1 run: unknown'

@@ -6,6 +6,7 @@ import jax
 import numpy as np
 import pytest
 
+from configs import crossval as crossval_config
 from stclr_jax.data.videos import VideoStore
 from stclr_jax.workflows import assembly
 
@@ -74,6 +75,28 @@ def tiny_config():
       config.optimizer.warmup_epochs = 0
     else:
       config.frozen_epochs = 1
+    config.update_from_flattened_dict(changes)
+    return config
+
+  return make
+
+
+@pytest.fixture
+def tiny_crossval():
+  """Makes the demo's config of a cross-validation, shrunk."""
+
+  def make(**changes):
+    config = crossval_config.get_config('demo')
+    config.data.num_folds = 3
+    config.encoder.width = 1 / 16
+    for stage in (config.pretrain, config.finetune):
+      stage.num_epochs = 1
+      stage.batch_size = 8
+      stage.views.size = 16
+      stage.checkpoint.every_epochs = 1
+      stage.optimizer.warmup_epochs = 0
+    config.finetune.frozen_epochs = 0
+    config.pretrain.audit.enabled = False
     config.update_from_flattened_dict(changes)
     return config
 

@@ -16,7 +16,7 @@ from stclr_jax.workflows import workdirs
 
 @pytest.mark.slow
 def test_every_condition_is_tested_on_the_folds_people(
-  tiny_store, tiny_config, tmp_path, monkeypatch
+  tiny_store, tiny_crossval, tmp_path, monkeypatch
 ):
   def load(data):
     dark = data.split == 'vl_dark'
@@ -29,15 +29,23 @@ def test_every_condition_is_tested_on_the_folds_people(
   monkeypatch.setattr(assembly, 'check_videos', lambda data: None)
   config = evaluate_configs.get_config('demo')
   config.batch_size = 8
-  configs = {
-    'pretrain': tiny_config('pretrain', num_epochs=1),
-    'finetune': tiny_config('finetune', num_epochs=1),
-    'evaluate': config,
-  }
-  options = {'conditions': ('vl_strong', 'vl_dark'), 'folds': (0, 1)}
-  table = conditions.run(configs, tmp_path, **options)
-  for trained in options['conditions']:
-    for tested in options['conditions']:
+  names = ('vl_strong', 'vl_dark')
+
+  def run(*folds):
+    return conditions.run(
+      tiny_crossval(**{'data.num_folds': 10}),
+      config,
+      tmp_path,
+      conditions=names,
+      folds=folds,
+    )
+
+  assert run(1)['folds'] == [1]
+  table = run(0)
+  assert table['folds'] == [0, 1]  # with what an earlier call has finished
+  assert 'Folds 0, 1 of 10' in conditions.describe(table)
+  for trained in names:
+    for tested in names:
       cell = table['cells'][trained][tested]
       assert cell['total'] == 12 and cell['people'] == 2
       found = run_pairs.read_run(tmp_path / f'train_{trained}_test_{tested}')
@@ -55,20 +63,27 @@ def test_every_condition_is_tested_on_the_folds_people(
 
   with monkeypatch.context() as patch:
     patch.setattr(finetune.training, 'train', refuse)
-    assert conditions.run(configs, tmp_path, **options) == table
+    patch.chdir(tmp_path)  # nor from elsewhere
+    assert run(0, 1) == table
 
 
 def test_no_or_repeated_conditions_are_refused(tmp_path):
   for names in ((), ('vl_dark', 'vl_dark')):
     with pytest.raises(ValueError, match='each split of the data once'):
-      conditions.run({}, tmp_path, conditions=names, folds=(0,))
+      conditions.run({}, {}, tmp_path, conditions=names, folds=(0,))
+
+
+def test_conditions_take_one_seed(tmp_path):
+  config = reproduce_configs.get_config('conditions,smoke')
+  config.seeds = (0, 1)
+  with pytest.raises(ValueError, match='one seed'):
+    reproduce.run(config, tmp_path / 'tree')
 
 
 def test_a_light_that_is_not_there_stops_before_any_training(
   tmp_path, monkeypatch
 ):
-  monkeypatch.setattr(conditions.finetune, 'run', lambda *_: 1 / 0)
-  monkeypatch.setattr(conditions.pretrain, 'run', lambda *_: 1 / 0)
+  monkeypatch.setattr(conditions.stages, 'run', lambda *_: 1 / 0)
   config = reproduce_configs.get_config('conditions,smoke')
   config.conditions = ('vl_strong', 'vl_storng')
   with pytest.raises(ValueError, match='vl_storng'):
@@ -92,7 +107,7 @@ def make_table():
 
 
 def test_a_tree_of_conditions_only_is_reported(tmp_path, monkeypatch):
-  def run(configs, workdir, **_):
+  def run(recipe, evaluation, workdir, **_):
     workdir.mkdir()
     workdirs.write_json(workdir / 'conditions.json', make_table())
     return make_table()

@@ -4,7 +4,6 @@ import json
 import numpy as np
 import pytest
 
-from configs import crossval as crossval_config
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.workflows import crossval
 from stclr_jax.workflows import finetune
@@ -12,28 +11,6 @@ from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import stages
 from stclr_jax.workflows import workdirs
-
-
-@pytest.fixture
-def tiny_crossval():
-  """Makes the demo's config of a cross-validation, shrunk."""
-
-  def make(**changes):
-    config = crossval_config.get_config('demo')
-    config.data.num_folds = 3
-    config.encoder.width = 1 / 16
-    for stage in (config.pretrain, config.finetune):
-      stage.num_epochs = 1
-      stage.batch_size = 8
-      stage.views.size = 16
-      stage.checkpoint.every_epochs = 1
-      stage.optimizer.warmup_epochs = 0
-    config.finetune.frozen_epochs = 0
-    config.pretrain.audit.enabled = False
-    config.update_from_flattened_dict(changes)
-    return config
-
-  return make
 
 
 @pytest.fixture
@@ -115,6 +92,13 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   page = (tmp_path / 'cv/report.html').read_text()
   assert '35/60 = 58.33 %' in page and 'by person, consecutive' in page
   assert 'Not complete' not in page and page.count('data:image/png') == 5
+
+
+def test_validation_needs_a_third_fold(tiny_store, tiny_crossval, tmp_path):
+  config = tiny_crossval(**{'data.num_folds': 2, 'inner_validation': True})
+  with pytest.raises(ValueError, match='at least 3'):
+    crossval.run(config, tmp_path / 'cv')
+  assert not (tmp_path / 'cv').exists()
 
 
 def test_pretraining_on_everybody_is_done_once(
