@@ -188,8 +188,9 @@ class Plateau(LearningRate):
   """Divides the rate when the loss has stopped falling.
 
   Decides exactly as torch's ReduceLROnPlateau in mode 'min' with a relative
-  threshold and no cooldown: the rate falls at the (patience + 1)-th bad epoch
-  in a row. `optax.contrib.reduce_on_plateau` cuts one call earlier.
+  threshold, no cooldown and no lowest rate: the rate falls at the
+  (patience + 1)-th bad epoch in a row. `optax.contrib.reduce_on_plateau` cuts
+  one call earlier.
 
   Attributes:
     learning_rate: the current one.
@@ -197,6 +198,7 @@ class Plateau(LearningRate):
     factor: multiplies the rate; 0.1, torch's default.
     threshold: a loss is better if below best * (1 - threshold); 1e-4, torch's
       default.
+    eps: the rate stays where it would fall by no more; 1e-8, torch's default.
     best: lowest loss so far.
     num_bad_epochs: epochs since, or since the last cut.
 
@@ -208,6 +210,7 @@ class Plateau(LearningRate):
   patience: int = 3
   factor: float = 0.1
   threshold: float = 1e-4
+  eps: float = 1e-8
   best: float = math.inf
   num_bad_epochs: int = 0
 
@@ -224,5 +227,7 @@ class Plateau(LearningRate):
     else:
       self.num_bad_epochs += 1
     if self.num_bad_epochs > self.patience:
-      self.learning_rate *= self.factor
+      lower = self.learning_rate * self.factor
+      if self.learning_rate - lower > self.eps:
+        self.learning_rate = lower
       self.num_bad_epochs = 0

@@ -80,6 +80,26 @@ def test_plateau_decides_as_torch():
   np.testing.assert_allclose(rates, TORCH_RATES, rtol=1e-12)
 
 
+def test_plateau_ignores_falls_that_torch_ignores():
+  # torch's rule: `if old_lr - new_lr > self.eps`, of which eps is 1e-8.
+  rate = optimizers.Plateau(2e-7, patience=0)
+  rates = []
+  for _ in range(5):
+    rate.end_epoch(1.0)
+    rates.append(rate.at(0))
+  # From 2e-8 by 1.8e-8, more than eps; from 2e-9 by less.
+  expected = [2e-7, 2e-8, 2e-9, 2e-9, 2e-9]
+  np.testing.assert_allclose(rates, expected, rtol=1e-12)
+
+
+def test_plateau_goes_on_from_notes_of_before_it_had_eps():
+  notes = optimizers.Plateau(1.0).notes()
+  del notes['eps']
+  rate = optimizers.Plateau(0.5)
+  rate.restore(notes)
+  assert rate == optimizers.Plateau(1.0)
+
+
 def test_plateau_goes_on_from_its_notes():
   whole = optimizers.Plateau(1.0)
   for loss in LOSSES[:8]:
