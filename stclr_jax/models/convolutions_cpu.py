@@ -80,7 +80,7 @@ def kernel_gradient(x, dy, kernel_shape, strides):
   # Seen from the input, a tap looks the other way; the narrower side is
   # gathered.
   gather_dy = features < c and set(strides) == {1}
-  axis = _free_axis(extents)
+  axis = _free_axis(extents, strides)
   row_bytes = math.prod(extents) * min(c, features) * x.dtype.itemsize
   rows = dy.size // features // x.shape[axis]
   per_chunk = _largest_divisor(
@@ -149,9 +149,11 @@ def _matrix(kernel):
   return kernel.reshape(-1, kernel.shape[-1])
 
 
-def _free_axis(extents):
-  """The axis to cut: the last that no tap looks along, or the images'."""
-  return len(extents) if len(extents) > 1 and extents[-1] == 1 else 0
+def _free_axis(extents, strides):
+  """The axis to cut: the last, if no tap looks along it and output follows
+  input there; or the images'."""
+  free = len(extents) > 1 and extents[-1] == strides[-1] == 1
+  return len(extents) if free else 0
 
 
 def _largest_divisor(n, limit):

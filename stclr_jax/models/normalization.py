@@ -64,7 +64,8 @@ class BatchNorm(nn.Module):
       [*b, c], of `dtype`.
 
     Raises:
-      ValueError: if a batch cannot be cut into the groups.
+      ValueError: if a batch cannot be cut into the groups, or a channel has
+        too few values in training.
     """
     features = x.shape[-1] - self.padding
     scale = self.param('scale', nn.initializers.ones, (features,))
@@ -84,6 +85,13 @@ class BatchNorm(nn.Module):
     )
     if not self.is_initializing():
       count = _count(x, self.axis_name) // self.groups
+      if count < 2:
+        raise ValueError(
+          f'Batch norm in training has {count} value(s) a channel (input '
+          f'{x.shape}, {self.groups} group(s)); it must have 2 or more, to '
+          'have a variance. Raise `batch_size`, the frames or their size, or '
+          'lower `batch_norm.groups`.'
+        )
       unbiased = var * (count / (count - 1))
       running_mean.value = self._moved(running_mean.value, mean)
       running_var.value = self._moved(running_var.value, unbiased)

@@ -19,6 +19,7 @@ KERNELS = [
   ((3, 3, 3), (2, 2, 2)),
   ((1, 7, 7), (1, 2, 2)),
   ((1, 1, 1), (2, 2, 2)),
+  ((3, 3, 1), (1, 1, 2)),
 ]
 SHAPE = (2, 5, 6, 7)
 # (kernel, strides, shape): each kernel, and what is treated in its own way.

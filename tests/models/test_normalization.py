@@ -171,3 +171,13 @@ def test_padding_stays_zero_and_has_no_parameters():
     np.testing.assert_allclose(padded_y[..., :6], y, rtol=1e-6)
     assert not np.any(padded_y[..., 6:])
     jax.tree.map(np.testing.assert_array_equal, stats, padded_stats)
+
+
+@pytest.mark.parametrize('shape, groups', [((1, 1, 1, 6), 1), ((2, 1, 6), 2)])
+def test_one_value_a_channel_has_no_variance(shape, groups):
+  x = np.ones(shape, np.float32)
+  norm = BatchNorm(groups=groups)
+  variables = norm.init(jax.random.key(0), x, train=True)
+  norm.apply(variables, x, train=False)
+  with pytest.raises(ValueError, match='1 value.*2 or more.*`batch_size`'):
+    norm.apply(variables, x, train=True, mutable=['batch_stats'])
