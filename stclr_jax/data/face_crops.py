@@ -79,7 +79,7 @@ class FaceCropOptions:
     if not 0 <= self.margin <= 2:
       raise ValueError(
         f'`margin` (={self.margin}) must be between 0 and 2 sides of the '
-        "face's box; 0.25 keeps brows and chin."
+        "face's box; 0.4 is usual."
       )
     if self.smoothing < 1 or self.smoothing % 2 == 0:
       raise ValueError(

@@ -159,11 +159,15 @@ def _look_up(label, label_map):
 
 
 def _unknown(label, label_map):
-  words = sorted({*label_map.names, *(c.lower() for c in label_map.classes)})
-  near = difflib.get_close_matches(label.lower(), words, n=1)
-  hint = f'; did it mean {near[0]}?' if near else ''
+  name = label_map.names.get(label.lower(), label)
+  words = {known.lower() for known in label_map.classes}
+  origin = f' (of {label!r}, by --label_map)'
+  if name == label:
+    words, origin = words | {*label_map.names}, ''
+  near = difflib.get_close_matches(name.lower(), sorted(words), n=1)
+  hint = f'; did it mean {near[0]}?' if near else '.'
   return (
-    f'unknown label {label!r}{hint} The classes are '
+    f'unknown label {name!r}{origin}{hint} The classes are '
     f'{", ".join(label_map.classes)}; name it by --label_map={label}=CLASS, or '
     f'--label_map={label}= for unlabelled'
   )

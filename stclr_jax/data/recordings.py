@@ -78,6 +78,11 @@ class Options:
       raise ValueError(
         f'`jpeg_quality` (={self.jpeg_quality}) must be 1 to 100; 95 is usual.'
       )
+    if not 0 <= self.window_seconds < math.inf:
+      raise ValueError(
+        f'`window_seconds` (={self.window_seconds}) must be 0 or more seconds; '
+        '0 never cuts.'
+      )
     # The last window may have half of it.
     if self.window_seconds and self.window_length < 2 * self.min_frames:
       raise ValueError(
@@ -290,7 +295,7 @@ def cut_windows(values, length):
   held = []
   for value in values:
     held.append(value)
-    if length and len(held) >= 1.5 * length:
+    if length and len(held) > 1.5 * length:
       yield held[:length]
       held = held[length:]
   if held:

@@ -63,6 +63,14 @@ def test_unknown_labels_are_problems_with_a_guess():
   assert '--label_map=hapy=' in problems[0].reason
 
 
+def test_a_target_that_is_no_class_is_named():
+  *_, problems = name(['happy', 'sad'], 'oulu_casia,happy=Joy,sad=Sadnes')
+  joy, sad = (problem.reason for problem in problems)
+  assert "unknown label 'Joy' (of 'happy', by --label_map). The" in joy
+  assert '--label_map=happy=CLASS' in joy and 'mean' not in joy
+  assert "'Sadnes' (of 'sad', by --label_map); did it mean sadness?" in sad
+
+
 def test_classes_in_a_given_order():
   named, classes, _, problems = name(['A', 'b', 'c'], 'c=b', 'b,a')
   assert (named, classes) == (['a', 'b', 'b'], ('b', 'a')) and not problems

@@ -44,8 +44,8 @@ def test_windows_are_even_and_lose_nothing(total, length):
   assert lengths == recordings.window_lengths(total, length)
   if length and len(windows) > 1:
     assert set(lengths[:-1]) == {length}
-    assert 0.5 * length <= lengths[-1] < 1.5 * length
-  if total and (not length or total < 1.5 * length):
+    assert 0.5 * length <= lengths[-1] <= 1.5 * length
+  if total and (not length or total <= 1.5 * length):
     assert lengths == [total]
 
 
@@ -130,6 +130,8 @@ def test_one_frame_is_no_video(tmp_path):
     ({'jpeg_quality': 101}, 'jpeg_quality.*=101'),
     ({'window_seconds': 0.05}, 'window_seconds.*=0.05'),
     ({'window_seconds': -1}, 'window_seconds.*=-1'),
+    ({'window_seconds': float('inf')}, 'window_seconds.*=inf.*0 never cuts'),
+    ({'window_seconds': float('nan')}, 'window_seconds.*=nan'),
     ({'min_frames': 0}, 'min_frames.*=0'),
     ({'no_face': 'guess'}, 'no_face.*=guess'),
   ],
