@@ -23,7 +23,7 @@ def _convolve_in_3d():
   """Every convolution of more than one tap as one over [b, t, h, w, c]."""
   from stclr_jax.models import convolutions
 
-  def convolve(x, kernel, strides, convolve_nd):
+  def convolve(x, kernel, strides, convolve_nd, **_):
     return convolve_nd(x, kernel, strides)
 
   _replace(convolutions, '_convolve_2d', convolve)

@@ -13,9 +13,11 @@ from benchmarks import hlo
 from benchmarks import kernels
 from benchmarks import memory
 from benchmarks import pipeline
+from benchmarks import plain
 from benchmarks import step
 from benchmarks import suite
 from benchmarks import summary
+from stclr_jax.models import convolutions
 
 STORE = ['--videos=4', '--video_frames=4', '--height=20', '--width_pixels=24']
 
@@ -121,7 +123,6 @@ def test_every_change_can_be_undone(tiny):
   step.add_options(parser)
   options = parser.parse_args(tiny)
   from benchmarks import jax_step
-  from benchmarks import plain
 
   for name in ablations.ABLATIONS:
     changed = ablations.undo(name, copy.copy(options))
@@ -132,6 +133,20 @@ def test_every_change_can_be_undone(tiny):
       path, _, value = constant.partition('=')
       current = jax_step.find_constant(path)
       assert current != json.loads(value), f'{constant} undoes nothing'
+
+
+@pytest.mark.parametrize('kernel_size', [(1, 3, 3), (3, 1, 1), (3, 3, 3)])
+def test_the_plain_convolution_computes_the_same(kernel_size, monkeypatch):
+  rng = np.random.default_rng(0)
+  x = rng.standard_normal((2, 3, 6, 6, 4), np.float32)
+  kernel = rng.standard_normal((*kernel_size, 4, 5), np.float32)
+  for lowering in ('convolution', 'im2col'):
+    expected = convolutions.convolve(x, kernel, lowering=lowering)
+    with monkeypatch.context() as patch:  # puts back what is replaced
+      patch.setattr(convolutions, '_convolve_2d', convolutions._convolve_2d)
+      plain.switch_off('convolutions_in_2d')
+      found = convolutions.convolve(x, kernel, lowering=lowering)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
 def answer(loss=1.0, norm=10.0, cudnn=91501):
