@@ -134,6 +134,12 @@ def has_tfds():
 def _open_built(name, split, data_dir):
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
+  if name in NAMES[1:] and split in DRAWN_SPLITS:
+    raise ValueError(
+      f'`data.split` (={split!r}) of {name} is drawn when it is asked for and '
+      'has no records, so that it cannot be streamed: `data.placement` must be '
+      f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
+    )
   config = name if name in NAMES else oulu.FolderConfig(name=name)
   builder = oulu.Builder(config=config, data_dir=data_dir)
   if not builder.is_prepared():

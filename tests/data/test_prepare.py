@@ -19,3 +19,10 @@ def test_only_drawn_sets_are_ever_drawn(built, monkeypatch):
   assert prepare.must_draw('synthetic_demo', 'vl_strong') != built
   if built:  # an unknown light is refused, not drawn
     assert not prepare.must_draw('synthetic_demo', 'candle')
+
+
+@pytest.mark.parametrize('split', prepare.DRAWN_SPLITS)
+def test_lights_without_records_say_how_they_are_had(split, tmp_path):
+  with pytest.raises(ValueError, match="cannot be streamed.*'auto', 'device'"):
+    prepare.open_source('synthetic_demo', split=split, data_dir=tmp_path)
+  assert not list(tmp_path.iterdir())  # nothing is built for it
