@@ -135,12 +135,23 @@ def _options(args, recipe):
     field.name: getattr(args, field.name)
     for field in dataclasses.fields(recordings.Options)
   }
+  faces = {
+    'no_face': args.no_face,
+    'face_detector': args.face_detector,
+    'face_which': args.face_which,
+    'face_margin': args.face_margin,
+  }
+  faces = {name: value for name, value in faces.items() if value is not None}
+  if faces and not args.face_crop:
+    raise ValueError(
+      f'--{next(iter(faces))} (={next(iter(faces.values()))}) is about faces '
+      'that are cut out; give --face_crop as well.'
+    )
+  values['no_face'] = faces.pop('no_face', recordings.Options.no_face)
   values['face_crop'] = None
   if args.face_crop:
     values['face_crop'] = face_crops.FaceCropOptions(
-      detector=args.face_detector,
-      which=args.face_which,
-      margin=args.face_margin,
+      **{name.removeprefix('face_'): value for name, value in faces.items()}
     )
   if values['window_seconds'] is None:
     defaults = recipe or recordings.Options
@@ -255,28 +266,24 @@ def _parser():
   add(
     '--no_face',
     choices=recordings.NO_FACE,
-    default=defaults.no_face,
     help='where no face is found: keep the whole frame, skip the window, or '
-    'stop (default: %(default)s)',
+    f'stop (default: {defaults.no_face})',
   )
   square = face_crops.FaceCropOptions()
   add(
     '--face_detector',
     choices=face_detection.DETECTORS,
-    default=square.detector,
-    help='(default: %(default)s)',
+    help=f'(default: {square.detector})',
   )
   add(
     '--face_which',
     choices=face_crops.CHOICES,
-    default=square.which,
-    help='of several faces (default: %(default)s)',
+    help=f'of several faces (default: {square.which})',
   )
   add(
     '--face_margin',
     type=float,
-    default=square.margin,
-    help="on each side, share of the face's box (default: %(default)s)",
+    help=f"on each side, share of the face's box (default: {square.margin})",
   )
   return parser
 

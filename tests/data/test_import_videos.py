@@ -147,6 +147,11 @@ def test_windows_and_rates(folder):
     ("'my videos' --out=mine --fps=0", '`fps`'),
     ("'my videos' --out=mine --recipe=ck_plus", 'holds no CK. sequence'),
     ("'my videos' --out=mine --face_crop --face_margin=9", '`margin`'),
+    ("'my videos' --out=mine --face_margin=0.3", 'margin .=0.3.*--face_crop'),
+    ("'my videos' --out=mine --no_face=keep", '--no_face .=keep.*--face_crop'),
+    ("'my videos' --out=mine --face_which=central", '--face_which.*_crop'),
+    ("'my videos' --out=mine --face_detector=hog", '--face_detector.*_crop'),
+    ("'my videos' --out=mine --window_seconds=inf", '`window_seconds` .=inf'),
   ],
 )  # fmt: skip
 def test_what_cannot_be_is_named(folder, arguments, words):
