@@ -150,6 +150,8 @@ class _Predictor:
     self._store = store
     self._num_classes = len(store.label_names)
     self._features = {}  # of all labelled videos, by method
+    self._encoded = {}  # of the last fold's videos, by order of the frames
+    self._encoded_part = None
 
   def predict(self, method, part, encoder):
     """Returns probabilities, float [num_test, num_classes]."""
@@ -207,12 +209,17 @@ class _Predictor:
       yield from baselines.grey(255 * colors).round().astype(np.uint8)
 
   def _encode(self, method, part, encoder):
+    if self._encoded_part is not part:
+      self._encoded, self._encoded_part = {}, part
+    order = 'last_frame' if method == 'last_frame_probe' else audit.FORWARD
+    if order not in self._encoded:
+      self._encoded[order] = self._encode_part(order, part, encoder)
+    return self._encoded[order]
+
+  def _encode_part(self, order, part, encoder):
     run_config, variables = encoder
     options = assembly.make_view_options(run_config.views)
     orders = audit.frame_orders(options.num_frames)
-    order = orders[
-      'last_frame' if method == 'last_frame_probe' else audit.FORWARD
-    ]
     encode = encoding.make_encode(
       pretrain.make_network(run_config),
       self._videos,
@@ -220,7 +227,8 @@ class _Predictor:
       batch_size=self._config.batch_size,
     )
     return [
-      encode(variables, shown, order) for shown in (part.train, part.test)
+      encode(variables, shown, orders[order])
+      for shown in (part.train, part.test)
     ]
 
   @functools.cached_property

@@ -1,5 +1,7 @@
 """Representations of videos, their frames in any order; and their audit."""
 
+import functools
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -7,6 +9,7 @@ from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import baselines
 from stclr_jax.views import views
+from stclr_jax.workflows import programs
 
 # chosen: fewer videos or people say nothing.
 _FEWEST_PEOPLE = 2
@@ -25,13 +28,11 @@ def make_encode(network, videos, *, view_options, batch_size):
     `encode(variables, indices, order) -> float32 [m, d]`: `order` are indices
     into the frames of a clip, see `audit.frame_orders`.
   """
-
-  def step(variables_and_order, videos, batch):
-    variables, order = variables_and_order
-    clips = _look(videos, batch, view_options)[:, order]
-    return network.apply(variables, clips, method=network.encode)
-
-  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+  infer = videos.inference(
+    _encode_step(network, view_options),
+    options=view_options,
+    batch_size=batch_size,
+  )
   return lambda variables, indices, order: infer(
     (variables, jnp.asarray(order)), indices
   )
@@ -48,12 +49,9 @@ def make_look(videos, *, view_options, batch_size):
   Returns:
     `look(indices) -> float32 [m, t, size, size, 3]` in [0, 1], RGB.
   """
-
-  def step(variables, videos, batch):
-    del variables
-    return _look(videos, batch, view_options)
-
-  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+  infer = videos.inference(
+    _look_step(view_options), options=view_options, batch_size=batch_size
+  )
 
   def look(indices):
     clips = infer((), indices) * np.float32(view_options.std)
@@ -74,13 +72,9 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   Returns:
     float [m] in [0, 1].
   """
-
-  def step(variables, videos, batch):
-    del variables
-    clips = _look(videos, batch, view_options)
-    return clips.mean((1, 2, 3))
-
-  infer = videos.inference(step, options=view_options, batch_size=batch_size)
+  infer = videos.inference(
+    _brightness_step(view_options), options=view_options, batch_size=batch_size
+  )
   normalized = infer((), indices)
   colors = normalized * np.array(view_options.std) + view_options.mean
   return baselines.grey(colors)
@@ -123,6 +117,30 @@ def audit_encoder(
     store.subject[labelled],
     audit.light_classes(brightness),
   )
+
+
+# A step that is the same function is compiled once, see `programs`.
+@functools.lru_cache(programs.KEPT)
+def _encode_step(network, view_options):
+  def step(variables_and_order, videos, batch):
+    variables, order = variables_and_order
+    clips = _look(videos, batch, view_options)[:, order]
+    return network.apply(variables, clips, method=network.encode)
+
+  return step
+
+
+@functools.lru_cache(programs.KEPT)
+def _look_step(view_options):
+  return lambda _, videos, batch: _look(videos, batch, view_options)
+
+
+@functools.lru_cache(programs.KEPT)
+def _brightness_step(view_options):
+  def step(_, videos, batch):
+    return _look(videos, batch, view_options).mean((1, 2, 3))
+
+  return step
 
 
 def _look(videos, batch, view_options):

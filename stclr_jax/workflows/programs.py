@@ -12,17 +12,17 @@ from stclr_jax.learning import steps
 
 # chosen: more than one run needs, so that the next finds its own; few enough
 # that a long table does not keep all that it compiled.
-_KEPT = 16
+KEPT = 16
 
-by_part = functools.lru_cache(_KEPT)(optimizers.by_part)
-create_optimizer = functools.lru_cache(_KEPT)(optimizers.create_optimizer)
-inference_step = functools.lru_cache(_KEPT)(steps.make_inference_step)
-parallelize_inference = functools.lru_cache(_KEPT)(
+by_part = functools.lru_cache(KEPT)(optimizers.by_part)
+create_optimizer = functools.lru_cache(KEPT)(optimizers.create_optimizer)
+inference_step = functools.lru_cache(KEPT)(steps.make_inference_step)
+parallelize_inference = functools.lru_cache(KEPT)(
   parallel.parallelize_inference
 )
 
 
-@functools.lru_cache(_KEPT)
+@functools.lru_cache(KEPT)
 def training_step(make, network, optimizer, **options):
   """Makes a training step on all devices, or finds the one made before.
 

@@ -259,9 +259,9 @@ def _table_6(config):
     rows,
     notes=(
       'ST-CLR rows are compared with the first, those from scratch with '
-      'ST-CLR at the same share. The subsets are fixed and nested, by clip each '
-      "expression keeping its share; which of the paper's labels were known "
-      'is not known. Fewer labels also mean fewer steps, as the epochs stay '
+      'ST-CLR at the same share. The subsets are fixed and nested, those by '
+      'clip with each expression at its share; which labels the paper knew is '
+      'not known. Fewer labels also mean fewer steps, as the epochs stay '
       'the same.',
     ),
   )

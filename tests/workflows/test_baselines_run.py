@@ -31,7 +31,7 @@ def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
     assert accuracy['total'] == 12 and accuracy['people'] == 2
     pooled = run_pairs.read_run(tmp_path / name)
     assert set(pooled.subject.values()) == {'1', '4'}
-    assert pooled.summary == {}
+    assert pooled.summary['data'] == 'tiny:vl_strong'
   assert found['chance']['correct'] == 2  # one class of six
   # A bright spot's place tells the expression of this set.
   assert found['lbp_top']['accuracy'] > 0.5

@@ -62,3 +62,23 @@ def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
     seed=0,
   )
   assert found is None
+
+
+def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
+  config = tiny_config('pretrain')
+  options = assembly.make_view_options(config.views)
+  traced = []
+  look = encoding._look
+  monkeypatch.setattr(
+    encoding, '_look', lambda *args: traced.append(1) or look(*args)
+  )
+  encoding._encode_step.cache_clear()
+  for seed in (0, 1):
+    network = pretrain.make_network(config)
+    variables = assembly.init_network(network, options, seed=seed)
+    videos = feeding.place(tiny_store, config.data)
+    encode = encoding.make_encode(
+      network, videos, view_options=options, batch_size=8
+    )
+    encode(variables, np.arange(8), np.arange(options.num_frames))
+  assert len(traced) == 1
