@@ -66,6 +66,37 @@ def write_video(
   return path
 
 
+def write_with_cover(path, frames, cover, *, attached=False, cover_only=False):
+  """Writes a video whose first track is a still.
+
+  Args:
+    path: of the file.
+    frames: uint8 RGB [h, w, 3], of the video.
+    cover: uint8 RGB [h, w, 3].
+    attached: whether the file says that it is a cover picture.
+    cover_only: whether to leave the video out, and write sound.
+  """
+  with av.open(str(path), 'w') as container:
+    tracks = [(container.add_stream('mjpeg', rate=25), [cover], 'yuvj420p')]
+    if cover_only:
+      container.add_stream('aac', rate=8000, layout='mono')
+    else:
+      video = container.add_stream('libx264', rate=25)
+      tracks.append((video, frames, 'yuv420p'))
+    if attached:
+      tracks[0][0].disposition = av.stream.Disposition.attached_pic
+    for stream, pictures, pix_fmt in tracks:
+      stream.height, stream.width = pictures[0].shape[:2]
+      stream.pix_fmt = pix_fmt
+    for stream, pictures, _ in tracks:
+      for i, pixels in enumerate(pictures):
+        frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
+        frame.pts, frame.time_base = i, fractions.Fraction(1, 25)
+        container.mux(stream.encode(frame))
+      container.mux(stream.encode())
+  return path
+
+
 def write_sound(path):
   """Writes a file with sound and no picture."""
   with av.open(str(path), 'w') as container:

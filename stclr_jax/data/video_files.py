@@ -86,6 +86,10 @@ def read_frames(path, *, fps, start=0.0, end=None, remarks=None):
     aspect = stream.sample_aspect_ratio
     shown, picture = None, None
     remarks = [] if remarks is None else remarks
+    tracks = container.streams.video
+    if len(tracks) > 1:
+      number = 1 + tracks.index(stream)
+      remarks.append(f'{len(tracks)} picture tracks: number {number} was taken')
     _check_gif_end(path)
     for frame in _resampled(container, stream, fps, start, end, remarks):
       if frame is not shown:
@@ -167,9 +171,7 @@ def _open(path):
 
   try:
     with av.open(str(path)) as container:
-      if not container.streams.video:
-        raise UnreadableError('no picture in it, only sound or text')
-      stream = container.streams.video[0]
+      stream = _choose_track(container)
       stream.thread_type = 'AUTO'
       yield container, stream
   except UnreadableError:
@@ -180,6 +182,26 @@ def _open(path):
     else:
       reason = error.strerror or str(error)
     raise UnreadableError(reason) from error
+
+
+def _choose_track(container):
+  """The first picture track that is a video, and no cover or thumbnail."""
+  from av.stream import Disposition
+
+  tracks = container.streams.video
+  if not tracks:
+    raise UnreadableError('no picture in it, only sound or text')
+  tracks = [t for t in tracks if not t.disposition & Disposition.attached_pic]
+  if not tracks:
+    raise UnreadableError('no video in it, only a cover picture')
+  moving = [track for track in tracks if not _is_still(container, track)]
+  return (moving or tracks)[0]
+
+
+def _is_still(container, track):
+  seconds = _declared_seconds(container, track)
+  # Some files name a track's length, but not its number of frames.
+  return track.frames == 1 or 0 < seconds * float(track.average_rate or 0) < 1.5
 
 
 def _is_git_lfs_pointer(path):

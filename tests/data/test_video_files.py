@@ -194,6 +194,31 @@ def test_a_file_that_ends_a_little_early_is_read_and_told(tmp_path):
   )
 
 
+@pytest.mark.parametrize(
+  'name, attached', [('v.mp4', True), ('v.mp4', False), ('v.mkv', False)]
+)
+def test_a_cover_is_not_the_video(tmp_path, name, attached):
+  frames = making_videos.level_frames(20)
+  path = making_videos.write_with_cover(
+    tmp_path / name, frames, np.full_like(frames[0], 250), attached=attached
+  )
+  assert read_numbers(path) == list(range(20))
+  assert video_files.read_header(path).seconds == pytest.approx(0.8)
+  remarks = []
+  list(video_files.read_frames(path, fps=25, remarks=remarks))
+  (remark,) = remarks
+  assert '2 picture tracks' in remark
+
+
+def test_a_cover_alone_is_no_video(tmp_path):
+  cover = making_videos.level_frames(1)[0]
+  path = making_videos.write_with_cover(
+    tmp_path / 'song.mp4', [], cover, attached=True, cover_only=True
+  )
+  with pytest.raises(video_files.UnreadableError, match='only a cover'):
+    video_files.read_header(path)
+
+
 def test_a_part_after_the_end_is_refused(tmp_path):
   frames = making_videos.level_frames(5)
   path = making_videos.write_video(tmp_path / 'v.mp4', frames)
