@@ -3,9 +3,10 @@
     python -m stclr_jax.compare runs/finetune runs/scratch
     python -m stclr_jax.compare runs/crossval_a runs/crossval_b --json
 
-A run is a workdir of a fine-tuning or an evaluation (with `predictions.csv`)
-or of a cross-validation (with `fold_*/predictions.csv`, which are pooled).
-Differences are B minus A.
+A run is a workdir with `predictions.csv`, of a fine-tuning, an evaluation or a
+cross-validation (which pools its finished `fold_*/finetune/` there); or a
+folder of folds, `fold_*/predictions.csv`, which are pooled here: a method of
+the baselines, a pair of conditions. Differences are B minus A.
 """
 
 import argparse

@@ -204,44 +204,6 @@ class Protocol:
     return differences(self.as_dict(), other.as_dict())
 
 
-def describe_evaluation(summary):
-  """Says how the figure of an evaluation came about.
-
-  Args:
-    summary: `summary.json` of an evaluation: its 'protocol' (a dict of fields
-      of its own), 'seen' and 'unseen'.
-
-  Returns:
-    A list of lines to stand beside the number.
-  """
-  kept, seen = summary['protocol'], summary['seen']
-  pretrained = kept.get('pretrained_on')  # unknown to earlier versions
-  lines = [
-    f'{kept["data"]}: {kept["num_videos"]} videos of {kept["num_people"]} '
-    f'people tested (data {kept["data_hash"][:12]})',
-    f'trained on {kept["trained_on"]}'
-    + (f', pretrained on {pretrained}' if pretrained else '')
-    + '; last epoch'
-    + (f'; labels {kept["label_map"]}' if kept['label_map'] else ''),
-    f'{_plural(kept["views_per_video"], "view")} a video: {kept["view"]}',
-  ]
-  if seen['total']:
-    lines.append(
-      f'LEAK: The classifier was trained on {seen["people"]} of these people: '
-      f'{describe_counts(seen)} of theirs, '
-      f'{describe_counts(summary["unseen"])} of others.'
-    )
-  return lines + [f'LEAK: {leak}' for leak in kept['leaks']]
-
-
-def describe_counts(counts):
-  """Returns such as '3/4 = 75.0%' of a dict with 'correct' and 'total'."""
-  if not counts['total']:
-    return '0/0'
-  share = counts['correct'] / counts['total']
-  return f'{counts["correct"]}/{counts["total"]} = {share:.1%}'
-
-
 def describe_view(num_frames, size):
   """Says how a test video is looked at.
 
@@ -253,6 +215,52 @@ def describe_view(num_frames, size):
     Text, such as '16 frames from first to last, centre 112x112'.
   """
   return f'{num_frames} frames from first to last, centre {size}x{size}'
+
+
+def pool(protocols):
+  """Puts the protocols of several folds of one run together.
+
+  Args:
+    protocols: list of `Protocol`, each of other folds.
+
+  Returns:
+    A `Protocol` of all of them.
+
+  Raises:
+    ValueError: if they differ in more than the folds, or share one.
+  """
+  ordered = sorted(protocols, key=lambda one: one.folds_run)
+  folds = tuple(fold for one in ordered for fold in one.folds_run)
+  if len(set(folds)) < len(folds):
+    raise ValueError(f'The folds {folds} must differ to be pooled.')
+  own = {'num_videos', 'num_people', 'folds_run', 'fold_hashes'}
+  # What an earlier version did not write is no difference.
+  unwritten = [
+    name
+    for name in ('pretrained_on', 'pretrained_epochs')
+    if any(getattr(one, name) is None for one in ordered)
+  ]
+  settings = [
+    {k: v for k, v in one.as_dict().items() if k not in own}
+    | dict.fromkeys(unwritten)
+    for one in ordered
+  ]
+  for one in settings[1:]:
+    if found := differences(settings[0], one):
+      raise ValueError(
+        'The folds were not run under one protocol, so their videos cannot be '
+        'pooled:\n  ' + '\n  '.join(found)
+      )
+  return Protocol.from_dict(
+    settings[0]
+    | {
+      'folds_run': folds,
+      'fold_hashes': tuple(h for one in ordered for h in one.fold_hashes),
+      'num_videos': sum(one.num_videos for one in ordered),
+      # Of clip-level folds a person can be in several.
+      'num_people': sum(one.num_people for one in ordered),
+    }
+  )
 
 
 def differences(first, second, prefix=''):

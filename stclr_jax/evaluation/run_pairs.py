@@ -9,6 +9,7 @@ from collections import Counter
 import numpy as np
 
 from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
 
 PREDICTIONS = 'predictions.csv'
@@ -36,8 +37,9 @@ class Run:
     subject: person of each video, by video id, as written.
     label: expression of each video, by video id.
     prediction: what it was named, by video id.
-    summary: its `summary.json`, {} without one.
-    config: its `config.json`, {} without one.
+    summary: its `summary.json`; of a folder of folds without one, what
+      theirs have in common, {} without any.
+    config: its `config.json`, or that of its folds likewise.
   """
 
   path: pathlib.Path
@@ -52,7 +54,7 @@ def read_run(path):
   """Reads a run's predictions and what is known of it.
 
   Args:
-    path: workdir of a run or of a cross-validation.
+    path: workdir of a run or of a cross-validation, or a folder of folds.
 
   Returns:
     A `Run`.
@@ -60,7 +62,7 @@ def read_run(path):
   Raises:
     FileNotFoundError: if there are no predictions.
     ValueError: if a table lacks a column, is empty, or two tables hold the
-      same video.
+      same video or are of different data.
   """
   path = pathlib.Path(path)
   tables = [path / PREDICTIONS]
@@ -87,27 +89,8 @@ def read_run(path):
     subject={row['video_id']: row['subject'] for row in rows},
     label={row['video_id']: row['label'] for row in rows},
     prediction={row['video_id']: row['prediction'] for row in rows},
-    summary=_read_json(path / 'summary.json'),
-    config=_read_json(path / 'config.json'),
-  )
-
-
-def pooled_accuracy(path, *, seed=0):
-  """Accuracy over all videos of a run, its folds pooled.
-
-  Args:
-    path: workdir of a run or of a cross-validation.
-    seed: int, of the bootstrap.
-
-  Returns:
-    A `comparison.Accuracy`.
-  """
-  run = read_run(path)
-  videos = sorted(run.label)
-  return comparison.accuracy(
-    np.array([run.prediction[v] == run.label[v] for v in videos]),
-    np.array([run.subject[v] for v in videos]),
-    seed=seed,
+    summary=_read_summary(path, [table.parent for table in tables]),
+    config=_read_config(path, [table.parent for table in tables]),
   )
 
 
@@ -149,7 +132,9 @@ def compare_runs(run_a, run_b, *, seed=0):
   ]
   return {
     'data': run_a.summary.get('data') or run_b.summary.get('data'),
-    'synthetic': run_a.summary.get('synthetic'),
+    'synthetic': next(
+      (r.summary['synthetic'] for r in runs if 'synthetic' in r.summary), None
+    ),
     'run_a': written[0],
     'run_b': written[1],
     'comparison': dataclasses.asdict(compared),
@@ -189,6 +174,63 @@ def _read_table(path):
 
 def _read_json(path):
   return json.loads(path.read_text()) if path.exists() else {}
+
+
+def _read_summary(path, folders):
+  """Reads a run's summary; without one, what those of its folds agree on."""
+  if (path / 'summary.json').exists():
+    return _read_json(path / 'summary.json')
+  found = [_read_json(folder / 'summary.json') for folder in folders]
+  found = [summary for summary in found if summary]
+  if not found:
+    return {}
+  data = sorted({one['data'] for one in found if 'data' in one})
+  if len(data) > 1:
+    raise ValueError(
+      f'The folds in {path} tested different data ({", ".join(data)}), so they '
+      'are no folds of one run; compare them one by one.'
+    )
+  agreed = {
+    name: found[0][name]
+    for name in SETTINGS
+    if all(name in one and one[name] == found[0][name] for one in found)
+  }
+  if all('protocol' in one for one in found):
+    agreed |= _pool_protocols(found)
+  return agreed
+
+
+def _pool_protocols(summaries):
+  if _is_evaluation(summaries[0]):
+    return evaluation_protocol.pool(summaries)
+  kept = [one['protocol'] for one in summaries]
+  try:
+    read = [protocol.Protocol.from_dict(one) for one in kept]
+  except ValueError:  # of another version, which its lines will say
+    return {'protocol': kept[0]}
+  return {'protocol': protocol.pool(read).as_dict()}
+
+
+def _read_config(path, folders):
+  if (path / 'config.json').exists():
+    return _read_json(path / 'config.json')
+  return _shared([_read_json(folder / 'config.json') for folder in folders])
+
+
+def _shared(dicts):
+  """What nested dicts have in common."""
+  kept = {}
+  for name, value in dicts[0].items():
+    others = [one.get(name) for one in dicts]
+    if all(isinstance(other, dict) for other in others):
+      kept[name] = _shared(others)
+    elif all(other == value for other in others):
+      kept[name] = value
+  return kept
+
+
+def _is_evaluation(summary):
+  return summary.get('workflow') == 'evaluate'
 
 
 def _refuse_other_videos(run_a, run_b):
@@ -231,6 +273,8 @@ def _protocols(runs):
 def _protocol_lines(run):
   if 'protocol' not in run.summary:
     return ['(its summary holds no protocol)']
+  if _is_evaluation(run.summary):
+    return evaluation_protocol.describe(run.summary)
   try:
     kept = protocol.Protocol.from_dict(run.summary['protocol'])
   except ValueError as error:

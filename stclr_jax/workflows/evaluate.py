@@ -13,6 +13,7 @@ from stclr_jax.data import folds
 from stclr_jax.data import identity
 from stclr_jax.data import labels
 from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
@@ -131,10 +132,10 @@ def describe(summary, workdir):
     f'{summary["accuracy_ci"]["people"]} people {interval["low"]:.1%} to '
     f'{interval["high"]:.1%}; chance {summary["accuracy_at_chance"]:.1%}), '
     f'unweighted average recall {summary["uar"]:.1%}',
-    *(f'  {line}' for line in protocol.describe_evaluation(summary)),
+    *(f'  {line}' for line in evaluation_protocol.describe(summary)),
   ]
   for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
-    of = protocol.describe_counts(counts)
+    of = evaluation_protocol.describe_counts(counts)
     lines.append(f'{name}: {of} of {counts["people"]} people')
   if summary['sites']:
     lines.append(summary['sites']['confounding'])

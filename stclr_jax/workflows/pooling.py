@@ -12,7 +12,6 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
-from stclr_jax.workflows import protocols
 from stclr_jax.workflows import workdirs
 
 PREDICTIONS = 'predictions.csv'
@@ -64,7 +63,7 @@ def pool(folders, *, table=PREDICTIONS):
   _refuse_twice(videos, folders)
   subject = np.array(column['subject'], int)
   correct = np.array(column['label']) == np.array(column['prediction'])
-  kept = protocols.pool(
+  kept = protocol.pool(
     [protocol.Protocol.from_dict(one['protocol']) for one in summaries]
   )
   # Of clip-level folds a person is in several.

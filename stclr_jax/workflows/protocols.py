@@ -112,44 +112,6 @@ def refuse_other_data(workdir, store):
     )
 
 
-def pool(protocols):
-  """Puts the protocols of several folds of one run together.
-
-  Args:
-    protocols: list of `Protocol`, each of other folds.
-
-  Returns:
-    A `Protocol` of all of them.
-
-  Raises:
-    ValueError: if they differ in more than the folds, or share one.
-  """
-  ordered = sorted(protocols, key=lambda one: one.folds_run)
-  folds = tuple(fold for one in ordered for fold in one.folds_run)
-  if len(set(folds)) < len(folds):
-    raise ValueError(f'The folds {folds} must differ to be pooled.')
-  own = {'num_videos', 'num_people', 'folds_run', 'fold_hashes'}
-  settings = [
-    {k: v for k, v in one.as_dict().items() if k not in own} for one in ordered
-  ]
-  for one in settings[1:]:
-    if differences := protocol.differences(settings[0], one):
-      raise ValueError(
-        'The folds were not run under one protocol, so their videos cannot be '
-        'pooled:\n  ' + '\n  '.join(differences)
-      )
-  return protocol.Protocol.from_dict(
-    settings[0]
-    | {
-      'folds_run': folds,
-      'fold_hashes': tuple(h for one in ordered for h in one.fold_hashes),
-      'num_videos': sum(one.num_videos for one in ordered),
-      # Of clip-level folds a person can be in several.
-      'num_people': sum(one.num_people for one in ordered),
-    }
-  )
-
-
 def _hash(store):
   return protocol.hash_videos(store.video_id, store.subject, store.label)
 

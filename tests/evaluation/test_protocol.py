@@ -164,6 +164,36 @@ def test_unknown_values_are_refused(changes, message):
     make(**changes)
 
 
+def folds_of(whole):
+  """One protocol a fold, turned round."""
+  for k in reversed(whole.folds_run):
+    yield dataclasses.replace(
+      whole,
+      folds_run=(k,),
+      fold_hashes=(whole.fold_hashes[k],),
+      num_videos=48,
+      num_people=8,
+    )
+
+
+def test_folds_are_pooled():
+  whole = make(pretrained_on='tiny', pretrained_epochs=5)
+  assert protocol.pool(list(folds_of(whole))) == whole
+  with pytest.raises(ValueError, match='must differ to be pooled'):
+    protocol.pool([whole, whole])
+  first, *rest = folds_of(whole)
+  with pytest.raises(ValueError, match='one protocol.*\n  seed: 1 | 0'):
+    protocol.pool([dataclasses.replace(first, seed=1), *rest])
+
+
+def test_a_fold_of_an_earlier_version_is_pooled_with_later_ones():
+  first, *rest = folds_of(make(pretrained_on='tiny', pretrained_epochs=5))
+  earlier = dataclasses.replace(
+    first, pretrained_on=None, pretrained_epochs=None
+  )
+  assert protocol.pool([earlier, *rest]) == make()
+
+
 def test_differences_reach_into_dicts():
   first = {'a': 1, 'b': {'c': 2, 'd': [1]}, 'e': ''}
   second = {'a': 1, 'b': {'c': 3, 'd': [1]}, 'f': None}

@@ -165,6 +165,151 @@ def test_protocols_stand_beside_the_numbers(tmp_path):
   assert 'folds 0 to 9 of 10 folds by person, consecutive' in text
 
 
+def test_folds_without_a_summary_of_their_own_go_by_each_folds(tmp_path):
+  def make_folds(name, data, synthetic=True, wrong=()):
+    for k in range(5):
+      people = (2 * k + 1, 2 * k + 2)
+      make_run(
+        tmp_path / name / f'fold_{k}',
+        wrong,
+        people,
+        data=data,
+        synthetic=synthetic,
+        fold=k,
+        init='scratch',
+      )
+    return tmp_path / name
+
+  drawn = make_folds('drawn', 'synthetic:vl_strong')
+  report = report_of(drawn, make_folds('again', 'synthetic:vl_strong'))
+  assert report['data'] == 'synthetic:vl_strong' and report['synthetic']
+  assert report['protocol_differences'] == []
+  assert run_pairs.read_run(drawn).summary['init'] == 'scratch'
+  assert 'fold' not in run_pairs.read_run(drawn).summary  # each has its own
+  for other in (
+    make_folds('real', 'oulu_casia:vl_strong', False),
+    make_run(tmp_path / 'whole', data='oulu_casia:vl_strong'),
+  ):
+    for pair in ((drawn, other), (other, drawn)):
+      with pytest.raises(ValueError, match='not the same videos'):
+        report_of(*pair)
+
+  path = drawn / 'fold_3' / 'summary.json'
+  path.write_text(json.dumps({'data': 'oulu_casia:vl_strong'}))
+  with pytest.raises(ValueError, match='different data .oulu_casia.*synthetic'):
+    run_pairs.read_run(drawn)
+
+
+@pytest.mark.parametrize('turned', [False, True])
+def test_what_either_run_says_of_the_data_counts(tmp_path, turned):
+  pair = [
+    make_run(tmp_path / 'a'),
+    make_run(tmp_path / 'b', data='synthetic:vl_strong', synthetic=True),
+  ]
+  report = report_of(*(reversed(pair) if turned else pair))
+  assert report['data'] == 'synthetic:vl_strong' and report['synthetic'] is True
+  assert 'drawn faces, not people' in compare.describe(report)
+
+
+def test_folds_are_compared_under_their_pooled_protocol(tmp_path):
+  for k in range(5):
+    people = (2 * k + 1, 2 * k + 2)
+    changes = {'num_videos': 12, 'num_people': 2, 'num_folds': 5}
+    make_run(
+      tmp_path / 'folds' / f'fold_{k}',
+      people=people,
+      protocol=protocol(folds_run=[k], fold_hashes=[f'{k}'], **changes),
+    )
+  whole = make_run(
+    tmp_path / 'whole',
+    protocol=protocol(
+      folds_run=range(5), fold_hashes=map(str, range(5)), num_folds=5
+    ),
+  )
+  report = report_of(tmp_path / 'folds', whole)
+  assert report['protocol_differences'] == []
+  assert report['text']['run_a'] == report['text']['run_b']
+  path = tmp_path / 'folds' / 'fold_2' / 'summary.json'
+  path.write_text(json.dumps({'protocol': protocol(
+    folds_run=[2], fold_hashes=['2'], seed=1, **changes
+  )}))  # fmt: skip
+  with pytest.raises(ValueError, match='one protocol.*\n  seed: 0 | 1'):
+    run_pairs.read_run(tmp_path / 'folds')
+
+
+def evaluation(*, tested=60, seen=0, leaks=(), **changes):
+  def count(total):
+    return {'people': total // 6, 'correct': total // 2, 'total': total}
+
+  kept = {
+    'data': 'tiny:ni_dark',
+    'data_hash': hash_videos(['a'], [1], [0]),
+    'num_videos': tested,
+    'num_people': tested // 6,
+    'classifier': 'runs/finetune',
+    'trained_on': 'tiny:vl_strong',
+    'people_trained_on': 72,
+    'people_seen': 'mark',
+    'label_map': '',
+    'selection': 'last',
+    'view': '16 frames',
+    'views_per_video': 1,
+    'leaks': list(leaks),
+  }
+  return {
+    'workflow': 'evaluate',
+    'data': 'tiny:ni_dark',
+    'protocol': kept | changes,
+    'seen': count(seen),
+    'unseen': count(tested - seen),
+  }
+
+
+def test_evaluations_are_described_by_lines_of_their_own(tmp_path):
+  leaky = evaluation(seen=12, leaks=['Pretraining saw them.'])
+  a = make_run(tmp_path / 'a', **leaky)
+  b = make_run(tmp_path / 'b', **evaluation(trained_on='other:vl_strong'))
+  report = report_of(a, b)
+  assert report['text']['run_a'][-2:] == [
+    'LEAK: The classifier was trained on 2 of these people: 6/12 = 50.0% of '
+    'theirs, 24/48 = 50.0% of others.',
+    'LEAK: Pretraining saw them.',
+  ]
+  text = compare.describe(report)
+  assert text.count('LEAK: ') == 2 and "this version's" not in text
+  assert 'trained_on: tiny:vl_strong | other:vl_strong' in text
+
+
+def test_evaluations_of_folds_are_added_up(tmp_path):
+  leaks = [['Pretraining saw them.'], ['Pretraining saw them.'], [], [], []]
+  for k in range(5):
+    summary = evaluation(
+      tested=12, seen=6 * (k < 2), leaks=leaks[k], classifier=f'fold_{k}'
+    )
+    people = (2 * k + 1, 2 * k + 2)
+    make_run(tmp_path / 'cell' / f'fold_{k}', people=people, **summary)
+  whole = make_run(tmp_path / 'whole', **evaluation(
+    seen=12, leaks=['Pretraining saw them.'], classifier='one a fold'
+  ))  # fmt: skip
+  report = report_of(tmp_path / 'cell', whole)
+  assert report['protocol_differences'] == []
+  # Counts of people halve with their videos; half of 6 and 6 is half of 12.
+  assert report['text']['run_a'] == report['text']['run_b']
+
+
+def test_configs_of_folds_are_what_they_share(tmp_path):
+  for k in range(5):
+    run = make_run(tmp_path / 'a' / f'fold_{k}', people=(2 * k + 1, 2 * k + 2))
+    config = {'seed': 0, 'data': {'fold': k, 'split': 'vl_strong'}}
+    (run / 'config.json').write_text(json.dumps(config))
+  b = make_run(tmp_path / 'b')
+  config = {'seed': 0, 'data': {'split': 'vl_dark'}}
+  (b / 'config.json').write_text(json.dumps(config))
+  assert report_of(tmp_path / 'a', b)['config_differences'] == [
+    'data.split: vl_strong | vl_dark'
+  ]
+
+
 def test_a_run_without_a_protocol_is_compared_by_its_summary(tmp_path):
   a = make_run(tmp_path / 'a', protocol=protocol(), init='pretrained')
   b = make_run(tmp_path / 'b', init='scratch')
