@@ -12,6 +12,7 @@ import pathlib
 import numpy as np
 
 from stclr_jax.data import face_crops
+from stclr_jax.data import frame_images
 
 FILE_NAME = 'face_crops.json'
 # chosen: as `recordings.Options`, of which this is the encoding.
@@ -52,7 +53,7 @@ class FaceCropper:
     Returns:
       Encoded images: square, of the side of the square in the frame.
     """
-    decoded = [_decode(frame) for frame in frames]
+    decoded = [frame_images.decode(frame) for frame in frames]
     if len({frame.shape for frame in decoded}) > 1:
       self._note(condition, video_id, 0.0, ['frames of several sizes: whole'])
       return frames
@@ -63,9 +64,8 @@ class FaceCropper:
       return frames
     self._note(condition, video_id, track.coverage, track.notes, track.square)
     side = max(1, round(track.square.side))
-    return [
-      _encode(face_crops.cut(frame, track.square, side)) for frame in decoded
-    ]
+    cut = (face_crops.cut(frame, track.square, side) for frame in decoded)
+    return [frame_images.encode_jpeg(frame, _JPEG_QUALITY) for frame in cut]
 
   def _note(self, condition, video_id, coverage, notes, square=None):
     self.tracks.setdefault(condition, {})[video_id] = {
@@ -94,25 +94,3 @@ class FaceCropper:
         text += f'; whole frames, as none was found: {", ".join(whole)}'
       lines.append(text)
     return lines
-
-
-def _decode(encoded):
-  import cv2
-
-  flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-  return cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
-
-
-def _encode(frame):
-  import cv2
-
-  options = [
-    cv2.IMWRITE_JPEG_QUALITY,
-    _JPEG_QUALITY,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-  ]
-  _, data = cv2.imencode(
-    '.jpg', np.ascontiguousarray(frame[..., ::-1]), options
-  )
-  return data.tobytes()

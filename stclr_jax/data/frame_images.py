@@ -95,11 +95,45 @@ def opencv_decodes(data):
   Args:
     data: bytes of an image file.
   """
+  return decode(data) is not None
+
+
+def decode(data):
+  """Decodes an image as it lies in the file, whatever its note on rotation.
+
+  Args:
+    data: bytes of an image file.
+
+  Returns:
+    uint8 RGB [h, w, 3], of a grey image three equal channels; None if OpenCV
+    cannot.
+  """
   import cv2
 
-  return (
-    cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) is not None
-  )
+  flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+  return cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+
+
+def encode_jpeg(frame, quality):
+  """Encodes a frame as JPEG, with colour at full resolution (4:4:4).
+
+  Args:
+    frame: uint8 RGB [h, w, 3].
+    quality: 1 to 100.
+
+  Returns:
+    bytes.
+  """
+  import cv2
+
+  options = [
+    cv2.IMWRITE_JPEG_QUALITY,
+    quality,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
+    cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
+  ]
+  bgr = np.ascontiguousarray(frame[..., ::-1])
+  return cv2.imencode('.jpg', bgr, options)[1].tobytes()
 
 
 def _read(path):

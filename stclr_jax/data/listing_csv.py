@@ -13,7 +13,7 @@ from stclr_jax.data.listing import Problem
 COLUMNS = ('path', 'label', 'subject', 'start', 'end')
 
 
-def list_csv(file, *, root=None):
+def list_csv(file):
   """Lists the videos that a CSV file names.
 
   Its columns: `path` (of a video file or a folder of frames, relative to the
@@ -22,7 +22,6 @@ def list_csv(file, *, root=None):
 
   Args:
     file: path.
-    root: folder that paths are relative to; None for that of the file.
 
   Returns:
     A `Listing`; absent files, bad numbers and repeated rows are problems.
@@ -34,7 +33,6 @@ def list_csv(file, *, root=None):
   file = pathlib.Path(file)
   if not file.is_file():
     raise FileNotFoundError(f'There is no file {file}.')
-  root = pathlib.Path(root or file.parent)
   rows, notes = _read_rows(file)
   paths = list(dict.fromkeys(row['path'] for _, row in rows))
   ids = dict(
@@ -49,7 +47,7 @@ def list_csv(file, *, root=None):
   for line, row in rows:
     name = f'{file.name}, line {line} ({row["path"] or "no path"})'
     try:
-      item = _item_of_row(row, root, ids[row['path']])
+      item = _item_of_row(row, file.parent, ids[row['path']])
     except ValueError as error:
       listing.problems.append(Problem(name, str(error)))
       continue
@@ -96,12 +94,12 @@ def _read_rows(file):
   return rows, notes
 
 
-def _item_of_row(row, root, video_id):
+def _item_of_row(row, folder, video_id):
   if not row['path']:
     raise ValueError('names no path')
   if row['surplus']:
     raise ValueError('more cells than columns; a comma in a path needs quotes')
-  path = root / row['path']
+  path = folder / row['path']
   frames = ()
   if path.is_dir():
     images = (p for p in path.iterdir() if not p.name.startswith('.'))

@@ -5,19 +5,16 @@ images, however long the recording.
 """
 
 import collections
-import concurrent.futures
 import dataclasses
 import functools
 import itertools
 import math
-import os
 from typing import Any
 from typing import NamedTuple
 
-import numpy as np
-
 from stclr_jax.data import frame_images
 from stclr_jax.data import video_files
+from stclr_jax.data import videos
 from stclr_jax.data.video_files import UnreadableError
 
 NO_FACE = ('keep', 'skip', 'stop')
@@ -197,7 +194,8 @@ class _Recording:
 
 def _read_whole(recording, options):
   frames = recording.read(keep_bytes=options.keep_bytes)
-  encoded = _map_ahead(functools.partial(_encode, options=options), frames)
+  encode = functools.partial(_encode, options=options)
+  encoded = videos.map_threaded(encode, frames)
   notes = recording.notes()
   first = 0
   for frames in cut_windows(encoded, options.window_length):
@@ -237,7 +235,7 @@ def _read_cropped(recording, options):
         continue
       notes.append('no face: whole frames')
     encode = functools.partial(_encode, options=options, square=track.square)
-    encoded = list(_map_ahead(encode, part))
+    encoded = list(videos.map_threaded(encode, part))
     yield Window(encoded, start, float(track.coverage), notes)
 
 
@@ -268,17 +266,7 @@ def _encode(frame, *, options, square=None):
   if scale < 1:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-  _, data = cv2.imencode(
-    '.jpg',
-    np.ascontiguousarray(frame[..., ::-1]),
-    [
-      cv2.IMWRITE_JPEG_QUALITY,
-      options.jpeg_quality,
-      cv2.IMWRITE_JPEG_SAMPLING_FACTOR,
-      cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444,
-    ],
-  )
-  return data.tobytes()
+  return frame_images.encode_jpeg(frame, options.jpeg_quality)
 
 
 def cut_windows(values, length):
@@ -305,16 +293,3 @@ def cut_windows(values, length):
 def window_lengths(total, length):
   """Says what `cut_windows` makes of `total` values: a list of lengths."""
   return [len(window) for window in cut_windows(range(total), length)]
-
-
-def _map_ahead(function, values):
-  """Maps in threads and in order, a few values ahead of the consumer."""
-  threads = min(8, os.cpu_count() or 1)
-  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-    waiting = collections.deque()
-    for value in values:
-      waiting.append(pool.submit(function, value))
-      if len(waiting) > 2 * threads:
-        yield waiting.popleft().result()
-    while waiting:
-      yield waiting.popleft().result()

@@ -8,11 +8,8 @@ paints it; this file puts them together, in memory or as a folder of JPEG files.
 fixed from those figures alone, before any self-supervised result.
 """
 
-import collections
-import concurrent.futures
 import hashlib
 import itertools
-import os
 import pathlib
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -20,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data import performances
+from stclr_jax.data import videos
 from stclr_jax.data.performances import EXPRESSIONS
 
 VERSION = '1.0.0'  # of performances and drawing; raised where either changes
@@ -140,25 +138,12 @@ def draw_videos(
       seed=seed,
     )
 
-  return _map_threaded(draw, _list_videos(num_subjects))
+  return videos.map_threaded(draw, _list_videos(num_subjects))
 
 
 def _list_videos(num_subjects):
   subjects = range(1, num_subjects + 1)
   return list(itertools.product(subjects, range(len(EXPRESSIONS))))
-
-
-def _map_threaded(function, items):
-  """Maps in threads and in order, a few items ahead of the consumer."""
-  threads = min(8, os.cpu_count() or 1)
-  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-    waiting = collections.deque()
-    for item in items:
-      waiting.append(pool.submit(function, item))
-      if len(waiting) > 2 * threads:
-        yield waiting.popleft().result()
-    while waiting:
-      yield waiting.popleft().result()
 
 
 def write_folder(

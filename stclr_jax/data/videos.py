@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from stclr_jax.data import frame_images
+
 _AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
 
 
@@ -250,6 +252,21 @@ def map_ahead(pool, function, items, *, ahead):
       future.cancel()
 
 
+def map_threaded(function, items):
+  """Maps in threads of its own, see `map_ahead`.
+
+  Args:
+    function: of one item.
+    items: iterable, which is read a few items ahead.
+
+  Yields:
+    The results, in order.
+  """
+  threads = min(8, os.cpu_count() or 1)
+  with concurrent.futures.ThreadPoolExecutor(threads) as pool:
+    yield from map_ahead(pool, function, items, ahead=2 * threads)
+
+
 def _decode_video(record, frame_size):
   """Decodes all frames; returns the record without them, and them."""
   record = dataclasses.replace(record, frames=list(record.frames))
@@ -275,11 +292,7 @@ def _join(videos):
 
 
 def _decode(encoded, video_id, index):
-  import cv2
-
-  # Grey images become three equal channels.
-  flags = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-  frame = cv2.imdecode(np.frombuffer(encoded, np.uint8), flags)
+  frame = frame_images.decode(encoded)
   if frame is None:
     raise ValueError(
       f'Frame {index} of the video {video_id} ({len(encoded)} bytes) is not '

@@ -117,19 +117,6 @@ def draw_flip(key, *, probability=0.5):
   return levels.draw_event(key, probability)
 
 
-def apply_flip(clip, flip):
-  """Mirrors a clip left to right.
-
-  Args:
-    clip: [t, h, w, 3].
-    flip: bool [], see `draw_flip`.
-
-  Returns:
-    [t, h, w, 3].
-  """
-  return jnp.where(flip, clip[:, :, ::-1], clip)
-
-
 def apply_crop(clip, box, *, size, flip=False, dtype=None):
   """Cuts a box out of every frame, resizes it to a square and may mirror it.
 

@@ -9,6 +9,7 @@ from PIL import Image
 
 from stclr_jax.data import face_crops
 from stclr_jax.data import face_detection
+from stclr_jax.data import frame_images
 from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import tfds_oulu_dataset_builder as oulu
@@ -33,7 +34,7 @@ def _decode(encoded):
 
 
 def _pixels(encoded):
-  return face_cropping._decode(encoded).tobytes()
+  return frame_images.decode(encoded).tobytes()
 
 
 def build(folder, **options):
