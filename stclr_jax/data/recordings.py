@@ -37,8 +37,8 @@ class Options:
       are averaged over areas. 240: Oulu-CASIA's height.
     jpeg_quality: 1 to 100. chosen 95: as in `synthetic_faces.write_folder`;
       with colour at full resolution (4:4:4), since shrunken frames have it.
-    keep_bytes: whether images that are 8-bit JPEG or PNG already stay as they
-      are, whatever their size.
+    keep_bytes: whether images that are upright JPEG or PNG of 8 bits already
+      stay as they are, whatever their size.
     min_frames: a video with fewer is no video. chosen 2: one does not move.
     face_crop: `face_crops.FaceCropOptions` to cut one square around the face
       for each window; None for whole frames.
