@@ -46,16 +46,10 @@ def run(config, workdir):
   _check_groups(config)
   view_options = assembly.make_view_options(config.views)
   network = make_network(config)
-  optimizer = assembly.make_optimizer(config.optimizer)
   store = assembly.load_videos(config.data)
   seen = videos_seen(config, store)
   steps_per_epoch = _steps_per_epoch(config, seen)
-  learning_rate = assembly.make_learning_rate(
-    config.optimizer,
-    peak=config.optimizer.learning_rate,
-    num_epochs=config.num_epochs,
-    steps_per_epoch=steps_per_epoch,
-  )
+  stage = _stage(config, network, view_options, steps_per_epoch)
   if config.init not in INITS:
     raise ValueError(
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
@@ -84,44 +78,10 @@ def run(config, workdir):
     'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
     'knn_accuracy': 1 / len(store.label_names) if knn else None,
   }
-  step = programs.training_step(
-    steps.make_pretrain_step,
-    network,
-    optimizer,
-    view_options=view_options,
-    seed=config.seed,
-    temperature=config.temperature,
-    negative_groups=config.negatives.groups,
-    views_apart=config.batch_norm.views == 'apart',
-  )
-
-  def end_epoch(epoch, variables, figures, journal):
-    if epoch % config.knn.every_epochs == 0 or epoch == config.num_epochs:
-      journal.pause()
-      figures['knn_accuracy'] = knn(variables) if knn else None
-      if knn:
-        journal.write(
-          step=epoch * steps_per_epoch,
-          epoch=epoch,
-          knn_accuracy=figures['knn_accuracy'],
-        )
-      journal.say(
-        f'epoch {epoch}/{config.num_epochs}: {_words(figures, chance)}, '
-        f'{journal.pace()}'
-      )
-
   outcome = training.train(
     variables,
     videos.arrays,
-    stages=[
-      training.Stage(
-        start=0,
-        stop=config.num_epochs,
-        create_state=lambda fresh, _: states.create_state(fresh, optimizer),
-        step=step,
-        learning_rate=learning_rate,
-      )
-    ],
+    stages=[stage],
     batches=videos.epochs(
       functools.partial(_batches, config, seen, steps_per_epoch),
       seed=config.seed,
@@ -136,7 +96,7 @@ def run(config, workdir):
     keep_checkpoints=config.checkpoint.keep,
     keep_epochs=config.checkpoint.keep_epochs,
     log_every_steps=config.log_every_steps,
-    end_epoch=end_epoch,
+    end_epoch=_make_end_epoch(config, knn, chance, steps_per_epoch),
   )
   audited = None
   if config.audit.enabled:
@@ -276,6 +236,54 @@ def _notes(config, store, seen):
     'pretrain_scope': config.pretrain_scope,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),
   }
+
+
+def _stage(config, network, view_options, steps_per_epoch):
+  """Plans the only stage: everything is trained, at one learning rate."""
+  optimizer = assembly.make_optimizer(config.optimizer)
+  return training.Stage(
+    start=0,
+    stop=config.num_epochs,
+    create_state=lambda variables, _: states.create_state(variables, optimizer),
+    step=programs.training_step(
+      steps.make_pretrain_step,
+      network,
+      optimizer,
+      view_options=view_options,
+      seed=config.seed,
+      temperature=config.temperature,
+      negative_groups=config.negatives.groups,
+      views_apart=config.batch_norm.views == 'apart',
+    ),
+    learning_rate=assembly.make_learning_rate(
+      config.optimizer,
+      peak=config.optimizer.learning_rate,
+      num_epochs=config.num_epochs,
+      steps_per_epoch=steps_per_epoch,
+    ),
+  )
+
+
+def _make_end_epoch(config, knn, chance, steps_per_epoch):
+  """Makes `end_epoch` of `training.train`: neighbours vote, and it says so."""
+
+  def end_epoch(epoch, variables, figures, journal):
+    if epoch % config.knn.every_epochs and epoch != config.num_epochs:
+      return
+    journal.pause()
+    figures['knn_accuracy'] = knn(variables) if knn else None
+    if knn:
+      journal.write(
+        step=epoch * steps_per_epoch,
+        epoch=epoch,
+        knn_accuracy=figures['knn_accuracy'],
+      )
+    journal.say(
+      f'epoch {epoch}/{config.num_epochs}: {_words(figures, chance)}, '
+      f'{journal.pace()}'
+    )
+
+  return end_epoch
 
 
 def _make_knn(config, network, view_options, store, videos, seen):

@@ -11,6 +11,7 @@ from configs import pretrain as pretraining_configs
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
+from stclr_jax.workflows import finetune_parts
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
 
@@ -257,7 +258,7 @@ COMMAND = [
 ]
 
 
-@pytest.mark.parametrize('init', finetune.INITS)
+@pytest.mark.parametrize('init', finetune_parts.INITS)
 def test_the_next_command_is_one_that_can_be_typed(
   init, tiny_config, tmp_path, monkeypatch
 ):

@@ -1,0 +1,218 @@
+"""What a fine-tuning is made of, before anything is written or trained."""
+
+from typing import Any
+from typing import NamedTuple
+
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.data import identity
+from stclr_jax.learning import checkpoints
+from stclr_jax.learning import parallel
+from stclr_jax.learning import state as states
+from stclr_jax.learning import steps
+from stclr_jax.models import heads
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import initialization
+from stclr_jax.workflows import programs
+from stclr_jax.workflows import selection
+from stclr_jax.workflows import training
+from stclr_jax.workflows import workdirs
+
+STATES_BETWEEN_STAGES = ('fresh', 'kept')
+INITS = ('pretrained', 'scratch', 'kinetics400')
+
+
+class Parts(NamedTuple):
+  """What a run is made of, once nothing in its config forbids it.
+
+  Attributes:
+    store: the `VideoStore`.
+    dealt: its `folds.Folds`.
+    fold: the `folds.Fold` of this run.
+    labelled: training videos whose label is known, int [n].
+    pretrained: the `Checkpoint` it begins with, or None.
+    network: a `ClassifierNetwork`.
+    view_options: `views.ViewOptions`.
+    variables: of the network, the encoder as it begins.
+    weights: what became of `init_weights`, or None.
+    steps_per_epoch: of either stage.
+    stages: list of `training.Stage`.
+  """
+
+  store: Any
+  dealt: Any
+  fold: Any
+  labelled: np.ndarray
+  pretrained: Any
+  network: Any
+  view_options: Any
+  variables: dict[str, Any]
+  weights: Any
+  steps_per_epoch: int
+  stages: list
+
+
+def make(config):
+  """Makes the parts of a run; whatever is wrong with its config shows here.
+
+  Args:
+    config: as `configs/finetune.py` gives it.
+
+  Returns:
+    `Parts`.
+
+  Raises:
+    FileNotFoundError: if there is no pretrained encoder where `init_from`
+      says, or its pretraining is not finished and `init_epoch` names none.
+    ValueError: for a config that cannot run.
+  """
+  parallel.check_batch_size(config.batch_size)
+  parallel.check_groups(
+    config.batch_norm.groups, config.batch_size, name='batch_norm.groups'
+  )
+  view_options = assembly.make_view_options(config.views)
+  encoder = assembly.make_encoder(config)
+  selection.check(config)
+  pretrained = _read_pretrained(config)
+  store = assembly.load_videos(config.data)
+  dealt = assembly.make_folds(store, config.data)
+  fold = dealt.fold(
+    config.data.fold, validation=config.selection == 'inner_validation'
+  )
+  if pretrained is not None:
+    _refuse_leak(config, pretrained, store, dealt, fold)
+  labelled = folds.labelled_subset(
+    store.label,
+    store.video_id,
+    fold.train,
+    config.data.labelled_fraction,
+    seed=config.data.labelled_draw,
+    unit=config.data.labelled_unit,
+    subject=store.subject,
+  )
+  network = heads.ClassifierNetwork(encoder, len(store.label_names))
+  variables = assembly.init_network(network, view_options, seed=config.seed)
+  if pretrained is not None:
+    variables = checkpoints.merge_encoder(
+      variables, pretrained.state, source=config.init_from
+    )
+  variables, weights = initialization.load_weights(variables, config)
+  steps_per_epoch = -(-len(labelled) // config.batch_size)
+  return Parts(
+    store=store,
+    dealt=dealt,
+    fold=fold,
+    labelled=labelled,
+    pretrained=pretrained,
+    network=network,
+    view_options=view_options,
+    variables=variables,
+    weights=weights,
+    steps_per_epoch=steps_per_epoch,
+    stages=_stages(config, network, view_options, steps_per_epoch),
+  )
+
+
+def _read_pretrained(config):
+  """Reads the encoder to begin with; None for a fresh one."""
+  if config.init not in INITS:
+    raise ValueError(
+      f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
+    )
+  if config.init != 'pretrained':
+    if config.init_from:
+      raise ValueError(
+        f'`init_from` (={config.init_from!r}) has no meaning with `init` = '
+        f'{config.init!r}; drop one of the two.'
+      )
+    return None
+  if not config.init_from:
+    raise ValueError(
+      "`init` = 'pretrained' needs `init_from`, the workdir of a pretraining "
+      'run: --config.init_from=WORKDIR. To start from nothing: '
+      '--config.init=scratch.'
+    )
+  pretrained = checkpoints.read(config.init_from, config.init_epoch)
+  finished = workdirs.read_summary(config.init_from) is not None
+  if not config.init_epoch and not finished:
+    raise FileNotFoundError(
+      f'The pretraining in `init_from` (={config.init_from}) is not finished: '
+      f'its newest checkpoint is of epoch {pretrained.epoch}. Run its command '
+      'again, it goes on where it stopped; or, if that epoch is meant, '
+      f'--config.init_epoch={pretrained.epoch}.'
+    )
+  return pretrained
+
+
+def _refuse_leak(config, pretrained, store, dealt, fold):
+  if config.pretrain_scope == 'all_unlabelled':
+    return
+  people = identity.trained_on(pretrained.notes)
+  if people.renumbered_in(store):
+    raise ValueError(
+      f'The encoder in `init_from` (={config.init_from}) was pretrained on '
+      f'{people.data} before it was imported anew. Its people may have other '
+      'numbers now, so nobody can tell whether it saw the test people. '
+      'Pretrain again on the data as it is now or, if it may have seen them, '
+      'say so: --config.pretrain_scope=all_unlabelled.'
+    )
+  tested = set(store.subject[fold.test].tolist())
+  leaked = sorted(people.among(store) & tested)
+  if leaked and not dealt.leaky:  # of those, everybody is in every fold
+    raise ValueError(
+      f'The encoder in `init_from` (={config.init_from}) was trained on '
+      f'videos of the people {leaked}, who are test people of `data.fold` '
+      f'(={config.data.fold}). Give the fold it was pretrained for, or say '
+      'that this is meant: --config.pretrain_scope=all_unlabelled.'
+    )
+
+
+def _stages(config, network, view_options, steps_per_epoch):
+  """Plans the frozen stage (Sec. IV.A), if any, and the one of everything."""
+  between = config.optimizer.state_between_stages
+  if between not in STATES_BETWEEN_STAGES:
+    raise ValueError(
+      f'`optimizer.state_between_stages` (={between!r}) must be one of '
+      f'{", ".join(STATES_BETWEEN_STAGES)}.'
+    )
+  optimizer = programs.by_part(assembly.make_optimizer(config.optimizer))
+  frozen = config.frozen_epochs if config.init != 'scratch' else 0
+  if not 0 <= frozen <= config.num_epochs:
+    raise ValueError(
+      f'`frozen_epochs` (={frozen}) must lie within the `num_epochs` '
+      f'(={config.num_epochs}), which counts both stages.'
+    )
+
+  def stage(start, stop, trained, peak):
+    step = programs.training_step(
+      steps.make_finetune_step,
+      network,
+      optimizer,
+      view_options=view_options,
+      seed=config.seed,
+      trained=trained,
+    )
+    return training.Stage(
+      start,
+      stop,
+      lambda variables, opt_state: states.create_state(
+        variables,
+        optimizer,
+        trained=steps.trained_parameters(trained),
+        kept=opt_state if between == 'kept' else None,
+      ),
+      step,
+      assembly.make_learning_rate(
+        config.optimizer,
+        peak=peak,
+        num_epochs=stop - start,
+        steps_per_epoch=steps_per_epoch,
+      ),
+    )
+
+  stages = [
+    stage(0, frozen, 'classifier', config.optimizer.frozen_learning_rate),
+    stage(frozen, config.num_epochs, 'all', config.optimizer.learning_rate),
+  ]
+  return [stage for stage in stages if stage.stop > stage.start]
