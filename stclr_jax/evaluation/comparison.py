@@ -197,7 +197,7 @@ def _checked(correct, subject):
 
 def _people(number):
   few = ' (few: it is too narrow)' if number < FEW_PEOPLE else ''
-  return f'{number} people{few}'
+  return f'{number} {"person" if number == 1 else "people"}{few}'
 
 
 def _p(value):

@@ -101,14 +101,6 @@ TABLE_6 = (
   Row('10%', '54.17', 260),
 )
 
-TABLES = {
-  'table2': TABLE_2,
-  'table3': TABLE_3,
-  'table4': TABLE_4,
-  'table5': TABLE_5,
-  'table6': TABLE_6,
-}
-
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionFindings:
