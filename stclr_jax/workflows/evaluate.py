@@ -46,7 +46,7 @@ def run(config, workdir):
     FileNotFoundError: if there is no finished classifier.
     ValueError: for a config that cannot run, before anything is written; also
       if the data shows people that the classifier was trained on, unless
-      `people_seen` says what to do.
+      `people_seen` says what to do, or numbers its people anew since then.
   """
   if config.people_seen not in PEOPLE_SEEN:
     raise ValueError(

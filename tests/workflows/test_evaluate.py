@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from configs import evaluate as configs
+from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
+from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
@@ -50,6 +52,15 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   for ours, trained in zip(rows, read_predictions(classifier), strict=True):
     assert ours.pop('seen') == '0' and ours == trained
   assert json.loads((tmp_path / 'dropped/summary.json').read_text()) == dropped
+  report = run_pairs.compare_runs(
+    run_pairs.read_run(classifier), run_pairs.read_run(tmp_path / 'dropped')
+  )
+  assert report['same_answer'] == 6
+  lines = evaluation_protocol.describe(dropped)
+  assert report['text']['run_b'][-len(lines) :] == lines
+  # Both look at a video alike, and say so in the same words.
+  differing = {line.split(':')[0] for line in report['protocol_differences']}
+  assert 'trained_on' in differing and 'view' not in differing
   assert dropped['sites'] is None  # drawn faces were recorded nowhere
 
   marked = evaluate.run(

@@ -1,0 +1,56 @@
+import dataclasses
+
+import pytest
+
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import protocols
+
+
+@pytest.mark.parametrize(
+  'init,scope,told',
+  [
+    ('scratch', 'none', 'no pretraining'),
+    ('kinetics400', 'other_data', 'pretrained on other data (kinetics400)'),
+  ],
+)
+def test_what_begins_without_our_pretraining(
+  init, scope, told, tiny_store, tiny_config
+):
+  config = tiny_config('finetune', init=init)
+  dealt = assembly.make_folds(tiny_store, config.data)
+  kept = protocols.make_protocol(config, tiny_store, dealt, dealt.fold(0), None)
+  assert kept.pretrain_scope == scope and told in kept.describe()
+  assert not kept.leaks
+
+
+def test_a_run_goes_on_only_with_the_data_it_was_begun_with(
+  tiny_store, tmp_path, monkeypatch
+):
+  def refused(notes, store):
+    monkeypatch.setattr(checkpoints, 'read_notes', lambda workdir: notes)
+    try:
+      protocols.refuse_other_data(tmp_path, store)
+    except ValueError:
+      return True
+    return False
+
+  notes = protocols.data_notes(tiny_store)
+  order = list(reversed(range(tiny_store.num_videos)))
+  turned = dataclasses.replace(
+    tiny_store,
+    video_id=tuple(tiny_store.video_id[i] for i in order),
+    subject=tiny_store.subject[order],
+    label=tiny_store.label[order],
+  )
+  renamed = tuple(f'new/{video}' for video in tiny_store.video_id)
+  for changes, other in (
+    ({}, False),
+    ({'subject': tiny_store.subject + 1}, True),
+    ({'label': tiny_store.label % 2}, True),
+    ({'video_id': renamed}, True),
+  ):
+    assert refused(notes, dataclasses.replace(turned, **changes)) is other
+    # Without a checkpoint, or of a version that noted nothing, it goes on.
+    for unnoted in (None, {'data': tiny_store.name}):
+      assert not refused(unnoted, dataclasses.replace(turned, **changes))
