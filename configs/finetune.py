@@ -31,7 +31,7 @@ def _paper():
   # from the file `init_weights`.
   config.init = 'pretrained'
   config.init_from = ''
-  config.init_epoch = 0  # which of its checkpoints; 0: the newest
+  config.init_epoch = 0  # which of its checkpoints; 0: the last, if finished
   config.init_weights = ''
   # What pretraining may have seen: 'train_folds' refuses an encoder that saw
   # a test person; 'all_unlabelled' allows it.

@@ -67,7 +67,7 @@ def save_views(path, original, views, *, title):
       for axes in axes_row:
         axes.set_axis_off()
       axes_row[0].set_title(caption, fontsize=8, loc='left')
-    figure.suptitle(title, fontsize=9)
+    figure.suptitle(title, fontsize=9, parse_math=False)
 
 
 def save_curves(path, curves, *, title):

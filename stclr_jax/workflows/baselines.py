@@ -267,10 +267,23 @@ def _read_encoder(config, root, store, fold, part):
       f'`encoder_from` (={workdir}) is a {trained.notes["workflow"]} run; '
       'give a pretraining.'
     )
-  if identity.same_people(trained.notes['data'], store.name):
+  if workdirs.read_summary(workdir) is None:
+    raise FileNotFoundError(
+      f'The pretraining in {workdir} is not finished; run its command again, '
+      'it goes on where it stopped.'
+    )
+  people = identity.trained_on(trained.notes)
+  if config.pretrain_scope != 'all_unlabelled':
+    if people.renumbered_in(store):
+      raise ValueError(
+        f'The encoder in {workdir} was pretrained on {people.data} before it '
+        'was imported anew: its people may have other numbers now. Pretrain '
+        'again on the data as it is now or, if it may have seen the test '
+        'people, say so: --config.pretrain_scope=all_unlabelled.'
+      )
     tested = set(store.subject[part.test].tolist())
-    leaked = sorted(tested & set(trained.notes['subjects_seen']))
-    if leaked and config.pretrain_scope != 'all_unlabelled':
+    leaked = sorted(tested & people.among(store))
+    if leaked:
       raise ValueError(
         f'The encoder in {workdir} was trained on videos of the people '
         f'{leaked}, who are tested in fold {fold}. Give the encoder of that '

@@ -221,7 +221,7 @@ def _numbers(numbers):
 
 def _read_report(data):
   """What a build or an import says of itself, and each video's coverage."""
-  if not prepare.has_tfds():
+  if prepare.must_draw(data.name, data.split) or not prepare.has_tfds():
     return '', {}
   from stclr_jax.data import import_report
   from stclr_jax.data import imported

@@ -85,7 +85,7 @@ def run(config, workdir):
     'clips_per_second': outcome.clips_per_second,
     'epochs': config.num_epochs,
     'steps': config.num_epochs * parts.steps_per_epoch,
-    'seconds': time.monotonic() - started,
+    'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
   tables.write_predictions(
     workdir / 'predictions.csv', store, fold.test, probabilities

@@ -1,6 +1,7 @@
 """The pictures that a run leaves in its folder."""
 
 import pathlib
+import re
 
 import jax
 import numpy as np
@@ -46,9 +47,10 @@ def save_view_pairs(workdir, store, indices, options, seed):
       (f'view {n}', np.clip(clips[row] * options.std + options.mean, 0, 1))
       for n, clips in enumerate(pair, start=1)
     ]
-    name = store.video_id[i].replace('/', '_')
+    # Ids are the users' own: of any length, with any characters.
+    name = re.sub(r'[^\w.-]', '_', store.video_id[i])[-60:]
     figures.save_views(
-      pathlib.Path(workdir) / 'figures' / f'views_{name}.png',
+      pathlib.Path(workdir) / 'figures' / f'views_{row + 1}_{name}.png',
       original,
       shown,
       title=f'{store.video_id[i]} of {store.name}',

@@ -123,7 +123,7 @@ def run(config, workdir):
     'epochs': config.num_epochs,
     'steps': config.num_epochs * steps_per_epoch,
     'audit': audited,
-    'seconds': time.monotonic() - started,
+    'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
   pictures.save_pretraining_curves(workdir, chance)
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)

@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import pathlib
+import time
 from collections.abc import Callable
 from typing import Any
 from typing import NamedTuple
@@ -43,11 +44,14 @@ class Outcome(NamedTuple):
     figures: means of the last epoch's metrics.
     clips_per_second: clips through the encoder per second of this session,
       compiling and evaluation left out; None if it had no step to time.
+    earlier_seconds: of the sessions before this one, up to the checkpoint that
+      it went on from.
   """
 
   variables: dict[str, Any]
   figures: dict[str, float]
   clips_per_second: float | None
+  earlier_seconds: float
 
 
 def train(
@@ -93,6 +97,7 @@ def train(
   """
   workdir = pathlib.Path(workdir)
   figures, opt_state = {}, None
+  started, earlier_seconds = time.monotonic(), 0.0
   with checkpoints.Checkpoints(
     workdir / 'checkpoints', keep=keep_checkpoints, keep_epochs=keep_epochs
   ) as saved:
@@ -114,6 +119,7 @@ def train(
           checkpoint = saved.restore(state)
           state, figures = checkpoint.state, checkpoint.notes['figures']
           stage.learning_rate.restore(checkpoint.notes['learning_rate'])
+          earlier_seconds = checkpoint.notes.get('seconds', 0.0)
         journal.pause()
         start = max(done, stage.start)
         with contextlib.closing(batches(start, stage.stop)) as stream:
@@ -129,10 +135,11 @@ def train(
               progress = {
                 'figures': figures,
                 'learning_rate': stage.learning_rate.notes(),
+                'seconds': earlier_seconds + time.monotonic() - started,
               }
               saved.save(epoch + 1, state, notes | progress)
         variables, opt_state = _variables(state), state.opt_state
-  return Outcome(variables, figures, journal.clips_per_second)
+  return Outcome(variables, figures, journal.clips_per_second, earlier_seconds)
 
 
 def _train_epoch(stage, state, videos, epoch, stream, steps_per_epoch, journal):

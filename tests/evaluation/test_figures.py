@@ -36,3 +36,13 @@ def test_no_curves_are_a_picture_all_the_same(tmp_path):
   nothing, one = (read(tmp_path / name) for name in ('nothing.png', 'one.png'))
   assert nothing.shape == one.shape
   assert (nothing < 128).any()  # words
+
+
+def test_any_name_can_be_a_title(tmp_path):
+  frames = np.zeros((3, 8, 8, 3), np.uint8)
+  clip = np.zeros((2, 8, 8, 3), np.float32)
+  for title in ('a$x^$_{b', 'two\nlines', 'x' * 300):
+    figures.save_views(
+      tmp_path / 'views.png', frames, [('view', clip)], title=title
+    )
+    assert (tmp_path / 'views.png').stat().st_size

@@ -67,6 +67,11 @@ def test_frozen_encoders(tiny_store, tiny_config, tmp_path):
   config.folds = (1,)
   with pytest.raises(ValueError, match=r'the people \[2\].*tested in fold 1'):
     baselines.run(config, tmp_path / 'leaky')
+  # Nor is an encoder taken whose pretraining still runs.
+  (tmp_path / 'pretrained_0/summary.json').unlink()
+  config.folds = (0,)
+  with pytest.raises(FileNotFoundError, match='not finished'):
+    baselines.run(config, tmp_path / 'leaky')
   assert not (tmp_path / 'leaky').exists()
 
 

@@ -52,7 +52,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert json.loads((tmp_path / 'config.json').read_text())['batch_size'] == 8
   assert (tmp_path / 'environment.json').exists()
   pictures = {path.name for path in (tmp_path / 'figures').iterdir()}
-  assert {'pretraining.png', 'views_P002_Anger.png'} <= pictures
+  assert {'pretraining.png', 'views_1_P002_Anger.png'} <= pictures
   notes = checkpoints.read(tmp_path).notes
   assert notes['subjects_seen'] == list(range(2, 11))
   described = pretrain.describe(summary, tmp_path)
@@ -72,9 +72,12 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     with pytest.raises(KeyboardInterrupt):
       pretrain.run(config, tmp_path / 'cut')
   assert not (tmp_path / 'cut' / 'summary.json').exists()
+  before = checkpoints.read(tmp_path / 'cut').notes['seconds']
   resumed = pretrain.run(config, tmp_path / 'cut')
   for name in ('loss', 'knn_accuracy', 'contrastive_accuracy', 'steps'):
     assert resumed[name] == whole[name]
+  after = checkpoints.read(tmp_path / 'cut').notes['seconds']
+  assert 0 < before < after < resumed['seconds']
   for a, b in zip(
     arrays(tmp_path / 'whole'), arrays(tmp_path / 'cut'), strict=True
   ):
@@ -194,3 +197,14 @@ def test_bad_configs_are_refused_before_anything_is_written(
 def test_all_unlabelled_sees_everybody(tiny_store, tiny_config):
   config = tiny_config('pretrain', pretrain_scope='all_unlabelled')
   assert len(pretrain.videos_seen(config, tiny_store)) == 60
+
+
+def test_pictures_take_ids_of_any_kind(tiny_store, tiny_config, tmp_path):
+  config = tiny_config('pretrain')
+  ids = ('a/b', 'a_b', 'ß' * 250, *tiny_store.video_id[3:])
+  store = dataclasses.replace(tiny_store, video_id=ids)
+  options = pretrain.assembly.make_view_options(config.views)
+  pretrain.pictures.save_view_pairs(
+    tmp_path, store, np.arange(3), options, seed=0
+  )
+  assert len(list((tmp_path / 'figures').glob('views_*.png'))) == 3
