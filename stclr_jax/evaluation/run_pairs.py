@@ -130,6 +130,10 @@ def compare_runs(run_a, run_b, *, seed=0):
     {'path': str(run.path), 'protocol': kept, **dataclasses.asdict(accuracy)}
     for run, kept, accuracy in zip(runs, protocols, accuracies, strict=True)
   ]
+  configs = [
+    {name: value for name, value in run.config.items() if name != 'notice'}
+    for run in runs  # words for the terminal
+  ]
   return {
     'data': run_a.summary.get('data') or run_b.summary.get('data'),
     'synthetic': next(
@@ -139,7 +143,7 @@ def compare_runs(run_a, run_b, *, seed=0):
     'run_b': written[1],
     'comparison': dataclasses.asdict(compared),
     'protocol_differences': protocol.differences(*protocols),
-    'config_differences': protocol.differences(run_a.config, run_b.config),
+    'config_differences': protocol.differences(*configs),
     'gained': [videos[i] for i in np.flatnonzero(correct_b & ~correct_a)],
     'lost': [videos[i] for i in np.flatnonzero(correct_a & ~correct_b)],
     'same_answer': sum(
@@ -214,7 +218,9 @@ def _pool_protocols(summaries):
 def _read_config(path, folders):
   if (path / 'config.json').exists():
     return _read_json(path / 'config.json')
-  return _shared([_read_json(folder / 'config.json') for folder in folders])
+  # Folds that are pooled in a table above them have theirs all the same.
+  pooled = [file.parent for file in sorted(path.glob('fold_*/config.json'))]
+  return _shared([_read_json(f / 'config.json') for f in pooled or folders])
 
 
 def _shared(dicts):

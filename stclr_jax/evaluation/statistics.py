@@ -107,6 +107,10 @@ def cluster_bootstrap_interval(
   from scipy import stats
 
   sums, counts = _by_person(value, subject)
+  # In an order of their own, so that the same draws meet the same people
+  # whatever these are called.
+  order = np.lexsort((counts, sums))
+  sums, counts = sums[order], counts[order]
   mean = float(sums.sum() / counts.sum())
   if np.ptp(sums / counts) < 1e-12:
     unlike = wilson_interval(0, len(sums), level=level).high

@@ -49,10 +49,21 @@ def test_bootstrap_of_single_videos_equals_scipys_of_a_mean():
   value = np.random.default_rng(3).random(60)
   interval = statistics.cluster_bootstrap_interval(value, np.arange(60), seed=5)
   expected = stats.bootstrap(
-    (value,), np.mean, method='BCa', rng=np.random.default_rng(5)
+    (np.sort(value),), np.mean, method='BCa', rng=np.random.default_rng(5)
   ).confidence_interval
   assert interval.low == pytest.approx(expected.low, abs=1e-12)
   assert interval.high == pytest.approx(expected.high, abs=1e-12)
+
+
+def test_bootstrap_does_not_ask_what_people_are_called():
+  correct, subject = simulate(np.random.default_rng(1), 30, videos=6)
+  interval = statistics.cluster_bootstrap_interval(correct, subject)
+  names = np.array([str(person) for person in subject])  # '10' before '2'
+  assert statistics.cluster_bootstrap_interval(correct, names) == interval
+  shuffled = np.random.default_rng(2).permutation(len(correct))
+  assert interval == statistics.cluster_bootstrap_interval(
+    correct[shuffled], subject[shuffled]
+  )
 
 
 def test_bootstrap_counts_people_not_videos():
