@@ -184,9 +184,11 @@ def _remarks(table):
       lines.append(f'LEAK in "{row["name"]}": {leak}')
     labelled = row['labelled_videos']
     if table['name'] == 'table6' and labelled:
+      least, most = min(labelled), max(labelled)
+      number = f'{least}' if least == most else f'{least} to {most}'
       lines.append(
-        f'"{row["name"]}": {min(labelled)} to {max(labelled)} labelled videos '
-        f'and {row["steps_per_fold"]} steps a fold.'
+        f'"{row["name"]}": {number} labelled videos and '
+        f'{row["steps_per_fold"]} steps a fold.'
       )
   oracle = table['rows'][0]['test_oracle']
   if oracle:

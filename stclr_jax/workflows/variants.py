@@ -209,7 +209,7 @@ def _table_5(config):
     share = round(epochs / longest * max(papers), 9)
     rows.append(
       Row(
-        f'{epochs} epochs',
+        f'{epochs} epoch{"" if epochs == 1 else "s"}',
         changes,
         against=0 if rows else None,
         published=papers.get(share),
