@@ -118,7 +118,7 @@ def save_intervals(path, rows, *, title, chance=None):
     axes.set_ylim(len(rows) - 0.5, -0.5)  # the first row on top
     axes.set_xlabel('accuracy, %', fontsize=8)
     axes.grid(axis='x', alpha=0.3)
-    axes.set_title(title, fontsize=9, loc='left')
+    figure.suptitle(title, fontsize=9)  # wider than axes beside long names
 
 
 def save_people(path, counts, *, title):
