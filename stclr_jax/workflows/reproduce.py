@@ -174,12 +174,16 @@ def _headline(config, tables, runs, workdir):
 
 
 def _pool(one, row, workdir, folds):
-  folders = [workdir / one.finetuning / f'fold_{fold}' for fold in folds]
-  pooled = pooling.pool(folders)
-  pooling.write(pooled, workdir / one.finetuning)
+  """Pools a run's folds; in its folder all that are finished, for `compare`."""
+  folder = workdir / one.finetuning
+
+  def pool(folds, **options):
+    return pooling.pool([folder / f'fold_{fold}' for fold in folds], **options)
+
+  pooling.write(pool(stages.finished_folds([folder])), folder)
   if row.oracle:
-    return pooling.pool(folders, table=pooling.ORACLE_PREDICTIONS)
-  return pooled
+    return pool(folds, table=pooling.ORACLE_PREDICTIONS)
+  return pool(folds)
 
 
 def _baseline_options(config, one, folds):

@@ -329,6 +329,10 @@ def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
   finished = ran[:2]
   ran.clear()
   ran.extend([None] * 3)  # nothing is interrupted any more
+  config.folds = (0,)
+  (half,) = reproduce.run(config, tmp_path / 'tree')['tables']
+  assert [row['total'] for row in half['rows']] == [30] * 3
+  config.folds = (1,)  # the table then holds both
   summary = reproduce.run(config, tmp_path / 'tree')
   assert not set(finished) & set(ran)
   assert len(ran) - 3 + 2 == 2 + 6  # two pretrainings, three times two folds
