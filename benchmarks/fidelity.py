@@ -1,98 +1,141 @@
 """What the choices that the paper leaves open change, on drawn faces.
 
-    python -m benchmarks.fidelity --out benchmarks/results/fidelity_demo.jsonl
+    python -m benchmarks.fidelity --runs DIR \
+      --out benchmarks/results/fidelity_demo.jsonl
 
-Each variant is a pretraining run of the demo with one switch changed. What it
-is judged by needs no fine-tuning: neighbours of other people vote on each
-training video by the frozen encoder.
-The unchanged run has several seeds, whose spread says what a difference is
-worth. `docs/fidelity.md` quotes the results; they say nothing of Oulu-CASIA.
+Each variant is the demo with one switch changed, two folds of it pre-trained,
+fine-tuned and tested; it is paired with the unchanged demo video by video. The
+unchanged demo has a second seed, which says what a difference is worth.
+`docs/fidelity.md` quotes the results; they say nothing of Oulu-CASIA. What is
+in DIR or in the file already is not run again.
 """
 
 import argparse
 import json
+import os
 import pathlib
 import subprocess
 import sys
-import tempfile
 
-# Every run's own: small enough for two cores.
-COMMON = {'encoder.width': 0.125}
+from stclr_jax.evaluation import run_pairs
 
+FOLDS = (0, 1)
+UNCHANGED = 'unchanged, seed 0'
+
+# By what the ledger calls the switches; in the order of what they may matter.
 VARIANTS = {
-  'unchanged, seed 0': {},
+  UNCHANGED: {},
   'unchanged, seed 1': {'seed': 1},
-  'unchanged, seed 2': {'seed': 2},
-  'batch_norm.groups=4, negatives.groups=4': {
-    'batch_norm.groups': 4, 'negatives.groups': 4,
-  },
-  'temperature=0.5': {'temperature': 0.5},
-  'temperature=0.07': {'temperature': 0.07},
-  'batch_norm.views=apart': {'batch_norm.views': 'apart'},
-  'views.crop.area=(0.2, 1.0)': {'views.crop.area': (0.2, 1.0)},
-  'views.color at twice the strength': {
-    'views.color.brightness': 0.8, 'views.color.contrast': 0.8,
-    'views.color.saturation': 0.8, 'views.color.hue': 0.2,
-  },
+  'temperature=0.5': {'pretrain.temperature': 0.5},
   'views.temporal.variant=author_code': {
-    'views.temporal.variant': 'author_code',
-    'views.temporal.probabilities': (),
+    'pretrain.views.temporal.variant': 'author_code',
+    'pretrain.views.temporal.probabilities': (),
   },
-  'batch_size=72': {'batch_size': 72},
-  'projection.hidden_features=32': {'projection.hidden_features': 32},
-  'pretrain_scope=all_unlabelled': {'pretrain_scope': 'all_unlabelled'},
-  'optimizer.schedule=cosine': {'optimizer.schedule': 'cosine'},
+  'batch_norm.groups=4, negatives.groups=4': {
+    'batch_norm.groups': 4, 'pretrain.negatives.groups': 4,
+  },
+  'views.crop.area=(0.2, 1.0)': {'pretrain.views.crop.area': (0.2, 1.0)},
+  'batch_norm.views=apart': {'batch_norm.views': 'apart'},
+  'optimizer.state_between_stages=kept': {
+    'finetune.optimizer.state_between_stages': 'kept',
+  },
+  'optimizer.schedule=cosine': {'pretrain.optimizer.schedule': 'cosine'},
+  'projection.hidden_features=32': {'pretrain.projection.hidden_features': 32},
+  'batch_size=72': {'pretrain.batch_size': 72},
+  'views.color at twice the strength': {
+    'pretrain.views.color.brightness': 0.8,
+    'pretrain.views.color.contrast': 0.8,
+    'pretrain.views.color.saturation': 0.8,
+    'pretrain.views.color.hue': 0.2,
+  },
+  'temperature=0.07': {'pretrain.temperature': 0.07},
   'views.mean and views.std of 0.5': {
-    'views.mean': (0.5, 0.5, 0.5), 'views.std': (0.5, 0.5, 0.5),
+    f'{stage}.views.{name}': (0.5, 0.5, 0.5)
+    for stage in ('pretrain', 'finetune')
+    for name in ('mean', 'std')
   },
-  'batch_norm.groups=4': {'batch_norm.groups': 4},
-  'negatives.groups=4': {'negatives.groups': 4},
 }  # fmt: skip
 
 
 def main():
   """Runs the variants that the file of results lacks."""
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  parser.add_argument('--runs', required=True, help='folder of the runs')
   parser.add_argument('--out', required=True, help='file to append results to')
-  parser.add_argument('--only', nargs='*', help='names of variants')
+  parser.add_argument(
+    '--only', nargs='*', choices=VARIANTS, default=list(VARIANTS)
+  )
   options = parser.parse_args()
-  out = pathlib.Path(options.out)
+  out, runs = pathlib.Path(options.out), pathlib.Path(options.runs)
   done = {row['variant'] for row in _read(out)}
-  for name, changes in VARIANTS.items():
-    if name in done or (options.only and name not in options.only):
+  for name in dict.fromkeys((UNCHANGED, *options.only)):
+    workdir = runs / folder_name(name)
+    if name in done and (workdir / 'summary.json').exists():
       continue
-    summary = _pretrain(COMMON | changes)
-    row = {
-      'variant': name,
-      'changes': changes,
-      **{
-        key: summary[key]
-        for key in ('loss', 'contrastive_accuracy', 'knn_accuracy', 'seconds')
-      },
-      'probes': {
-        key: summary['audit']['probes'][key]['share']
-        for key in ('expression', 'subject')
-      },
-      'data': summary['data'],
-    }
-    with out.open('a') as file:
-      file.write(json.dumps(row) + '\n')
+    _run(VARIANTS[name], workdir)
+    row = describe(name, workdir, runs / folder_name(UNCHANGED))
+    if name not in done:
+      with out.open('a') as file:
+        file.write(json.dumps(row) + '\n')
     print(json.dumps(row), flush=True)
 
 
-def _pretrain(changes):
-  with tempfile.TemporaryDirectory() as folder:
-    workdir = pathlib.Path(folder, 'run')
-    subprocess.run(
-      [
-        sys.executable, 'main.py', '--config=configs/pretrain.py',
-        f'--workdir={workdir}',
-        *(f'--config.{key}={value}' for key, value in changes.items()),
-      ],
-      check=True,
-      stdout=subprocess.DEVNULL,
-    )  # fmt: skip
-    return json.loads((workdir / 'summary.json').read_text())
+def folder_name(variant):
+  """Returns a variant's name without what a folder's may not have."""
+  kept = (char if char.isalnum() or char in '._-' else '_' for char in variant)
+  return ''.join(kept)
+
+
+def describe(name, workdir, unchanged):
+  """Says what a variant changed.
+
+  Args:
+    name: of the variant.
+    workdir: of its cross-validation.
+    unchanged: that of the unchanged demo.
+
+  Returns:
+    A JSON-able dict: 'variant', 'changes', 'correct', 'total'; 'difference',
+    'low', 'high' and 'p' of the pairing with the unchanged demo; the mean
+    over folds of what linear probes read off the frozen encoder, 'probes'.
+  """
+  paired = run_pairs.compare_runs(
+    run_pairs.read_run(unchanged), run_pairs.read_run(workdir)
+  )
+  found = paired['comparison']
+  audits = [
+    json.loads(file.read_text())['audit']['probes']
+    for file in sorted(workdir.glob('fold_*/pretrain/summary.json'))
+  ]
+  return {
+    'variant': name,
+    'changes': VARIANTS[name],
+    'data': paired['data'],
+    'folds': list(FOLDS),
+    'correct': paired['run_b']['correct'],
+    'total': paired['run_b']['total'],
+    'difference': found['difference'],
+    'low': found['by_people']['low'],
+    'high': found['by_people']['high'],
+    'p': found['sign_flip_p'],
+    'probes': {
+      key: sum(one[key]['share'] for one in audits) / len(audits)
+      for key in ('expression', 'subject')
+    },
+  }
+
+
+def _run(changes, workdir):
+  subprocess.run(
+    [
+      sys.executable, 'main.py', '--config=configs/crossval.py',
+      f'--workdir={workdir}', f'--config.folds={",".join(map(str, FOLDS))}',
+      *(f'--config.{key}={value}' for key, value in changes.items()),
+    ],
+    check=True,
+    stdout=subprocess.DEVNULL,
+    env=os.environ,
+  )  # fmt: skip
 
 
 def _read(path):

@@ -1,5 +1,6 @@
 """The open choices whose effect is measured are switches that exist."""
 
+import csv
 import json
 import pathlib
 import subprocess
@@ -7,12 +8,12 @@ import subprocess
 import pytest
 
 from benchmarks import fidelity
-from configs import pretrain
+from configs import crossval
 
 
 @pytest.mark.parametrize('name', fidelity.VARIANTS)
 def test_a_variant_changes_the_demo(name):
-  config = pretrain.get_config('demo')
+  config = crossval.get_config('demo')
   for key, value in fidelity.VARIANTS[name].items():
     before = config
     for part in key.split('.'):
@@ -22,32 +23,50 @@ def test_a_variant_changes_the_demo(name):
     config.update_from_flattened_dict({key: value})
 
 
-def test_what_is_done_is_not_done_again(tmp_path, monkeypatch):
-  names = list(fidelity.VARIANTS)[:2]
-  summary = {
-    'loss': 3.0, 'contrastive_accuracy': 0.1, 'knn_accuracy': 0.2,
-    'seconds': 1.0, 'data': 'synthetic_demo:vl_strong',
-    'audit': {
-      'probes': {'expression': {'share': 0.2}, 'subject': {'share': 0.9}}
-    },
-  }  # fmt: skip
+def write_run(folder, num_right):
+  """A cross-validation of two folds, twelve videos, some named rightly."""
+  videos = [(f'P{i // 6}/{i}', i // 6, 'Joy') for i in range(12)]
+  folder.mkdir(parents=True)
+  with (folder / 'predictions.csv').open('w', newline='') as file:
+    writer = csv.writer(file)
+    writer.writerow(['video_id', 'subject', 'label', 'prediction'])
+    for i, (video, person, label) in enumerate(videos):
+      named = label if i < num_right else 'Fear'
+      writer.writerow([video, person, label, named])
+  summary = {'data': 'drawn', 'synthetic': True}
+  (folder / 'summary.json').write_text(json.dumps(summary))
+  for fold, share in enumerate((0.2, 0.4)):
+    probes = {'expression': {'share': share}, 'subject': {'share': 0.9}}
+    place = folder / f'fold_{fold}/pretrain'
+    place.mkdir(parents=True)
+    summary = {'audit': {'probes': probes}}
+    (place / 'summary.json').write_text(json.dumps(summary))
+
+
+def test_variants_are_paired_with_the_unchanged_and_run_once(
+  tmp_path, monkeypatch
+):
   commands = []
 
   def run(command, **_):
-    commands.append(command)
     workdir = next(c for c in command if c.startswith('--workdir='))
     folder = pathlib.Path(workdir.partition('=')[2])
-    folder.mkdir()
-    (folder / 'summary.json').write_text(json.dumps(summary))
+    write_run(folder, 6 + 3 * len(commands))
+    commands.append(command)
 
   monkeypatch.setattr(subprocess, 'run', run)
   out = tmp_path / 'out.jsonl'
-  arguments = ['fidelity', '--out', str(out), '--only']
-  monkeypatch.setattr('sys.argv', [*arguments, names[0]])
-  fidelity.main()
-  monkeypatch.setattr('sys.argv', [*arguments, *names])
-  fidelity.main()
+  arguments = ['fidelity', f'--out={out}', f'--runs={tmp_path}/runs', '--only']
+  for _ in range(2):
+    monkeypatch.setattr('sys.argv', [*arguments, 'temperature=0.5'])
+    fidelity.main()
+  assert len(commands) == 2
+  assert '--config.pretrain.temperature=0.5' in commands[1]
+  assert '--config.folds=0,1' in commands[1]
   rows = [json.loads(line) for line in out.read_text().splitlines()]
-  assert [row['variant'] for row in rows] == names
-  assert rows[0]['probes'] == {'expression': 0.2, 'subject': 0.9}
-  assert '--config.seed=1' in commands[1] and len(commands) == 2
+  assert [row['variant'] for row in rows] == [
+    fidelity.UNCHANGED, 'temperature=0.5',
+  ]  # fmt: skip
+  assert [row['correct'] for row in rows] == [6, 9]
+  assert [row['difference'] for row in rows] == [0, 0.25]
+  assert rows[1]['probes'] == pytest.approx({'expression': 0.3, 'subject': 0.9})
