@@ -68,6 +68,7 @@ def test_page_shows_counts_videos_and_views(config, tmp_path):
   assert [path.name for path in tmp_path.glob('page*')] == ['page.html']
 
 
+@pytest.mark.slow
 def test_views_shown_are_those_a_run_draws(config):
   options = assembly.make_view_options(config.views)
   store = contact_sheet.open_videos(config.data)

@@ -104,6 +104,7 @@ def test_augment_times_our_views(tiny, tmp_path, monkeypatch):
   assert record['ratio'] is None and not record['failed']
 
 
+@pytest.mark.slow
 def test_pipeline_compares_with_the_step_alone(tiny, tmp_path, monkeypatch):
   monkeypatch.setattr(step, 'has_torch', lambda python=None: False)
   *blocks, whole = run(pipeline.main, [*tiny, *STORE], tmp_path)

@@ -108,6 +108,7 @@ def test_bad_configs_are_refused(changes, error, message, tmp_path):
     evaluate.run(make_config(**{'classifier': 'none'} | changes), tmp_path)
 
 
+@pytest.mark.slow
 def test_people_pretrained_on_are_known_in_their_own_data_set(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
