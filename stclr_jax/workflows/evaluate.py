@@ -20,10 +20,10 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
 from stclr_jax.learning import checkpoints
-from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import feeding
+from stclr_jax.workflows import programs
 from stclr_jax.workflows import workdirs
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
@@ -66,7 +66,7 @@ def run(config, workdir):
   started = time.monotonic()
   view_options = assembly.make_view_options(run_config.views)
   classify = feeding.place(store, config.data).inference(
-    steps.make_inference_step(
+    programs.inference_step(
       heads.ClassifierNetwork(
         assembly.make_encoder(run_config), len(store.label_names)
       ),
