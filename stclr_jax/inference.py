@@ -1,6 +1,9 @@
 """Trained networks as plain functions of clips."""
 
 import functools
+import json
+import pathlib
+import warnings
 
 import jax
 import jax.numpy as jnp
@@ -52,7 +55,9 @@ def load_classifier(directory):
   Returns:
     `classifier(clips)`: uint8 RGB [b, t, h, w, 3], see `load_encoder`, to
     probabilities, float32 [b, num_classes]; its attribute `labels` names the
-    classes.
+    classes. It is the network of the last epoch, also where other people
+    chose an earlier one to be tested (`selection` = 'inner_validation'), which
+    a warning then says.
 
   Raises:
     FileNotFoundError: if there is no finished checkpoint.
@@ -64,6 +69,7 @@ def load_classifier(directory):
       f'The run in {directory} is a {checkpoint.notes["workflow"]} run and '
       'has no classifier; give a fine-tuning workdir, or use load_encoder.'
     )
+  _warn_of_another_epoch(directory, checkpoint.epoch)
   labels = tuple(checkpoint.notes['labels'])
   network = heads.ClassifierNetwork(
     _make_encoder(checkpoint.notes), len(labels)
@@ -78,6 +84,19 @@ def load_classifier(directory):
   )
   classifier.labels = labels
   return classifier
+
+
+def _warn_of_another_epoch(directory, epoch):
+  summary = pathlib.Path(directory) / 'summary.json'
+  if not summary.exists():
+    return
+  tested = json.loads(summary.read_text()).get('epoch_tested', epoch)
+  if tested != epoch:
+    warnings.warn(
+      f'The accuracy in {summary} is that of epoch {tested}, which other people '
+      f'chose; the checkpoint, and so this classifier, is of epoch {epoch}.',
+      stacklevel=3,
+    )
 
 
 def _make_encoder(notes):

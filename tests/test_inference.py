@@ -82,3 +82,13 @@ def test_a_pretraining_run_has_no_classifier(tmp_path):
 def test_missing_run_is_named(tmp_path):
   with pytest.raises(FileNotFoundError, match='nowhere'):
     stclr_jax.load_encoder(tmp_path / 'nowhere')
+
+
+def test_a_classifier_of_another_epoch_than_was_tested_says_so(workdir):
+  directory, _, _ = workdir
+  summary = directory / 'summary.json'
+  summary.write_text('{"epoch_tested": 1}')
+  stclr_jax.load_classifier(directory)  # warnings are errors
+  summary.write_text('{"epoch_tested": 3}')
+  with pytest.warns(UserWarning, match='is that of epoch 3.* is of epoch 1'):
+    stclr_jax.load_classifier(directory)
