@@ -93,8 +93,9 @@ def _warn_of_another_epoch(directory, epoch):
   tested = json.loads(summary.read_text()).get('epoch_tested', epoch)
   if tested != epoch:
     warnings.warn(
-      f'The accuracy in {summary} is that of epoch {tested}, which other people '
-      f'chose; the checkpoint, and so this classifier, is of epoch {epoch}.',
+      f'The accuracy in {summary} is that of epoch {tested}, which other '
+      f'people chose; the checkpoint, and so this classifier, is of epoch '
+      f'{epoch}.',
       stacklevel=3,
     )
 
