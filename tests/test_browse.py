@@ -128,3 +128,18 @@ def test_command_line(config, tmp_path):
   )  # fmt: skip
   assert done.returncode == 0, done.stderr
   assert done.stdout.startswith('mine:videos: 1 of 3 videos')
+
+
+@pytest.mark.parametrize(
+  'split,read', [('vl_dark', 'load_videos'), ('vl_strong', 'list_videos')]
+)
+def test_drawn_lights_are_drawn_and_others_stay_in_their_records(
+  split, read, monkeypatch
+):
+  for name in ('load_videos', 'list_videos'):
+    monkeypatch.setattr(
+      contact_sheet.assembly, name, lambda data, name=name: name
+    )
+  config = pretrain.get_config('demo')
+  config.data.split = split
+  assert contact_sheet.open_videos(config.data) == read

@@ -83,13 +83,13 @@ def open_videos(data):
     data: `config.data`.
 
   Returns:
-    A `VideoStore`; without TFDS, of the drawn faces in memory.
+    A `VideoStore`; of faces that are drawn when asked for, in memory.
 
   Raises:
     ValueError: for an unknown name or split.
     FileNotFoundError: if the data set has not been built.
   """
-  if not prepare.has_tfds():
+  if prepare.must_draw(data.name, data.split):
     return assembly.load_videos(data)
   return assembly.list_videos(data)
 
