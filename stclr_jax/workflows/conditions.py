@@ -129,7 +129,7 @@ def _under(recipe, condition):
 
 
 def _train(recipe, workdir, fold):
-  held_out = stages.pretrain_config(recipe, fold).data.fold
+  held_out = stages.pretraining_fold(recipe, fold)
   stages.run_fold(
     recipe,
     fold,

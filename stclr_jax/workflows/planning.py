@@ -32,7 +32,7 @@ def plan(config):
   distinct = row_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
   times = {
-    name: len({stages.pretrain_config(r.recipe, f).data.fold for f in folds})
+    name: len({stages.pretraining_fold(r.recipe, f) for f in folds})
     for name, r in pretrainings.items()
   }
   before = sum(

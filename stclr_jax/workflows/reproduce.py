@@ -116,7 +116,7 @@ def _check_looks(config, tables):
 def _run_fold(one, fold, workdir):
   pretraining = None
   if one.pretraining:
-    held_out = stages.pretrain_config(one.recipe, fold).data.fold
+    held_out = stages.pretraining_fold(one.recipe, fold)
     pretraining = workdir / one.pretraining / f'fold_{held_out}'
   stages.run_fold(
     one.recipe,
@@ -204,9 +204,10 @@ def _baseline_options(config, one, folds):
 def _costs(one, workdir, folds):
   summaries = []
   if one.pretraining:
-    before = [stages.pretrain_config(one.recipe, fold) for fold in folds]
-    held_out = dict.fromkeys(config.data.fold for config in before)
-    folders = [workdir / one.pretraining / f'fold_{fold}' for fold in held_out]
+    held_out = {stages.pretraining_fold(one.recipe, fold) for fold in folds}
+    folders = [
+      workdir / one.pretraining / f'fold_{fold}' for fold in sorted(held_out)
+    ]
     summaries = [workdirs.read_summary(folder) for folder in folders]
   counted = costs.encoder_cost(stages.pretrain_config(one.recipe, folds[0]))
   speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]

@@ -16,7 +16,7 @@ from stclr_jax.workflows import workdirs
 
 # Settings that change nothing of what a run finds, and those of its data.
 _NO_MATTER = ('notice', 'preset')
-_NO_MATTER_OF_DATA = ('data_dir', 'placement', 'memory_share')
+_NO_MATTER_OF_DATA = ('data_dir', *workdirs.WITHOUT_EFFECT)
 
 
 def pretrain_config(recipe, fold):
@@ -59,6 +59,19 @@ def finetune_config(recipe, fold, *, init_from, selection='last'):
   )
   config.selection = selection
   return config
+
+
+def pretraining_fold(recipe, fold):
+  """Says which fold's pretraining a fold uses.
+
+  Args:
+    recipe: a ConfigDict.
+    fold: which one is tested.
+
+  Returns:
+    Its own number; where everybody is pretrained on, the same for all folds.
+  """
+  return pretrain_config(recipe, fold).data.fold
 
 
 def has_pretraining(recipe):

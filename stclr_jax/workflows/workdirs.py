@@ -16,8 +16,9 @@ import jax
 CONFIG = 'config.json'
 SUMMARY = 'summary.json'
 ENVIRONMENT = 'environment.json'
-# Where frames live changes no view: a run may go on on a smaller machine.
-_WITHOUT_EFFECT = ('data.placement', 'data.memory_share')
+# Of `data`: where frames live changes no view, so that a run may go on on a
+# smaller machine.
+WITHOUT_EFFECT = ('placement', 'memory_share')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 
@@ -132,8 +133,9 @@ def _partial(path):
 
 
 def _differences(earlier, now, prefix=''):
+  without_effect = tuple(f'data.{name}' for name in WITHOUT_EFFECT)
   for key in sorted(earlier.keys() | now.keys()):
-    if f'{prefix}{key}'.endswith(_WITHOUT_EFFECT):
+    if f'{prefix}{key}'.endswith(without_effect):
       continue
     was, is_now = earlier.get(key, 'absent'), now.get(key, 'absent')
     if isinstance(was, dict) and isinstance(is_now, dict):
