@@ -12,7 +12,6 @@ import pathlib
 import ml_collections
 import numpy as np
 
-from stclr_jax.data import identity
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import metrics
@@ -24,6 +23,7 @@ from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
+from stclr_jax.workflows import protocols
 from stclr_jax.workflows import workdirs
 
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
@@ -272,24 +272,10 @@ def _read_encoder(config, root, store, fold, part):
       f'The pretraining in {workdir} is not finished; run its command again, '
       'it goes on where it stopped.'
     )
-  people = identity.trained_on(trained.notes)
   if config.pretrain_scope != 'all_unlabelled':
-    if people.renumbered_in(store):
-      raise ValueError(
-        f'The encoder in {workdir} was pretrained on {people.data} before it '
-        'was imported anew: its people may have other numbers now. Pretrain '
-        'again on the data as it is now or, if it may have seen the test '
-        'people, say so: --config.pretrain_scope=all_unlabelled.'
-      )
-    tested = set(store.subject[part.test].tolist())
-    leaked = sorted(tested & people.among(store))
-    if leaked:
-      raise ValueError(
-        f'The encoder in {workdir} was trained on videos of the people '
-        f'{leaked}, who are tested in fold {fold}. Give the encoder of that '
-        'fold, or say that this is meant: '
-        '--config.pretrain_scope=all_unlabelled.'
-      )
+    protocols.refuse_seen(
+      trained, store, part.test, source=workdir, fold=f'fold {fold}'
+    )
   written = json.loads((workdir / workdirs.CONFIG).read_text())
   variables = {name: trained.state[name] for name in ('params', 'batch_stats')}
   return ml_collections.ConfigDict(written), variables

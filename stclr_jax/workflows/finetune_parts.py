@@ -6,7 +6,6 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data import folds
-from stclr_jax.data import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
@@ -15,6 +14,7 @@ from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import programs
+from stclr_jax.workflows import protocols
 from stclr_jax.workflows import selection
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
@@ -80,8 +80,15 @@ def make(config):
   fold = dealt.fold(
     config.data.fold, validation=config.selection == 'inner_validation'
   )
-  if pretrained is not None:
-    _refuse_leak(config, pretrained, store, dealt, fold)
+  if pretrained is not None and config.pretrain_scope != 'all_unlabelled':
+    protocols.refuse_seen(
+      pretrained,
+      store,
+      fold.test,
+      source=f'`init_from` (={config.init_from})',
+      fold=f'`data.fold` (={config.data.fold})',
+      leaky=dealt.leaky,
+    )
   labelled = folds.labelled_subset(
     store.label,
     store.video_id,
@@ -143,29 +150,6 @@ def _read_pretrained(config):
       f'--config.init_epoch={pretrained.epoch}.'
     )
   return pretrained
-
-
-def _refuse_leak(config, pretrained, store, dealt, fold):
-  if config.pretrain_scope == 'all_unlabelled':
-    return
-  people = identity.trained_on(pretrained.notes)
-  if people.renumbered_in(store):
-    raise ValueError(
-      f'The encoder in `init_from` (={config.init_from}) was pretrained on '
-      f'{people.data} before it was imported anew. Its people may have other '
-      'numbers now, so nobody can tell whether it saw the test people. '
-      'Pretrain again on the data as it is now or, if it may have seen them, '
-      'say so: --config.pretrain_scope=all_unlabelled.'
-    )
-  tested = set(store.subject[fold.test].tolist())
-  leaked = sorted(people.among(store) & tested)
-  if leaked and not dealt.leaky:  # of those, everybody is in every fold
-    raise ValueError(
-      f'The encoder in `init_from` (={config.init_from}) was trained on '
-      f'videos of the people {leaked}, who are test people of `data.fold` '
-      f'(={config.data.fold}). Give the fold it was pretrained for, or say '
-      'that this is meant: --config.pretrain_scope=all_unlabelled.'
-    )
 
 
 def _stages(config, network, view_options, steps_per_epoch):

@@ -52,6 +52,38 @@ def make_protocol(config, store, dealt, fold, pretrained):
   )
 
 
+def refuse_seen(pretrained, store, test, *, source, fold, leaky=False):
+  """Refuses an encoder that has seen a fold's test people, or may have.
+
+  Args:
+    pretrained: its `Checkpoint`.
+    store: a `VideoStore`.
+    test: the fold's test videos, int [n].
+    source: how to name where the encoder comes from.
+    fold: how to name the fold.
+    leaky: whether folds deal clips, so that everybody is in every fold.
+
+  Raises:
+    ValueError: if people seen are tested, or nobody can tell.
+  """
+  people = identity.trained_on(pretrained.notes)
+  if people.renumbered_in(store):
+    raise ValueError(
+      f'The encoder in {source} was pretrained on {people.data} before it was '
+      'imported anew. Its people may have other numbers now, so nobody can '
+      'tell whether it saw the test people. Pretrain again on the data as it '
+      'is now or, if it may have seen them, say so: '
+      '--config.pretrain_scope=all_unlabelled.'
+    )
+  leaked = sorted(people.among(store) & set(store.subject[test].tolist()))
+  if leaked and not leaky:
+    raise ValueError(
+      f'The encoder in {source} was trained on videos of the people {leaked}, '
+      f'who are tested in {fold}. Give the one pretrained for that fold, or '
+      'say that this is meant: --config.pretrain_scope=all_unlabelled.'
+    )
+
+
 def data_notes(store):
   """Returns what a checkpoint notes of the data that it is trained on.
 
