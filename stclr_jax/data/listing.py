@@ -33,6 +33,7 @@ class Item:
     start: where it begins, in seconds.
     end: where it ends, in seconds; None for the end of the recording.
     attributes: whatever else is known, JSON-able; kept in the report.
+    notes: what the user should know of it, a line each; kept likewise.
   """
 
   video_id: str
@@ -43,6 +44,7 @@ class Item:
   start: float = 0.0
   end: float | None = None
   attributes: dict = dataclasses.field(default_factory=dict)
+  notes: tuple[str, ...] = ()
 
 
 class Problem(NamedTuple):
