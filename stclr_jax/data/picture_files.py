@@ -1,0 +1,113 @@
+"""Opens pictures: of formats that are listed, and of sizes that are limited.
+
+Everything that decodes a picture goes through `open_picture`. Pillow left to
+itself knows formats that run other programs (PostScript is handed to
+Ghostscript, which obeys whatever it says), and a header of thirty bytes can ask
+for gigabytes.
+"""
+
+import io
+
+from stclr_jax.data import regular_files
+from stclr_jax.data.video_files import UnreadableError
+
+# Pillow's names; PPM is PNM as a whole. An MPO, as some phones write, is taken
+# for the JPEG that it begins with.
+FORMATS = ('JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP', 'PPM', 'GIF')
+# chosen: 8192 x 8192, more than the 61 megapixels of the largest cameras in
+# use; decoded it takes 200 MB, and a few are decoded at once.
+MAX_PIXELS = 2**26
+# chosen: WebP's own limit is 16383; no camera's picture is longer.
+MAX_SIDE = 2**14
+# chosen: of a file read as one picture; 64 megapixels of 4 bytes.
+MAX_BYTES = 2**28
+
+
+def read_picture(path):
+  """Reads the bytes of a picture's file.
+
+  Args:
+    path: `pathlib.Path`.
+
+  Returns:
+    bytes.
+
+  Raises:
+    UnreadableError: if it cannot be read, is no regular file or larger than
+      `MAX_BYTES`, naming it.
+  """
+  try:
+    return regular_files.read_bytes(path, MAX_BYTES)
+  except OSError as error:
+    raise UnreadableError(f'{path.name}: {error.strerror or error}') from error
+
+
+def open_picture(data, *, formats=FORMATS):
+  """Reads a picture's header.
+
+  Args:
+    data: bytes of the file.
+    formats: those allowed, of `FORMATS`.
+
+  Returns:
+    A `PIL.Image.Image` that is not decoded yet.
+
+  Raises:
+    UnreadableError: if it is of no allowed format, damaged, or larger than
+      `MAX_PIXELS` or `MAX_SIDE`; the reason without the file's name.
+  """
+  from PIL import Image
+  from PIL import UnidentifiedImageError
+
+  if not data:
+    raise UnreadableError('an empty file')
+  try:
+    image = Image.open(io.BytesIO(data), formats=formats)
+  except UnidentifiedImageError as error:
+    raise UnreadableError(
+      f'no picture of a format that is read ({", ".join(formats)}), or its '
+      f'beginning is missing; it begins with {bytes(data[:8])!r}'
+    ) from error
+  except Image.DecompressionBombError as error:
+    raise UnreadableError(
+      f'more than {MAX_PIXELS:,} pixels, the limit'
+    ) from error
+  # Damaged headers raise whatever their reader happens to stumble over.
+  except Exception as error:
+    raise UnreadableError(describe_error(error)) from error
+  check_size(*image.size)
+  return image
+
+
+def check_size(width, height):
+  """Refuses pictures that are too large to be decoded.
+
+  Args:
+    width: in pixels.
+    height: in pixels.
+
+  Raises:
+    UnreadableError: naming size and limit.
+  """
+  if max(width, height) > MAX_SIDE:
+    raise UnreadableError(
+      f'{width}x{height} pixels; a side may have {MAX_SIDE:,}'
+    )
+  if width * height > MAX_PIXELS:
+    raise UnreadableError(
+      f'{width}x{height} pixels; {MAX_PIXELS:,} are the limit'
+    )
+
+
+def describe_error(error):
+  """Puts what a decoder raised into words.
+
+  Args:
+    error: an exception.
+
+  Returns:
+    Its text without addresses in memory, or the name of its class.
+  """
+  if isinstance(error, MemoryError):
+    return 'more than fits in memory'
+  return str(error).split('<_io')[0].strip() or type(error).__name__
