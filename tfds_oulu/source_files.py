@@ -11,7 +11,7 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from tfds_oulu import disk
+from stclr_jax.files import disk
 
 # What operating systems leave behind, and resource forks such as ._000.jpeg.
 _SYSTEM_NAMES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r')

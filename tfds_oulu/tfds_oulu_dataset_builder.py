@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 # only during this import.
 from stclr_jax.data import synthetic_faces
 from tfds_oulu import build_lock
-from tfds_oulu import disk
+from stclr_jax.files import disk
 from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table

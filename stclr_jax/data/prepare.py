@@ -6,6 +6,7 @@ from typing import Any
 from typing import NamedTuple
 
 from stclr_jax.data import checked_records
+from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
@@ -141,7 +142,7 @@ def _open_built(name, split, data_dir):
       f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
     )
   config = name if name in NAMES else oulu.FolderConfig(name=name)
-  builder = oulu.Builder(config=config, data_dir=data_dir)
+  builder = oulu.Builder(config=config, data_dir=data_folder.find(data_dir))
   if not builder.is_prepared():
     if name.startswith('oulu_casia'):
       raise FileNotFoundError(

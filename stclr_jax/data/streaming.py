@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stclr_jax.data import videos
+from stclr_jax.files import whole
 
 _HAS_AFFINITY = hasattr(os, 'sched_getaffinity')  # not on a Mac
 
@@ -229,12 +230,8 @@ def _read_kept(path):
 
 def _keep(path, rows):
   # Processes that write at the same time write the same.
-  partial = path.with_name(f'{path.name}.{os.getpid()}')
-  try:
-    partial.write_text(json.dumps(rows))
-    partial.replace(path)
-  except OSError:
-    partial.unlink(missing_ok=True)
+  with contextlib.suppress(OSError):
+    whole.write_text(path, json.dumps(rows))
 
 
 def _ask_once(request):

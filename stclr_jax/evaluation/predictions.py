@@ -1,7 +1,8 @@
 """The table of what was predicted for each video."""
 
 import csv
-import pathlib
+
+from stclr_jax.files import whole
 
 
 def write_predictions(path, store, indices, probabilities, *, seen=None):
@@ -16,9 +17,7 @@ def write_predictions(path, store, indices, probabilities, *, seen=None):
   """
   names = store.label_names
   marks = [()] * len(indices) if seen is None else [(int(s),) for s in seen]
-  path = pathlib.Path(path)
-  partial = path.with_name(f'{path.name}.partial')
-  with partial.open('w', newline='') as file:
+  with whole.writing(path, newline='') as file:
     writer = csv.writer(file)
     writer.writerow(
       ['video_id', 'subject', 'label', 'prediction', 'correct']
@@ -32,4 +31,3 @@ def write_predictions(path, store, indices, probabilities, *, seen=None):
         + [int(label == prediction), *mark]
         + [f'{p:.6f}' for p in row]
       )
-  partial.replace(path)

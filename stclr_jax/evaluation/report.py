@@ -8,6 +8,8 @@ import dataclasses
 import html
 import pathlib
 
+from stclr_jax.files import whole
+
 
 @dataclasses.dataclass(frozen=True)
 class Heading:
@@ -94,9 +96,7 @@ def write(directory, blocks, *, watermark=''):
     'report.md': to_markdown(blocks, directory),
   }
   for name, page in pages.items():
-    partial = directory / f'{name}.partial'
-    partial.write_text(page, encoding='utf-8')
-    partial.replace(directory / name)
+    whole.write_text(directory / name, page)
 
 
 def to_markdown(blocks, directory):

@@ -39,6 +39,7 @@ TITLES = {
 }
 
 
+@workdirs.alone
 def run(config, workdir, *, root=''):
   """Runs methods on folds; those that are finished are not run again.
 

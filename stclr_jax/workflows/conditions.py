@@ -14,6 +14,7 @@ one tree:
 import copy
 import pathlib
 
+from stclr_jax.files import whole
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import pooling
@@ -66,6 +67,12 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
           _evaluation_config(evaluation, recipes[tested], classifier),
           _cell_dir(workdir, trained, tested) / f'fold_{fold}',
         )
+  with workdirs.in_turn(workdir):
+    return _make_table(recipe, workdir, conditions)
+
+
+def _make_table(recipe, workdir, conditions):
+  """Makes the table of all folds that are finished in every cell."""
   cells = {
     (trained, tested): _cell_dir(workdir, trained, tested)
     for trained in conditions
@@ -89,7 +96,7 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
     },
   }
   workdirs.write_json(workdir / TABLE, table)
-  (workdir / 'conditions.md').write_text(describe(table) + '\n')
+  whole.write_text(workdir / 'conditions.md', describe(table) + '\n')
   return table
 
 

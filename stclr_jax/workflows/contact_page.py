@@ -8,6 +8,7 @@ import numpy as np
 
 from stclr_jax.data import placement
 from stclr_jax.data import prepare
+from stclr_jax.files import whole
 from stclr_jax.views import temporal
 from stclr_jax.workflows import contact_sheet
 
@@ -49,17 +50,14 @@ def write(path, store, config, options, *, num_videos, num_shown):
   """
   chosen = contact_sheet.choose_videos(store, num_videos)
   report, coverage = _read_report(config.data)
-  path = pathlib.Path(path)
-  partial = path.with_name(path.name + '.partial')
   rows = contact_sheet.make_rows(
     store, chosen, options, seed=config.seed, num_shown=num_shown
   )
-  with partial.open('w', encoding='utf-8') as page:
+  with whole.writing(path, encoding='utf-8') as page:
     page.write(_head(store, config, options, report, len(chosen)))
     for row in rows:
       page.write(_section(row, options, coverage.get(row.video_id)))
     page.write('</body></html>\n')
-  partial.replace(path)
   return len(chosen)
 
 

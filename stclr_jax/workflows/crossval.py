@@ -31,9 +31,16 @@ def run(config, workdir):
       f'`data.num_folds` (={config.data.num_folds}) must be at least 3 with '
       '`inner_validation`: one fold tests, one validates, the others train.'
     )
-  workdir = workdirs.open_workdir(workdir, without_folds(config))
-  for fold in folds:
-    run_fold(config, fold, workdir / f'fold_{fold}')
+  workdir = workdirs.open_tree(workdir, without_folds(config))
+  with workdirs.owned_folds(workdir, folds):
+    for fold in folds:
+      run_fold(config, fold, workdir / f'fold_{fold}')
+  with workdirs.in_turn(workdir):
+    return _pool(config, workdir)
+
+
+def _pool(config, workdir):
+  """Makes the summary and the report of all finished folds."""
   done = finished(workdir)
   pooled = pooling.pool(done)
   summary = {

@@ -29,6 +29,7 @@ from stclr_jax.workflows import workdirs
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
 
 
+@workdirs.alone
 def run(config, workdir):
   """Tests a classifier.
 

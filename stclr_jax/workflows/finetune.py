@@ -25,6 +25,7 @@ from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
 
+@workdirs.alone
 def run(config, workdir):
   """Fine-tunes and tests, or goes on where the workdir's run stopped.
 

@@ -10,6 +10,8 @@ import time
 import jax
 from tqdm import tqdm
 
+from stclr_jax.files import whole
+
 # Steps between a step and the look at its metrics. The device then always has
 # work queued, and a number that is not finite is still found before the next
 # checkpoint.
@@ -194,6 +196,4 @@ def _drop_lines_beyond(workdir, step):
     return
   kept = [line for line in read_lines(workdir) if line.get('step', 0) <= step]
   # Replaced, not rewritten: a kill in between must not lose the other lines.
-  partial = path.with_name(f'{METRICS}.partial')
-  partial.write_text(''.join(json.dumps(line) + '\n' for line in kept))
-  partial.replace(path)
+  whole.write_text(path, ''.join(json.dumps(line) + '\n' for line in kept))

@@ -12,6 +12,7 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
+from stclr_jax.files import whole
 from stclr_jax.workflows import workdirs
 
 PREDICTIONS = 'predictions.csv'
@@ -143,10 +144,8 @@ def write(pooled, workdir):
     workdir: path of the folder; `stclr_jax.compare` takes it.
   """
   workdir = pathlib.Path(workdir)
-  partial = workdir / f'{PREDICTIONS}.partial'
-  with partial.open('w', newline='') as file:
+  with whole.writing(workdir / PREDICTIONS, newline='') as file:
     csv.writer(file).writerows(pooled.rows)
-  partial.replace(workdir / PREDICTIONS)
   workdirs.write_json(workdir / workdirs.SUMMARY, pooled.summary)
 
 

@@ -27,6 +27,7 @@ from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
 
+@workdirs.alone
 def run(config, workdir):
   """Pretrains an encoder, or goes on where the workdir's run stopped.
 

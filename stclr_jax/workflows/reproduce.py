@@ -43,7 +43,7 @@ def run(config, workdir):
     ValueError: for a config that cannot run, before anything is trained.
   """
   folds = crossval.chosen_folds(config)
-  workdir = workdirs.open_workdir(workdir, _lasting(config))
+  workdir = workdirs.open_tree(workdir, _lasting(config))
   if config.table == 'conditions':
     return _run_conditions(config, workdir, folds)
   tables = variants.tables(config)
@@ -52,10 +52,18 @@ def run(config, workdir):
   if 'table2' in runs:  # refused now rather than after all training
     options = _baseline_options(config, runs['table2'][0][0], folds)
     baselines.open_workdir(options, workdir / 'baselines')
-  _note_runs(workdir, tables, runs)
-  for one in row_runs.distinct(runs):
-    for fold in folds:
-      _run_fold(one, fold, workdir)
+  with workdirs.owned_folds(workdir, folds):
+    with workdirs.in_turn(workdir):
+      _note_runs(workdir, tables, runs)
+    for one in row_runs.distinct(runs):
+      for fold in folds:
+        _run_fold(one, fold, workdir)
+  with workdirs.in_turn(workdir):
+    return _make_tables(config, tables, runs, workdir)
+
+
+def _make_tables(config, tables, runs, workdir):
+  """Makes the tables and the report of all finished folds."""
   (workdir / 'tables').mkdir(exist_ok=True)
   found = []
   for table in tables:
@@ -256,12 +264,14 @@ def _run_conditions(config, workdir, folds):
       'conditions; give each further one a --workdir of its own.'
     )
   recipe = row_runs.plain(config).recipe
-  found = conditions.run(
-    recipe,
-    config.evaluate,
-    workdir / 'conditions',
-    conditions=tuple(config.conditions),
-    folds=folds,
-  )
-  tree_report.write(config, workdir, _headline(config, [], {}, workdir))
+  with workdirs.owned_folds(workdir, folds):
+    found = conditions.run(
+      recipe,
+      config.evaluate,
+      workdir / 'conditions',
+      conditions=tuple(config.conditions),
+      folds=folds,
+    )
+  with workdirs.in_turn(workdir):
+    tree_report.write(config, workdir, _headline(config, [], {}, workdir))
   return found

@@ -12,6 +12,7 @@ import numpy as np
 
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
+from stclr_jax.files import whole
 
 SELECTIONS = ('last', 'inner_validation')
 ORACLE = 'oracle_test_correct'
@@ -167,12 +168,9 @@ class LastEpoch:
     return [Look(*values) for values in zip(*columns, strict=True)]
 
   def _keep(self, looks):
-    path = self._workdir / BEST_LOOKS
-    partial = path.with_name(f'{BEST_LOOKS}.partial')
     columns = map(np.stack, zip(*looks, strict=True))
-    with partial.open('wb') as file:
+    with whole.writing(self._workdir / BEST_LOOKS, 'wb') as file:
       np.savez(file, **dict(zip(Look._fields, columns, strict=True)))
-    partial.replace(path)
 
   def _labels(self, indices):
     return self._store.label[indices]

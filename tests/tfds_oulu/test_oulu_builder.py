@@ -14,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from stclr_jax.data import prepare
-from tfds_oulu import disk
+from stclr_jax.files import disk
 from tfds_oulu import integrity
 from tfds_oulu import tfds_oulu_dataset_builder as oulu
 

@@ -15,7 +15,7 @@ def test_a_run_that_was_stopped_while_its_folder_was_opened_can_begin(
   def dying_write(path, value):
     if len(written) == replaced:
       if partial:
-        path.with_name(f'{path.name}.partial').write_text('{"star')
+        path.with_name(f'{path.name}.0123abcd.partial').write_text('{"star')
       raise KeyboardInterrupt
     written.append(path)
     write(path, value)
@@ -31,7 +31,7 @@ def test_a_run_that_was_stopped_while_its_folder_was_opened_can_begin(
   assert workdirs.read_json(tmp_path / 'run' / workdirs.ENVIRONMENT)['python']
 
 
-@pytest.mark.parametrize('name', ['film.mp4.partial', 'summary.json'])
+@pytest.mark.parametrize('name', ['film.mp4.0123abcd.partial', 'summary.json'])
 def test_other_files_beside_an_environment_are_not_a_new_run(
   tiny_config, tmp_path, name
 ):

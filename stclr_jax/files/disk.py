@@ -39,11 +39,20 @@ def check_space(needed, folder, purpose):
 
 
 @contextlib.contextmanager
-def naming_full_disk(folder):
+def naming_full_disk(
+  folder,
+  *,
+  doing='was built',
+  kept='nothing of it is kept',
+  otherwise='choose another disk (--data_dir=…)',
+):
   """Says which disk is full, should one become so.
 
   Args:
-    folder: what is built on it.
+    folder: what is written on it.
+    doing: what became of the folder when the disk became full.
+    kept: what is left of it.
+    otherwise: what else the user can do than make room.
 
   Raises:
     FullDiskError: in place of what writers raise then.
@@ -54,13 +63,13 @@ def naming_full_disk(folder):
     raise
   except Exception as error:
     full = getattr(error, 'errno', None) == errno.ENOSPC
-    # ArrayRecord raises a RuntimeError with the system's words.
+    # ArrayRecord and Orbax raise other errors with the system's words.
     if not full and os.strerror(errno.ENOSPC) not in str(error):
       raise
     raise FullDiskError(
       errno.ENOSPC,
-      f'the disk became full while {folder} was built; nothing of it is kept. '
-      'Make room, or choose another disk (--data_dir=…)',
+      f'the disk became full while {folder} {doing}; {kept}. Make room, or '
+      f'{otherwise}',
     ) from error
 
 

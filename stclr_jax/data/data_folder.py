@@ -1,0 +1,29 @@
+"""Where TFDS keeps its data."""
+
+import os
+import pathlib
+
+
+def find(data_dir=None):
+  """Finds the folder of all data sets.
+
+  Args:
+    data_dir: path; None for TFDS's own default, `TFDS_DATA_DIR` or a folder in
+      the user's home.
+
+  Returns:
+    Its path, whether or not it is there.
+
+  Raises:
+    ValueError: if it is in the home of a user who has none.
+  """
+  from tensorflow_datasets.core import constants
+
+  folder = os.path.expanduser(data_dir or constants.DATA_DIR)
+  if folder.startswith('~'):  # what cannot be expanded is left as it is
+    raise ValueError(
+      f'The data folder (={folder}) lies in a home folder, and this user has '
+      'none; say where data is kept: --data_dir=DIR in an import, '
+      '--config.data.data_dir=DIR in all other commands, or TFDS_DATA_DIR=DIR.'
+    )
+  return pathlib.Path(folder)

@@ -1,0 +1,1 @@
+"""What a file system asks of whoever writes: locks, whole files, room."""
