@@ -24,7 +24,7 @@ import numpy as np
 from stclr_jax.data import face_crops
 from stclr_jax.data import face_detection
 from stclr_jax.data import frame_images
-from stclr_jax.data import listing
+from stclr_jax.data import listing_folder
 from stclr_jax.data import synthetic_faces
 from stclr_jax.data import video_files
 
@@ -167,7 +167,7 @@ def _list_videos(options):
     for video in drawn:
       yield video.video_id, lambda frames=video.frames: iter(frames)
     return
-  for item in listing.list_folder(options.folder).items:
+  for item in listing_folder.list_folder(options.folder).items:
     if item.frames:
       yield (
         item.video_id,

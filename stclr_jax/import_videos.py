@@ -22,10 +22,12 @@ from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import labels
-from stclr_jax.data import listing as listings
 from stclr_jax.data import listing_csv
+from stclr_jax.data import listing_folder
+from stclr_jax.data import people
 from stclr_jax.data import recipes
 from stclr_jax.data import recordings
+from stclr_jax.data import spelling
 
 
 def main(argv=None):
@@ -76,21 +78,20 @@ def run(args):
   options = _options(args, recipe)
   listing = _list(args, recipe)
   if recipe and not label_map.classes:
-    names = (label_map.names.get(name, name) for name in recipe.classes)
+    names = (
+      label_map.names.get(spelling.key(name), name) for name in recipe.classes
+    )
     names = tuple(dict.fromkeys(name for name in names if name))
     label_map = dataclasses.replace(label_map, classes=names)
-  classes, unlabelled = labels.apply(listing, label_map)
-  listing.notes += [
-    f'{count} {"video" if count == 1 else "videos"} of {label!r} '
-    f'{"is" if count == 1 else "are"} unlabelled, as --label_map says'
-    for label, count in unlabelled.items()
-  ]
+  classes = labels.apply(listing, label_map)
+  people.apply_map(listing, args.subject_map)
   return importing.import_items(
     listing,
     name=args.out,
     classes=classes,
     options=options,
     source=args.source,
+    recipe=args.recipe or '',
     data_dir=args.data_dir,
     on_error=args.on_error,
     overwrite=args.overwrite,
@@ -122,7 +123,7 @@ def _list(args, recipe):
     return recipe.list_items(source)
   if is_csv:
     return listing_csv.list_csv(source)
-  return listings.list_folder(
+  return listing_folder.list_folder(
     source,
     label_from=args.label_from,
     subject_from=args.subject_from,
@@ -210,6 +211,12 @@ def _parser():
     '--labels',
     default='',
     help='the classes in order, a,b,c (default: those that occur, sorted)',
+  )
+  add(
+    '--subject_map',
+    default='',
+    help='anna=Anna,07=7: other names for people, as they are spelled there '
+    '(ben=: nobody, each recording is a person of its own)',
   )
   how = parser.add_argument_group('frames')
   add = how.add_argument

@@ -11,7 +11,7 @@ from configs import pretrain
 from stclr_jax import browse
 from stclr_jax.data import importing
 from stclr_jax.data import labels
-from stclr_jax.data import listing
+from stclr_jax.data import listing_folder
 from stclr_jax.data import recordings
 from stclr_jax.views import views
 from stclr_jax.workflows import assembly
@@ -29,7 +29,7 @@ def config(tmp_path):
     for i in range(length):
       frame = rng.integers(0, 256, (24, 32, 3), np.uint8)
       cv2.imwrite(str(folder / f'{i:03d}.png'), frame)
-  found = listing.list_folder(tmp_path / 'faces', label_from='folder')
+  found = listing_folder.list_folder(tmp_path / 'faces', label_from='folder')
   classes, _ = labels.apply(found, labels.parse_label_map('', ''))
   importing.import_items(
     found,

@@ -4,6 +4,7 @@ import pathlib
 import re
 from xml.etree import ElementTree
 
+from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
 from stclr_jax.data import video_files
 from stclr_jax.data.listing import Item
@@ -37,7 +38,7 @@ def list_items(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found = listings.walk(source)
+  found = folder_walk.walk(source)
   ignored = found.ignored
   result = Listing([], found.problems, ignored)
   described = set()

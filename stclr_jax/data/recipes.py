@@ -9,6 +9,7 @@ import pathlib
 import re
 from collections.abc import Callable
 
+from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
 from stclr_jax.data import recipe_mmi
 from stclr_jax.data.listing import Item
@@ -73,7 +74,7 @@ def list_ck_plus(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found = listings.walk(source)
+  found = folder_walk.walk(source)
   ignored = found.ignored
   result = Listing([], found.problems, ignored)
   labels = _read_ck_plus_labels(source, found.others, result)
@@ -173,7 +174,7 @@ def list_crema_d(source):
     NotADirectoryError: if source is a file.
   """
   source = pathlib.Path(source)
-  found = listings.walk(source)
+  found = folder_walk.walk(source)
   ignored = found.ignored
   result = Listing([], found.problems, ignored)
   ids = {}

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 from stclr_jax import import_videos
+from stclr_jax.data import file_kinds
 from stclr_jax.data import frame_images
-from stclr_jax.data import listing
 from stclr_jax.data import prepare
 
 NUM_CASES = 40
@@ -104,7 +104,9 @@ def candidates(root):
   for folder in sorted({root, *(p for p in root.rglob('*') if p.is_dir())}):
     inside = [p for p in folder.iterdir() if p.is_file()]
     visible = [p for p in inside if not p.name.startswith('.')]
-    videos = [p for p in visible if p.suffix.lower() in listing.VIDEO_SUFFIXES]
+    videos = [
+      p for p in visible if p.suffix.lower() in file_kinds.VIDEO_SUFFIXES
+    ]
     images = [p for p in visible if p.suffix.lower() in frame_images.SUFFIXES]
     found.update({video: [video] for video in videos})
     if images and not videos:

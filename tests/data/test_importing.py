@@ -13,6 +13,7 @@ from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import listing as listings
+from stclr_jax.data import listing_folder
 from stclr_jax.data import prepare
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
@@ -250,7 +251,7 @@ def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
   making_videos.write_video(
     tmp_path / 'v.mp4', making_videos.level_frames(6)
   ).rename(os.fsdecode(folder + b'/\xff.mp4'))
-  listing = listings.list_folder(tmp_path / 'videos')
+  listing = listing_folder.list_folder(tmp_path / 'videos')
   report = import_items(
     listing.items, tmp_path / 'data', on_error='skip',
     source=os.fsdecode(folder + b'/\xff'),
