@@ -1,23 +1,29 @@
 """Lists what is to be imported from a CSV file."""
 
-import csv
+import functools
 import math
 import pathlib
 
+from stclr_jax.data import csv_rows
 from stclr_jax.data import frame_images
 from stclr_jax.data import listing as listings
+from stclr_jax.data import path_hints
+from stclr_jax.data import picture_folders
+from stclr_jax.data import regular_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 from stclr_jax.data.listing import Problem
 
 COLUMNS = ('path', 'label', 'subject', 'start', 'end')
+_SHOWN = 200  # chosen: letters of a path in a message
 
 
 def list_csv(file):
   """Lists the videos that a CSV file names.
 
   Its columns: `path` (of a video file or a folder of frames, relative to the
-  CSV file's folder), and, each optional, `label`, `subject`, and `start` and
+  CSV file's folder; of a folder of several sequences `FOLDER/PART`, see
+  `sequences`), and, each optional, `label`, `subject`, and `start` and
   `end` in seconds. Commas, semicolons or tabs between them.
 
   Args:
@@ -28,12 +34,11 @@ def list_csv(file):
 
   Raises:
     FileNotFoundError: if there is no such file, or no row in it.
-    ValueError: if it has no column `path`, or is not UTF-8.
+    ValueError: if it has no column `path`, or is no UTF-8 or no CSV.
   """
   file = pathlib.Path(file)
-  if not file.is_file():
-    raise FileNotFoundError(f'There is no file {file}.')
-  rows, notes = _read_rows(file)
+  rows, notes = csv_rows.read_rows(file, COLUMNS)
+  split = functools.cache(_split_folder)  # which many rows may lie in
   paths = list(dict.fromkeys(row['path'] for _, row in rows))
   ids = dict(
     zip(
@@ -45,11 +50,13 @@ def list_csv(file):
   listing = Listing([], [], {}, notes)
   seen = {}
   for line, row in rows:
-    name = f'{file.name}, line {line} ({row["path"] or "no path"})'
+    shown = listings.as_text(row['path'][:_SHOWN]) or 'no path'
+    name = f'{file.name}, line {line} ({shown})'
     try:
-      item = _item_of_row(row, file.parent, ids[row['path']])
-    except ValueError as error:
-      listing.problems.append(Problem(name, str(error)))
+      item = _item_of_row(row, file.parent, ids[row['path']], split)
+    except (ValueError, OSError) as error:  # OSError: a name that is too long
+      reason = getattr(error, 'strerror', None) or str(error)
+      listing.problems.append(Problem(name, reason))
       continue
     if item.video_id in seen:
       reason = f'the same part of the same video as line {seen[item.video_id]}'
@@ -60,56 +67,14 @@ def list_csv(file):
   return listing
 
 
-def _read_rows(file):
-  try:
-    lines = file.read_text(encoding='utf-8-sig').splitlines()
-  except UnicodeDecodeError as error:
-    raise ValueError(
-      f'{file} is not UTF-8 ({error}); save it as "CSV UTF-8".'
-    ) from error
-  header = lines[0] if lines else ''
-  delimiter = max(',;\t', key=header.count)
-  names = next(csv.reader([header], delimiter=delimiter), [])
-  names = [name.strip().lower() for name in names]
-  if 'path' not in names:
-    raise ValueError(
-      f'{file} has no column `path`; its first line must name the columns '
-      f'{", ".join(COLUMNS)}, all but `path` optional; it is {header!r}.'
-    )
-  repeated = sorted(n for n in set(names) if names.count(n) > 1)
-  if repeated:
-    raise ValueError(f'{file} names these columns twice: {repeated}.')
-  others = [name for name in names if name not in COLUMNS]
-  notes = [f'columns passed over: {", ".join(others)}'] if others else []
-  rows = []
-  reader = csv.reader(lines[1:], delimiter=delimiter)
-  for cells in reader:
-    cells = [cell.strip() for cell in cells]
-    if any(cells):
-      row = dict.fromkeys(names, '') | dict(zip(names, cells, strict=False))
-      row['surplus'] = len(cells) > len(names)
-      rows.append((reader.line_num + 1, row))
-  if not rows:
-    raise FileNotFoundError(f'{file} names no video: no line after the first.')
-  return rows, notes
-
-
-def _item_of_row(row, folder, video_id):
+def _item_of_row(row, folder, video_id, split):
   if not row['path']:
     raise ValueError('names no path')
   if row['surplus']:
     raise ValueError('more cells than columns; a comma in a path needs quotes')
-  path = folder / row['path']
-  frames = ()
-  if path.is_dir():
-    images = (p for p in path.iterdir() if not p.name.startswith('.'))
-    images = [p for p in images if p.suffix.lower() in frame_images.SUFFIXES]
-    images.sort(key=lambda p: frame_images.natural_key(p.name))
-    frames = tuple(images)
-    if not frames:
-      raise ValueError('a folder without images')
-  elif not path.exists():
-    raise ValueError(f'there is no {path}')
+  if any('\n' in row.get(column, '') for column in COLUMNS):
+    raise ValueError('a line break in a cell; a quote that is not closed?')
+  path, frames, notes = _find_recording(row['path'], folder, split)
   start = _seconds(row, 'start') or 0.0
   end = _seconds(row, 'end')
   if end is not None and end <= start:
@@ -121,11 +86,62 @@ def _item_of_row(row, folder, video_id):
     part_id,
     path,
     frames,
-    row.get('label') or None,
-    row.get('subject') or video_id,
+    listings.as_text(row.get('label', '')) or None,
+    listings.as_text(row.get('subject', '')) or None,
     start,
     end,
+    notes=notes,
+    recording=video_id,
   )
+
+
+def _find_recording(text, folder, split):
+  """Finds what a cell names: (path, frames, notes)."""
+  path = folder / path_hints.expand(text)
+  if path.is_dir():
+    return _only_part(path, text, split)
+  fault = regular_files.find_fault(path)
+  if not fault:
+    return path, (), ()
+  if fault != 'not there':
+    raise ValueError(f'{listings.as_text(path)} is {fault}')
+  if path.parent.is_dir():  # one of the sequences of a folder
+    for part in split(path.parent).found:
+      if part.name == path.name:
+        return part.path, part.frames, part.notes
+  hint = path_hints.hint(text, folder)
+  raise ValueError(f'there is no {listings.as_text(path)}{hint}')
+
+
+def _only_part(path, text, split):
+  parts = split(path)
+  if parts.problem:
+    raise ValueError(parts.problem)
+  if not parts.found:
+    raise ValueError('a folder without images')
+  if len(parts.found) > 1:
+    # One row has one label, and so is one video.
+    names = ', '.join(f'{text.rstrip("/")}/{p.name}' for p in parts.found[:8])
+    more = ', …' if len(parts.found) > 8 else ''
+    raise ValueError(
+      f'a folder of {len(parts.found)} sequences; name them one a row: '
+      f'{names}{more}'
+    )
+  (part,) = parts.found
+  return part.path, part.frames, part.notes
+
+
+def _split_folder(folder):
+  paths = (p for p in folder.iterdir() if not p.name.startswith('.'))
+  images = [p for p in paths if p.suffix.lower() in frame_images.SUFFIXES]
+  for image in images:
+    if fault := regular_files.find_fault(image):
+      reason = f'{listings.as_text(image.name)} in it is {fault}'
+      return picture_folders.Parts([], reason, 0)
+  if not images:
+    return picture_folders.Parts([], None, 0)
+  images.sort(key=lambda path: frame_images.natural_key(path.name))
+  return picture_folders.split(folder, images)
 
 
 def _seconds(row, column):
