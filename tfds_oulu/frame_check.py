@@ -1,8 +1,9 @@
 """Decodes a frame to find out whether all of it is there."""
 
-import io
-
 from stclr_jax.data import frame_images
+from stclr_jax.data import opacity
+from stclr_jax.data import picture_files
+from stclr_jax.data.video_files import UnreadableError
 
 FORMATS = ('JPEG', 'PNG', 'BMP')
 
@@ -17,22 +18,25 @@ def check_frame(encoded):
     Its (width, height) in pixels; or why it cannot be used, a string.
   """
   # Pillow, because OpenCV returns the upper half of a truncated JPEG.
-  from PIL import Image
-  from PIL import UnidentifiedImageError
-
-  if not encoded:
-    return 'an empty file'
   try:
-    with Image.open(io.BytesIO(encoded)) as image:
+    with picture_files.open_picture(encoded) as image:
       if image.format not in FORMATS:
         return f'a {image.format} image, not one of {", ".join(FORMATS)}'
       image.load()
       size, image_format = image.size, image.format
-  except UnidentifiedImageError:
-    return 'not an image, or its beginning is missing'
+      _, transparent = (
+        opacity.flatten(image) if image.has_transparency_data else (None, False)
+      )
+  except UnreadableError as error:
+    return str(error)
   # Damaged bytes raise whatever the decoder happens to stumble over.
   except Exception as error:
-    return f'cannot be decoded ({str(error) or type(error).__name__})'
+    return f'cannot be decoded ({picture_files.describe_error(error)})'
+  if transparent:
+    return (
+      'transparent somewhere, and what that hides would be trained on; lay it '
+      'on a colour'
+    )
   if not _has_end(encoded, image_format):
     return 'truncated: the end of the image is missing'
   if not frame_images.opencv_decodes(encoded):

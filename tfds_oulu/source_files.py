@@ -7,10 +7,12 @@ import os
 import pathlib
 import shutil
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 
+from stclr_jax.data import regular_files
 from stclr_jax.files import disk
 
 # What operating systems leave behind, and resource forks such as ._000.jpeg.
@@ -23,6 +25,13 @@ _METHODS = (
 _ENCRYPTED = 0x1
 # chosen: Oulu-CASIA is seen at two; a zip that holds itself ends somewhere.
 _MAX_NESTING = 4
+# chosen: of a file, which is a frame or a video of three seconds; a header can
+# name any size, and a few are in memory at once.
+MAX_BYTES = 2**28
+# Source: Unicode's Bidi_Control, which turn the text behind them around.
+_TURNING = frozenset(
+  '\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,15 +85,21 @@ class FileTree(contextlib.ExitStack):
     self.problems = []
     self.root = pathlib.Path(root)
     self._temporary = None
+    self._entered = set()
 
   def files(self):
     """Lists all files.
 
+    Each folder is entered once, by its own path before that of a link to it.
+
     Yields:
       `File`s, those of a folder in order of their names.
     """
+    self._entered.clear()
     if self.root.is_dir():
-      yield from self._list_folder(self.root, '', ())
+      yield from self._list_folder(self.root, '')
+    elif fault := regular_files.find_fault(self.root):
+      self._fail(to_printable(str(self.root)), f'is {fault}')
     else:
       name = to_printable(self.root.name)
       yield from self._list_archive(self.root, name, depth=1)
@@ -101,29 +116,43 @@ class FileTree(contextlib.ExitStack):
       )
     return self._temporary
 
-  def _list_folder(self, folder, shown, above):
+  def _list_folder(self, folder, shown):
+    """Lists a folder and the real ones below it, then what links lead to: each
+    folder once, however many links there are to it."""
+    links = [(shown, folder)]
+    while links:
+      below = []
+      for path, link in sorted(links, key=lambda p: (p[0].count('/'), p[0])):
+        yield from self._list_real_folder(link, path, below)
+      links = below
+
+  def _list_real_folder(self, folder, shown, links):
     try:
-      status = folder.stat()
+      status = os.stat(folder)
+      identity = (status.st_dev, status.st_ino)
+      if identity in self._entered:
+        return
+      self._entered.add(identity)
       entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
     except OSError as error:
       self._fail(shown or '.', f'cannot be listed: {error.strerror}')
       return
-    identity = (status.st_dev, status.st_ino)
-    if identity in above:  # a link to a folder that holds it
-      return
     for entry in entries:
       path = _join(shown, to_printable(entry.name))
-      if entry.is_dir():
-        yield from self._list_folder(
-          pathlib.Path(entry.path), path, (*above, identity)
-        )
-      elif not entry.is_file():
-        yield File(path, 0, False, functools.partial(_refuse, path))
-      elif _is_zip(entry.name):
+      fault = regular_files.find_fault(entry.path)
+      if fault is None and _is_zip(entry.name):
         yield from self._list_archive(entry.path, path, depth=1)
-      else:
-        read = pathlib.Path(entry.path).read_bytes
+      elif fault is None:
+        read = functools.partial(
+          regular_files.read_bytes, entry.path, MAX_BYTES
+        )
         yield File(path, _size(entry), False, read)
+      elif not os.path.isdir(entry.path):
+        yield File(path, 0, False, functools.partial(_refuse, path, fault))
+      elif entry.is_symlink():
+        links.append((path, entry.path))
+      else:
+        yield from self._list_real_folder(entry.path, path, links)
 
   def _list_archive(self, file, shown, *, depth):
     try:
@@ -194,14 +223,30 @@ def to_printable(name):
   """Makes a file's name text that can be printed and stored anywhere.
 
   Args:
-    name: as the operating system gave it.
+    name: as the operating system gave it, or any text.
 
   Returns:
-    The same, where needed with the escapes of undecodable bytes.
+    The same, where needed with the escapes of undecodable bytes, and of
+    characters that command a terminal, break a line or turn text around. Text
+    that was made printable stays as it is.
   """
-  return name.encode('utf-8', 'surrogateescape').decode(
+  name = name.encode('utf-8', 'surrogateescape').decode(
     'utf-8', 'backslashreplace'
   )
+  if name.isprintable() and name.isascii():
+    return name
+  return ''.join(_escape(c) if _commands(c) else c for c in name)
+
+
+def _commands(character):
+  return (
+    unicodedata.category(character) in ('Cc', 'Cs', 'Zl', 'Zp')
+    or character in _TURNING
+  )
+
+
+def _escape(character):
+  return character.encode('unicode_escape').decode()
 
 
 def _is_zip(name):
@@ -221,10 +266,15 @@ def _size(entry):
 
 def _read_member(archive, member):
   try:
-    return archive.read(member)
-  except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+    # Whatever size the table of contents names, no more is unpacked.
+    with archive.open(member) as file:
+      return regular_files.read_stream(file, MAX_BYTES, member.filename)
+  # Damaged members raise whatever their decoder happens to stumble over.
+  except (OSError, MemoryError):
+    raise
+  except Exception as error:
     raise OSError(f'the archive is damaged here: {error}') from error
 
 
-def _refuse(path):
-  raise OSError(f'{path} is a broken link or no regular file')
+def _refuse(path, fault):
+  raise OSError(f'{path} is {fault}')

@@ -42,18 +42,17 @@ def read_picture(path):
     raise UnreadableError(f'{path.name}: {error.strerror or error}') from error
 
 
-def open_picture(data, *, formats=FORMATS):
+def open_picture(data):
   """Reads a picture's header.
 
   Args:
     data: bytes of the file.
-    formats: those allowed, of `FORMATS`.
 
   Returns:
     A `PIL.Image.Image` that is not decoded yet.
 
   Raises:
-    UnreadableError: if it is of no allowed format, damaged, or larger than
+    UnreadableError: if it is of none of `FORMATS`, damaged, or larger than
       `MAX_PIXELS` or `MAX_SIDE`; the reason without the file's name.
   """
   from PIL import Image
@@ -62,10 +61,10 @@ def open_picture(data, *, formats=FORMATS):
   if not data:
     raise UnreadableError('an empty file')
   try:
-    image = Image.open(io.BytesIO(data), formats=formats)
+    image = Image.open(io.BytesIO(data), formats=FORMATS)
   except UnidentifiedImageError as error:
     raise UnreadableError(
-      f'no picture of a format that is read ({", ".join(formats)}), or its '
+      f'not an image of a format that is read ({", ".join(FORMATS)}), or its '
       f'beginning is missing; it begins with {bytes(data[:8])!r}'
     ) from error
   except Image.DecompressionBombError as error:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 
 from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
+from stclr_jax.data import picture_folders
 from stclr_jax.data import recipe_mmi
+from stclr_jax.data import regular_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 from stclr_jax.data.listing import Problem
@@ -37,6 +39,7 @@ CREMA_D_INTENSITIES = {
   'XX': 'unspecified',
   'X': 'unspecified',  # 1040_ITH_SAD_X, as it is published
 }
+_MAX_LABEL_BYTES = 2**20  # chosen: a label file holds one number
 _CK_PLUS_SEQUENCES = (593, 327, 123)  # Lucey et al. 2010
 
 
@@ -80,20 +83,29 @@ def list_ck_plus(source):
   labels = _read_ck_plus_labels(source, found.others, result)
   seen = set()
   for folder, frames in found.videos.items():
-    match = re.fullmatch(r'(S\d+)/(\d+)', '/'.join(folder.parts[-2:]).upper())
+    match = re.fullmatch(
+      r'(S\d+)/(\d+)', '/'.join(folder.parts[-2:]).upper(), re.ASCII
+    )
     prefix = f'{match[1]}_{match[2]}' if match else None
-    if prefix is None or not frames[0].name.upper().startswith(prefix):
+    names = {frame.name.upper()[: len(prefix or '')] for frame in frames}
+    if prefix not in names:
       ignored['images elsewhere'] = ignored.get('images elsewhere', 0) + 1
       continue
     seen.add(prefix)
+    sequence, problem = _find_ck_plus_sequence(folder, frames, prefix)
+    if problem:
+      name = listings.as_text(folder.relative_to(source).as_posix())
+      result.problems.append(Problem(name, problem))
+      continue
     label = labels.get(prefix)
     result.items.append(
       Item(
         f'{match[1]}/{match[2]}',
         folder,
-        frames,
+        sequence.frames,
         None if label == 'neutral' else label,
         match[1],
+        notes=sequence.notes,
       )
     )
   if not result.items and not result.problems:
@@ -120,13 +132,26 @@ def list_ck_plus(source):
   return result
 
 
+def _find_ck_plus_sequence(folder, frames, prefix):
+  """Returns (the folder's sequence of a prefix, None), or (None, why not)."""
+  parts = picture_folders.split(folder, frames)
+  found = [
+    part
+    for part in parts.found
+    if part.frames and part.frames[0].name.upper().startswith(prefix)
+  ]
+  if len(found) == 1:
+    return found[0], None
+  return None, parts.problem or f'{len(found)} sequences named {prefix}'
+
+
 def _read_ck_plus_labels(source, files, result):
   """Reads the labels among files: a dict from 'S005_001' to a word, or to None
   where files contradict each other. What is none becomes a problem."""
   labels = {}
   for file in files:
     match = re.fullmatch(
-      r'(S\d+_\d+)_\d+_emotion\.txt', file.name, re.IGNORECASE
+      r'(S\d+_\d+)_\d+_emotion\.txt', file.name, re.IGNORECASE | re.ASCII
     )
     if not match:
       continue
@@ -141,12 +166,15 @@ def _read_ck_plus_labels(source, files, result):
         )
     except (ValueError, OSError) as error:
       name = listings.as_text(file.relative_to(source).as_posix())
-      result.problems.append(Problem(name, str(error)))
+      reason = getattr(error, 'strerror', None) or str(error)
+      result.problems.append(Problem(name, reason))
   return labels
 
 
 def _read_ck_plus_label(file):
-  text = file.read_text(errors='replace')
+  text = regular_files.read_bytes(file, _MAX_LABEL_BYTES).decode(
+    errors='replace'
+  )
   try:
     code = float(text.split()[0])
   except (ValueError, IndexError):
@@ -189,7 +217,7 @@ def list_crema_d(source):
     )
     if (
       any(rest)
-      or not re.fullmatch(r'\d{4}', actor)
+      or not re.fullmatch(r'\d{4}', actor, re.ASCII)
       or emotion not in CREMA_D_CODES
       or intensity not in CREMA_D_INTENSITIES
     ):
