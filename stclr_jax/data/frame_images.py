@@ -79,8 +79,9 @@ def read_frames(paths, *, keep_bytes, remarks=None):
 
   Args:
     paths: of the images, in order.
-    keep_bytes: whether images that need no change, upright, opaque JPEG and
-      PNG of 8 bits, come as the bytes of their files.
+    keep_bytes: whether images that need no change, upright JPEG and PNG of 8
+      bits, come as the bytes of their files; a transparent one as those of a
+      PNG that is not.
     remarks: list to which is added, once all are read, what the user should
       know of them; None for nobody who asks.
 
@@ -132,7 +133,9 @@ def _read_frame(data, keep_bytes, find_shift):
   kept = keep_bytes and _needs_no_change(image)
   if not kept or image.has_transparency_data:
     frame, transparent = opacity.flatten(ImageOps.exif_transpose(image))
-    if transparent or not kept:
+    if transparent and kept:  # a PNG of the same size, as its neighbours are
+      return _encode_png(frame), image.size, True
+    if not kept:
       return frame, frame.shape[1::-1], transparent
   if not opencv_decodes(data):
     raise UnreadableError('damaged; OpenCV cannot decode it')
@@ -190,6 +193,13 @@ def encode_jpeg(frame, quality):
   ]
   bgr = np.ascontiguousarray(frame[..., ::-1])
   return cv2.imencode('.jpg', bgr, options)[1].tobytes()
+
+
+def _encode_png(frame):
+  import cv2
+
+  bgr = np.ascontiguousarray(frame[..., ::-1])
+  return cv2.imencode('.png', bgr)[1].tobytes()
 
 
 def _load(data):

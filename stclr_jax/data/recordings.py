@@ -13,9 +13,10 @@ from typing import Any
 from typing import NamedTuple
 
 from stclr_jax.data import frame_images
-from stclr_jax.data import video_files
 from stclr_jax.data import videos
-from stclr_jax.data.video_files import UnreadableError
+from stclr_jax.data.recording_frames import RecordingFrames
+from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.data.unreadable import naming_errors
 
 NO_FACE = ('keep', 'skip', 'stop')
 
@@ -39,7 +40,8 @@ class Options:
       with colour at full resolution (4:4:4), since shrunken frames have it.
     keep_bytes: whether images that are upright JPEG or PNG of 8 bits already
       stay as they are, whatever their size.
-    min_frames: a video with fewer is no video. chosen 2: one does not move.
+    min_frames: a video with fewer different pictures is no video. chosen 2: one
+      does not move.
     face_crop: `face_crops.FaceCropOptions` to cut one square around the face
       for each window; None for whole frames.
     no_face: where there is none: 'keep' the whole frame, 'skip' the window, or
@@ -103,7 +105,8 @@ class Window(NamedTuple):
 
   Attributes:
     frames: encoded images, a list of bytes; empty if left out, see `notes`.
-    start: where it begins in the recording, in seconds.
+    start: where it begins in the recording, in seconds after the file's start
+      (of sound or picture, as a player counts).
     coverage: share of the frames in which the face was found; None where
       nobody looked.
     notes: list of what the user should know.
@@ -123,21 +126,24 @@ def read_windows(item, options):
     options: an `Options`.
 
   Yields:
-    `Window`s in order; those that are not left out have `min_frames` or more.
+    `Window`s in order; those that are not left out have `min_frames` different
+    pictures or more.
 
   Raises:
     UnreadableError: if any of it cannot be read, or it is too short.
   """
-  recording = _Recording(item, options)
+  recording = RecordingFrames(item, options)
   read = _read_cropped if options.face_crop else _read_whole
+  with naming_errors():
+    windows = _without_stills(read(recording, options), options)
+    yield from _with_last_notes(windows, recording)
+
+
+def _with_last_notes(windows, recording):
+  """Adds to the last window what is known only when all has been read."""
   previous = None
   try:
-    for window in read(recording, options):
-      if 0 < len(window.frames) < options.min_frames:
-        raise UnreadableError(
-          f'{len(window.frames)} frame(s) at {options.fps:g} a second; a video '
-          f'has {options.min_frames} or more (--min_frames)'
-        )
+    for window in windows:
       if previous is not None:
         yield previous
       previous = window
@@ -149,59 +155,55 @@ def read_windows(item, options):
     yield previous._replace(notes=previous.notes + recording.remarks)
 
 
-class _Recording:
-  """Frames of an item at the stated rate, as often as asked for."""
+def _without_stills(windows, options):
+  """Leaves out windows of fewer than `min_frames` different pictures.
 
-  def __init__(self, item, options):
-    self.item = item
-    self._options = options
-    self._span = dict(fps=options.fps, start=item.start, end=item.end)
-    self.remarks = []  # known once it was read to its end
+  Pictures are counted, not ticks: one that is shown for long is no video.
 
-  def read(self, *, keep_bytes):
-    if not self.item.frames:
-      self.remarks.clear()
-      return video_files.read_frames(
-        self.item.path, remarks=self.remarks, **self._span
+  Raises:
+    UnreadableError: if that is all there is.
+  """
+  stills, moves = [], False
+  for window in windows:
+    different = _count_different(window.frames, options.min_frames)
+    if not window.frames or different >= options.min_frames:
+      moves = True
+    else:
+      reason = (
+        f'{different} different picture(s) in {len(window.frames)} frame(s) at '
+        f'{options.fps:g} a second; a video has {options.min_frames} or more '
+        '(--min_frames)'
       )
-    return frame_images.read_frames(self._images(), keep_bytes=keep_bytes)
-
-  def count(self):
-    if not self.item.frames:
-      return video_files.count_frames(self.item.path, **self._span)
-    return len(self._images())
-
-  def notes(self):
-    names = [path.name for path in self.item.frames]
-    gaps = frame_images.find_gaps(names)
-    return [f'{len(gaps)} frame numbers missing: {gaps[:8]}'] if gaps else []
-
-  def _images(self):
-    source_fps = self._options.source_fps
-    rate = source_fps or self._options.fps
-    timed = (
-      (i / rate, 1 / rate, path) for i, path in enumerate(self.item.frames)
-    )
-    images = list(video_files.resample(timed, **self._span))
-    if not images:
-      seconds = len(self.item.frames) / rate
-      raise UnreadableError(
-        f'begins at {self.item.start:g} s; its frames last {seconds:g} s at '
-        f'{rate:g} a second (--source_fps)'
+      window = window._replace(
+        frames=[], notes=[*window.notes, f'{reason}: left out']
       )
-    return images
+      if not moves:
+        stills.append((reason, window))
+        continue
+    yield from (still for _, still in stills)
+    stills.clear()
+    yield window
+  if stills:
+    raise UnreadableError(stills[0][0])
+
+
+def _count_different(frames, enough):
+  seen = set()
+  for frame in frames:
+    seen.add(frame)
+    if len(seen) >= enough:
+      break
+  return len(seen)
 
 
 def _read_whole(recording, options):
   frames = recording.read(keep_bytes=options.keep_bytes)
   encode = functools.partial(_encode, options=options)
-  encoded = videos.map_threaded(encode, frames)
+  encoded = _map_bounded(encode, frames)
   notes = recording.notes()
-  first = 0
-  for frames in cut_windows(encoded, options.window_length):
-    start = recording.item.start + first / options.fps
-    yield Window(frames, start, None, notes)
-    first += len(frames)
+  for window in cut_windows(encoded, options.window_length):
+    times, frames = zip(*window, strict=True)
+    yield Window(list(frames), times[0], None, notes)
 
 
 def _read_cropped(recording, options):
@@ -213,18 +215,16 @@ def _read_cropped(recording, options):
   from stclr_jax.data import face_crops
 
   lengths = window_lengths(recording.count(), options.window_length)
-  tracks = []
-  frames = recording.read(keep_bytes=False)
+  tracks, starts = [], []
+  timed = recording.read(keep_bytes=False)
   for length in lengths:
-    part = _same_size(itertools.islice(frames, length))
+    window = _noting_first(itertools.islice(timed, length), starts)
+    part = _same_size(window)
     tracks.append(face_crops.find_square(part, options.face_crop))
     collections.deque(part, maxlen=0)  # whatever the detector left
-  frames = recording.read(keep_bytes=False)
-  first = 0
-  for length, track in zip(lengths, tracks, strict=True):
-    start = recording.item.start + first / options.fps
-    first += length
-    part = itertools.islice(frames, length)
+  timed = recording.read(keep_bytes=False)
+  for length, start, track in zip(lengths, starts, tracks, strict=True):
+    part = itertools.islice(timed, length)
     notes = recording.notes() + list(track.notes)
     if track.square is None:
       if options.no_face == 'stop':
@@ -235,8 +235,16 @@ def _read_cropped(recording, options):
         continue
       notes.append('no face: whole frames')
     encode = functools.partial(_encode, options=options, square=track.square)
-    encoded = list(videos.map_threaded(encode, part))
+    encoded = [data for _, data in _map_bounded(encode, part)]
     yield Window(encoded, start, float(track.coverage), notes)
+  collections.deque(timed, maxlen=0)  # so that its remarks are complete
+
+
+def _noting_first(timed, starts):
+  for i, (time, frame) in enumerate(timed):
+    if not i:
+      starts.append(time)
+    yield frame
 
 
 def _same_size(frames):
@@ -251,11 +259,23 @@ def _same_size(frames):
     yield frame
 
 
-def _encode(frame, *, options, square=None):
+def _map_bounded(function, timed):
+  """Maps in threads; large pictures are not read far ahead."""
+
+  def size_of(each):
+    frame = each[1]
+    return len(frame) if isinstance(frame, bytes) else frame.nbytes
+
+  return videos.map_threaded(function, timed, size_of=size_of)
+
+
+def _encode(timed, *, options, square=None):
+  """Returns (time, encoded image)."""
   import cv2
 
+  time, frame = timed
   if isinstance(frame, bytes):
-    return frame
+    return timed
   if square is not None:
     from stclr_jax.data import face_crops
 
@@ -266,7 +286,7 @@ def _encode(frame, *, options, square=None):
   if scale < 1:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-  return frame_images.encode_jpeg(frame, options.jpeg_quality)
+  return time, frame_images.encode_jpeg(frame, options.jpeg_quality)
 
 
 def cut_windows(values, length):
