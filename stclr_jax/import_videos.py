@@ -24,6 +24,7 @@ from stclr_jax.data import importing
 from stclr_jax.data import labels
 from stclr_jax.data import listing_csv
 from stclr_jax.data import listing_folder
+from stclr_jax.data import next_commands
 from stclr_jax.data import people
 from stclr_jax.data import recipes
 from stclr_jax.data import recordings
@@ -49,7 +50,7 @@ def main(argv=None):
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),
-    import_report.next_commands(report, args.data_dir),
+    next_commands.describe(report, args.data_dir),
   )
 
 

@@ -1,26 +1,20 @@
-"""What an import says of itself: totals, words, and what to type next."""
+"""What an import says of itself: totals and words."""
 
 import collections
-import math
-import shlex
 
-from stclr_jax.data import folds
 from stclr_jax.data import imported
 from stclr_jax.data.listing import describe_counts
 
 _SHOWN = 20  # chosen: lines of a list that a screen still holds
-# Of the configs' frames; an imported set of another shape needs to say so.
-_CONFIGS_FRAME_SIZE = (240, 320)
-_CONFIGS_BATCH_SIZE = 32  # of videos to pretrain on there must be as many
-_CONFIGS_NUM_FOLDS = 10
 
 
-def summarize(videos, classes):
+def summarize(videos, classes, subjects):
   """Counts what a data set holds.
 
   Args:
     videos: list of the report's entries.
     classes: names of the classes, in order.
+    subjects: number of each person, by name; several names may have one.
 
   Returns:
     A JSON-able dict of totals.
@@ -32,7 +26,7 @@ def summarize(videos, classes):
   looked = [v['coverage'] for v in videos if v['coverage'] is not None]
   return {
     'num_videos': len(kept),
-    'num_subjects': len({video['subject'] for video in kept}),
+    'num_subjects': len({subjects[video['subject']] for video in kept}),
     'num_frames': sum(lengths),
     'frames_min_median_max': [
       lengths[0], lengths[len(lengths) // 2], lengths[-1],
@@ -45,6 +39,23 @@ def summarize(videos, classes):
     'face_coverage': sum(looked) / len(looked) if looked else None,
     'without_face': sum(1 for coverage in looked if not coverage),
   }  # fmt: skip
+
+
+def count_notes(notes, videos):
+  """Counts what the user should know.
+
+  Args:
+    notes: list of lines about the whole set.
+    videos: list of the report's entries.
+
+  Returns:
+    A JSON-able dict: 'num_notes', of both, and 'num_videos_noted'.
+  """
+  of_videos = [len(video['notes']) for video in videos if video['notes']]
+  return {
+    'num_notes': len(notes) + sum(of_videos),
+    'num_videos_noted': len(of_videos),
+  }
 
 
 def describe(report, path):
@@ -80,18 +91,38 @@ def describe(report, path):
     lines += _describe_coverage(report['videos'])
   if report['ignored_files']:
     lines.append(f'Passed over: {describe_counts(report["ignored_files"])}.')
-  lines += [f'Note: {note}.' for note in report['notes']]
-  noted = [v for v in report['videos'] if v['notes']]
-  lines += [
-    f'  {v["video_id"]}: {"; ".join(v["notes"])}' for v in noted[:_SHOWN]
-  ]
-  if len(noted) > _SHOWN:
-    lines.append(f'  and {len(noted) - _SHOWN} more, see {imported.REPORT}')
+  lines += _cut([f'Note: {note}.' for note in report['notes']])
+  lines += _cut(
+    [
+      f'  {v["video_id"]}: {"; ".join(v["notes"])}'
+      for v in report['videos']
+      if v['notes']
+    ]
+  )
+  if report['num_notes']:
+    lines.append(
+      f'{_count(report["num_notes"], "note")}, '
+      f'{report["num_notes"] - len(report["notes"])} of them on '
+      f'{_count(report["num_videos_noted"], "video")}; all are in '
+      f'{imported.REPORT}.'
+    )
   if report['skipped']:
     lines.append(f'Left out {len(report["skipped"])}:')
-    lines += [f'  {s["name"]}: {s["reason"]}' for s in report['skipped']]
+    lines += _cut([f'  {s["name"]}: {s["reason"]}' for s in report['skipped']])
   lines.append(f'Checksum {report["checksum"][:16]}; all of it in {path}.')
   return '\n'.join(lines)
+
+
+def _cut(lines):
+  """As many lines as a screen holds, and where the others are."""
+  more = len(lines) - _SHOWN
+  if more <= 0:
+    return lines
+  return [*lines[:_SHOWN], f'  and {more} more, see {imported.REPORT}']
+
+
+def _count(number, what):
+  return f'{number} {what}{"" if number == 1 else "s"}'
 
 
 def _describe_coverage(videos):
@@ -104,86 +135,3 @@ def _describe_coverage(videos):
   if len(partly) > _SHOWN:
     lines.append(f'  and {len(partly) - _SHOWN} more below 100%')
   return lines
-
-
-def choose_frame_size(report):
-  """Says at which size to train on a data set.
-
-  Args:
-    report: as `importing.import_items` returns it.
-
-  Returns:
-    ((height, width), others): the shape of most videos, in pixels, no higher
-      than the configs' frames; and how many videos have another shape, and
-      would be cut to this one around their centre.
-  """
-  shapes = collections.defaultdict(list)
-  for height, width, count in report['frame_sizes']:
-    # A few percent of width are no other shape.
-    shapes[round(math.log(width / height), 1)] += [(height, width)] * count
-  sizes = sorted(max(shapes.values(), key=len))
-  height, width = sizes[len(sizes) // 2]
-  scale = min(1.0, _CONFIGS_FRAME_SIZE[0] / min(height, width))
-  others = report['num_videos'] - len(sizes)
-  return (round(height * scale), round(width * scale)), others
-
-
-def next_commands(report, data_dir=None):
-  """Says what to type after an import.
-
-  Args:
-    report: as `importing.import_items` returns it.
-    data_dir: where TFDS keeps its data; None for its own default.
-
-  Returns:
-    Lines to print.
-  """
-  size, others = choose_frame_size(report)
-  data = f'--config.data.name={report["name"]}'
-  if data_dir:
-    data += f' --config.data.data_dir={shlex.quote(str(data_dir))}'
-  if size != _CONFIGS_FRAME_SIZE:
-    data += f' --config.data.frame_size={size[0]},{size[1]}'
-  # Only people with labels are dealt to folds; without any, nobody is.
-  people = len(
-    {v['subject'] for v in report['videos'] if v['frames'] and v['label']}
-  )
-  lines = ['Next, pretrain on it:']
-  command = f'  python main.py --config=configs/pretrain.py:paper_112 {data}'
-  if people < _CONFIGS_NUM_FOLDS:
-    batch = _batch_flag(report['num_videos'])
-    lines.append(f'{command} --config.pretrain_scope=all_unlabelled{batch}')
-    if people > 1:
-      batch = _batch_flag(_count_training_videos(report, people))
-      lines.append(
-        f'  (with {people} labelled people; to hold some of them out, in place '
-        f'of the scope: --config.data.num_folds={people}{batch})'
-      )
-  else:
-    count = _count_training_videos(report, _CONFIGS_NUM_FOLDS)
-    lines.append(command + _batch_flag(count))
-  if others:
-    lines.append(
-      f'  ({others} videos have another shape than {size[1]}x{size[0]}, and '
-      'are cut to it around their centre)'
-    )
-  return '\n'.join(lines)
-
-
-def _count_training_videos(report, num_folds):
-  """Number of videos to pretrain on in the fold that has fewest."""
-  videos = [video for video in report['videos'] if video['frames']]
-  dealt = folds.make_folds(
-    [report['subjects'][video['subject']] for video in videos],
-    num_folds=num_folds,
-    labels=[0 if v['label'] else folds.UNLABELLED for v in videos],
-  )
-  return min(len(dealt.fold(i).pretrain) for i in range(num_folds))
-
-
-def _batch_flag(num_videos):
-  """The flag that a set needs which is smaller than the configs' batch."""
-  if num_videos >= _CONFIGS_BATCH_SIZE:
-    return ''
-  # A power of two, so that two or four devices can share it.
-  return f' --config.batch_size={1 << (max(1, num_videos).bit_length() - 1)}'

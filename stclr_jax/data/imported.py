@@ -4,10 +4,10 @@ DATA_DIR/imported_videos/NAME/1.0.0/ holds the records (ArrayRecord, one a
 video), TFDS's descriptions, and `import.json`, which says what went in.
 """
 
+import contextlib
 import io
 import json
 import os
-import pathlib
 import re
 import shutil
 import socket
@@ -15,6 +15,8 @@ import socket
 import numpy as np
 
 from stclr_jax.data import checked_records
+from stclr_jax.data import data_folder
+from stclr_jax.files import locks
 
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
@@ -25,7 +27,7 @@ RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
 _VIDEOS_PER_FILE = 256
 _INCOMPLETE = '.incomplete'
 _REPLACED = '.replaced' + _INCOMPLETE
-_REMEDY = 'Import the videos again, with --overwrite.'
+REMEDY = 'Import the videos again, with --overwrite.'
 
 
 def check_name(name):
@@ -92,9 +94,7 @@ def read_report(name, data_dir=None):
   try:
     return json.loads((path / REPORT).read_text('utf-8'))
   except ValueError as error:  # JSON's, or bytes that are no text
-    raise checked_records.damaged(
-      path, f'{REPORT}: {error}', _REMEDY
-    ) from error
+    raise checked_records.damaged(path, f'{REPORT}: {error}', REMEDY) from error
 
 
 def open_records(name, data_dir=None):
@@ -111,26 +111,21 @@ def open_records(name, data_dir=None):
   Raises:
     ValueError: if files are missing or damaged.
   """
-  import tensorflow_datasets as tfds
-
   report = read_report(name, data_dir)
   classes, number = tuple(report['classes']), report['num_videos']
   path = directory(name, data_dir)
   try:
-    records = tfds.builder_from_directory(path).as_data_source(
-      split=SPLIT,
-      deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
-    )
+    records = _open_source(path)
     found = len(records)
   except (ValueError, RuntimeError, OSError) as error:
-    raise checked_records.damaged(path, str(error), _REMEDY) from error
+    raise checked_records.damaged(path, str(error), REMEDY) from error
   if found != number:
     reason = f'{found} of {number} videos are there'
-    raise checked_records.damaged(path, reason, _REMEDY)
+    raise checked_records.damaged(path, reason, REMEDY)
   records = checked_records.CheckedRecords(
     records,
     directory=path,
-    remedy=_REMEDY,
+    remedy=REMEDY,
     parse=_features(classes, as_bytes=True).deserialize_example_np,
   )
   return records, classes
@@ -156,50 +151,37 @@ class Writer:
     Raises:
       ValueError: for a name that cannot be used.
       FileExistsError: if there is such a data set and `overwrite` is false.
+      locks.OwnedError: if another process writes a data set of this name.
       OSError: if nothing can be written there.
     """
-    import tensorflow_datasets as tfds
-
     check_name(name)
     self.path = directory(name, data_dir)
-    _clear_abandoned(self.path.parent)
-    if self.path.parent.exists() and not overwrite:
-      raise FileExistsError(
-        f'There is a data set {name} already, in {self.path}; choose another '
-        '--out, or replace it by --overwrite.'
-      )
+    self._overwrite = overwrite
     self._partial = _partial(self.path.parent)
-    version = self._partial / VERSION
-    try:
-      version.mkdir(parents=True)
-    except OSError as error:
-      raise type(error)(
-        error.errno,
-        f'{self.path.parent} cannot be made ({error.strerror}); choose another '
-        'place: --data_dir=…',
-      ) from error
-    self._writer = tfds.core.SequentialWriter(
-      tfds.core.DatasetInfo(
-        builder=tfds.core.dataset_info.DatasetIdentity(
-          name=BUILDER,
-          version=tfds.core.Version(VERSION),
-          data_dir=str(version),
-          module_name=__name__,
-          config_name=name,
-        ),
-        description=f'Videos imported by stclr_jax as {name}; see {REPORT}.',
-        features=_features(classes),
-      ),
-      max_examples_per_shard=_VIDEOS_PER_FILE,
-      file_format='array_record',
-    )
-    self._writer.initialize_splits([SPLIT])
+    self._name, self._classes = name, tuple(classes)
+    with contextlib.ExitStack() as opened:
+      opened.enter_context(_owned(self.path.parent))
+      _clear_abandoned(self.path.parent)
+      self._refuse_to_replace()
+      version = self._partial / VERSION
+      with _naming(self.path.parent):
+        version.mkdir(parents=True)
+      self._writer = _make_writer(version, name, classes)
+      self._opened = opened.pop_all()
 
   def __enter__(self):
     return self
 
   def __exit__(self, *_):
     shutil.rmtree(self._partial, ignore_errors=True)
+    self._opened.close()
+
+  def _refuse_to_replace(self):
+    if self.path.parent.exists() and not self._overwrite:
+      raise FileExistsError(
+        f'There is a data set {self._name} already, in {self.path}; choose '
+        'another --out, or replace it by --overwrite.'
+      )
 
   def add(self, *, video_id, frames, label, subject, subject_name):
     """Writes a video.
@@ -220,13 +202,43 @@ class Writer:
     )
     self._writer.add_examples({SPLIT: [example]})
 
+  def renumber(self, subjects):
+    """Writes the records again, with other numbers for people.
+
+    Args:
+      subjects: number of the person by video id, of all videos.
+    """
+    self._writer.close_all()
+    written = self._partial / VERSION
+    earlier = self._partial / 'earlier'
+    written.rename(earlier)
+    written.mkdir()
+    self._writer = _make_writer(written, self._name, self._classes)
+    parse = _features(self._classes, as_bytes=True).deserialize_example_np
+    for record in _open_source(earlier):
+      example = parse(record)
+      video_id = example['video_id'].decode()
+      self.add(
+        video_id=video_id,
+        frames=list(example['frames']),
+        label=int(example['label']),
+        subject=subjects[video_id],
+        subject_name=example['subject_name'].decode(),
+      )
+    shutil.rmtree(earlier)
+
   def commit(self, report):
     """Puts the finished data set in its place.
 
     Args:
       report: JSON-able dict.
+
+    Raises:
+      FileExistsError: if such a data set has come in the meantime.
     """
     self._writer.close_all()
+    # Again: on a file system without locks another import may have come first.
+    self._refuse_to_replace()
     text = json.dumps(report, indent=1, ensure_ascii=False)
     (self._partial / VERSION / REPORT).write_text(text + '\n', 'utf-8')
     target = self.path.parent
@@ -243,9 +255,39 @@ class Writer:
 
 def root(data_dir=None):
   """Says where the imported data sets are kept; see `directory`."""
-  from tensorflow_datasets.core import constants
+  return data_folder.find(data_dir) / BUILDER
 
-  return pathlib.Path(data_dir or constants.DATA_DIR).expanduser() / BUILDER
+
+def _open_source(path):
+  """The records in a folder, each as the bytes that were written."""
+  import tensorflow_datasets as tfds
+
+  return tfds.builder_from_directory(path).as_data_source(
+    split=SPLIT,
+    deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES,
+  )
+
+
+def _make_writer(path, name, classes):
+  import tensorflow_datasets as tfds
+
+  writer = tfds.core.SequentialWriter(
+    tfds.core.DatasetInfo(
+      builder=tfds.core.dataset_info.DatasetIdentity(
+        name=BUILDER,
+        version=tfds.core.Version(VERSION),
+        data_dir=str(path),
+        module_name=__name__,
+        config_name=name,
+      ),
+      description=f'Videos imported by stclr_jax as {name}; see {REPORT}.',
+      features=_features(classes),
+    ),
+    max_examples_per_shard=_VIDEOS_PER_FILE,
+    file_format='array_record',
+  )
+  writer.initialize_splits([SPLIT])
+  return writer
 
 
 def _features(classes, *, as_bytes=False):
@@ -264,6 +306,31 @@ def _features(classes, *, as_bytes=False):
       'subject': tfds.features.Scalar(np.int32),
       'subject_name': tfds.features.Text(),
     }
+  )
+
+
+@contextlib.contextmanager
+def _naming(folder):
+  """Says which folder it is that cannot be made, and what to do."""
+  try:
+    yield
+  except OSError as error:
+    raise type(error)(
+      error.errno,
+      f'{folder} cannot be made ({error.strerror}); choose another place: '
+      '--data_dir=…',
+    ) from error
+
+
+def _owned(target):
+  """Owns the name of a data set: one process at a time writes it."""
+  with _naming(target):
+    target.parent.mkdir(parents=True, exist_ok=True)
+  return locks.own(
+    target.with_name(f'.{target.name}.lock'),
+    what=f'The data set {target}',
+    remedy='Another import writes it: wait until that has ended, or choose '
+    'another --out.',
   )
 
 

@@ -6,19 +6,22 @@ import datetime
 import filecmp
 import hashlib
 import importlib.metadata
-import io
 import platform
 import sys
 import time
 
 from tqdm import tqdm
 
-from stclr_jax.data import frame_images
 from stclr_jax.data import import_report
 from stclr_jax.data import imported
 from stclr_jax.data import listing as listings
+from stclr_jax.data import people
+from stclr_jax.data import picture_files
 from stclr_jax.data import recordings
+from stclr_jax.data import same_recordings
 from stclr_jax.data.listing import Problem
+from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.data.unreadable import naming_errors
 
 ON_ERROR = ('stop', 'skip')
 _PACKAGES = (
@@ -34,6 +37,7 @@ def import_items(
   classes,
   options,
   source,
+  recipe='',
   data_dir=None,
   on_error='stop',
   overwrite=False,
@@ -47,6 +51,8 @@ def import_items(
     classes: names of its classes, in order.
     options: a `recordings.Options`.
     source: where the listing came from, for the report.
+    recipe: which known data set names the people, such as 'ck_plus'; '' where
+      the user does.
     data_dir: where TFDS keeps its data; None for its own default.
     on_error: 'stop' goes through everything, lists all that cannot be read
       and writes nothing; 'skip' leaves those out and says so. Of recordings of
@@ -68,12 +74,17 @@ def import_items(
     raise ValueError(
       f'`on_error` (={on_error!r}) must be one of {", ".join(ON_ERROR)}.'
     )
-  from tfds_oulu import disk
+  from stclr_jax.files import disk
 
   started = time.monotonic()
-  subjects = number_subjects(listing.items)
   items, repeated = set_repeated_apart(listing.items)
-  problems, videos = list(listing.problems) + repeated, []
+  checksums = same_recordings.source_checksums(
+    items, lambda of: _show(of, f'Looking at {name}', progress)
+  )
+  same, unnamed = same_recordings.pair_sources(items, checksums)
+  linked = same_recordings.names_of_pairs(same + unnamed, items)
+  subjects = people.number_people(listing.items, linked)
+  problems, videos, places = list(listing.problems) + repeated, [], []
   names = set()
   with (
     disk.naming_full_disk(imported.directory(name, data_dir)),
@@ -81,21 +92,16 @@ def import_items(
       name, classes=classes, data_dir=data_dir, overwrite=overwrite
     ) as writer,
   ):
-    for item in tqdm(
-      items,
-      desc=f'Importing {name}',
-      unit='recording',
-      disable=not (progress and sys.stderr.isatty()),
-    ):
+    for place, item in enumerate(_show(items, f'Importing {name}', progress)):
       before = len(videos)
       try:
-        for video_id, window in _named_windows(item, options):
+        for entry, window in _read(item, checksums[place], options):
+          video_id = entry['video_id']
           if video_id in names:  # such as a#0001.mp4 beside a long a.mp4
-            raise recordings.UnreadableError(
+            raise UnreadableError(
               f'another video is called {video_id}; rename one'
             )
           names.add(video_id)
-          entry = _describe(item, video_id, window, options)
           if window.frames and (not problems or on_error == 'skip'):
             writer.add(
               video_id=video_id,
@@ -105,7 +111,8 @@ def import_items(
               subject_name=entry['subject'],
             )
           videos.append(entry)
-      except recordings.UnreadableError as error:
+          places.append(place)
+      except UnreadableError as error:
         kept = len(videos) - before
         what = f' ({kept} windows before it are kept)' if kept else ''
         problems.append(Problem(item.video_id, f'{error}{what}'))
@@ -117,18 +124,28 @@ def import_items(
       raise ValueError(_complain(problems, listed, on_error))
     if not written:
       raise ValueError('No window has a face, so nothing is left to import.')
+    twice = same_recordings.note_repeated(videos, places, same)
+    # Copies in another container are seen only now that they are decoded.
+    shared = same_recordings.names_of_pairs(twice.pairs, items)
+    numbered = people.number_people(listing.items, linked + shared)
+    if numbered != subjects:
+      subjects = numbered
+      writer.renumber({v['video_id']: subjects[v['subject']] for v in written})
+    notes = [*listing.notes, *twice.lines]
     report = {
       'format': 1,
       'name': name,
       'source': listings.as_text(source),
+      'recipe': recipe,
       'created': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
       'options': dataclasses.asdict(options) | {'on_error': on_error},
       'versions': _versions(),
       'classes': list(classes),
-      **import_report.summarize(videos, classes),
+      **import_report.summarize(videos, classes, subjects),
+      **import_report.count_notes(notes, videos),
       'checksum': _checksum_of_set(written),
       'seconds': round(time.monotonic() - started, 2),
-      'notes': list(listing.notes),
+      'notes': notes,
       'ignored_files': listing.ignored,
       'skipped': [problem._asdict() for problem in problems],
       'subjects': subjects,
@@ -136,21 +153,6 @@ def import_items(
     }
     writer.commit(report)
   return report
-
-
-def number_subjects(items):
-  """Numbers the people, from 1, in the natural order of their names.
-
-  Args:
-    items: list of `listing.Item`; those without a subject are people of their
-      own, called by their video.
-
-  Returns:
-    A dict from name to number.
-  """
-  names = {item.subject or item.video_id for item in items}
-  names = sorted(names, key=frame_images.natural_key)
-  return {name: number for number, name in enumerate(names, 1)}
 
 
 def set_repeated_apart(items):
@@ -206,11 +208,25 @@ def _named_windows(item, options):
     yield (f'{item.video_id}#{count:04d}' if count else item.video_id), previous
 
 
-def _describe(item, video_id, window, options):
+def _read(item, source_checksum, options):
+  """Yields (the report's entry, window); whatever goes wrong is the item's."""
+  windows = _named_windows(item, options)
+  while True:
+    # The last net: nothing that a file holds ends the import of the others.
+    with naming_errors():
+      video_id, window = next(windows, (None, None))
+      if window is None:
+        return
+      entry = _describe(item, video_id, window, source_checksum, options)
+    yield entry, window
+
+
+def _describe(item, video_id, window, source_checksum, options):
   return {
     'video_id': video_id,
     'label': item.label,
-    'subject': item.subject or item.video_id,
+    'subject': people.person_of(item),
+    'subject_named': item.subject is not None,
     'frames': len(window.frames),
     'frame_size': _size_of(window.frames),
     'fps': options.fps,
@@ -219,6 +235,8 @@ def _describe(item, video_id, window, options):
     'bytes': sum(map(len, window.frames)),
     'coverage': window.coverage,
     'checksum': _checksum(window.frames),
+    'picture_checksum': same_recordings.picture_checksum(window.frames),
+    'source_checksum': source_checksum,
     'notes': window.notes,
     **({'attributes': item.attributes} if item.attributes else {}),
   }
@@ -226,12 +244,19 @@ def _describe(item, video_id, window, options):
 
 def _size_of(frames):
   """[height, width] of the first, in pixels; None where there is none."""
-  from PIL import Image
-
   if not frames:
     return None
-  with Image.open(io.BytesIO(frames[0])) as image:  # reads its header only
+  with picture_files.open_picture(frames[0]) as image:  # its header only
     return [image.height, image.width]
+
+
+def _show(items, words, progress):
+  return tqdm(
+    items,
+    desc=words,
+    unit='recording',
+    disable=not (progress and sys.stderr.isatty()),
+  )
 
 
 def _checksum(frames):

@@ -1,5 +1,7 @@
 """Makes sure that a data set is there, and reads it."""
 
+import dataclasses
+import functools
 import importlib.util
 import sys
 from typing import Any
@@ -8,6 +10,7 @@ from typing import NamedTuple
 from stclr_jax.data import checked_records
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
+from stclr_jax.data import imported_people
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
 
@@ -28,6 +31,8 @@ class Source(NamedTuple):
     name: which data this is, such as 'oulu_casia:vl_strong'.
     synthetic: whether the faces are drawn.
     directory: path of the records.
+    find_who: makes an `identity.Who` of a store of these records; None where
+      the people are called by their numbers.
   """
 
   examples: Any
@@ -35,6 +40,7 @@ class Source(NamedTuple):
   name: str
   synthetic: bool
   directory: Any
+  find_who: Any = None
 
 
 def load_videos(name, *, split, frame_size, data_dir=None):
@@ -67,13 +73,29 @@ def load_videos(name, *, split, frame_size, data_dir=None):
       synthetic=True,
     )
   source = open_source(name, split=split, data_dir=data_dir)
-  return videos.make_store(
+  store = videos.make_store(
     read_records(source),
     frame_size=frame_size,
     label_names=source.label_names,
     name=source.name,
     synthetic=source.synthetic,
   )
+  return name_people(store, source)
+
+
+def name_people(store, source):
+  """Tells a store what its people are called.
+
+  Args:
+    store: a `videos.VideoStore`.
+    source: the `Source` that it was read from.
+
+  Returns:
+    The store with its `who`.
+  """
+  if source.find_who is None:
+    return store
+  return dataclasses.replace(store, who=source.find_who(store))
 
 
 def open_source(name, *, split, data_dir=None):
@@ -142,7 +164,8 @@ def _open_built(name, split, data_dir):
       f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
     )
   config = name if name in NAMES else oulu.FolderConfig(name=name)
-  builder = oulu.Builder(config=config, data_dir=data_folder.find(data_dir))
+  data_folder.find(data_dir)  # where there is none, TFDS would make up one
+  builder = oulu.Builder(config=config, data_dir=data_dir)
   if not builder.is_prepared():
     if name.startswith('oulu_casia'):
       raise FileNotFoundError(
@@ -196,6 +219,9 @@ def _open_imported(name, split, data_dir):
     name=f'{name}:{imported.SPLIT}',
     synthetic=False,
     directory=imported.directory(name, data_dir),
+    find_who=functools.partial(
+      imported_people.find_who, imported.read_report(name, data_dir)
+    ),
   )
 
 

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from stclr_jax.data import frame_images
 
 _AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
+_AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +34,8 @@ class VideoStore:
     name: which data this is, such as 'oulu_casia:vl_strong'.
     synthetic: whether the faces are drawn.
     records: a `streaming.RecordReader` where `frames` is None.
+    who: an `identity.Who`: what the people are called; None where they are
+      called by their numbers, as P001.
   """
 
   frames: np.ndarray | None
@@ -45,6 +48,7 @@ class VideoStore:
   name: str
   synthetic: bool
   records: Any = None
+  who: Any = None
 
   @property
   def num_videos(self):
@@ -234,7 +238,8 @@ def map_ahead(pool, function, items, *, ahead):
     pool: a `concurrent.futures.Executor`.
     function: of one item.
     items: iterable, which is not read further ahead than that either.
-    ahead: how many results are made or under way when one is asked for.
+    ahead: how many results are made or under way when one is asked for; or a
+      function that says so of the item that was read last.
 
   Yields:
     The results. What a call raises is raised in its place.
@@ -243,7 +248,7 @@ def map_ahead(pool, function, items, *, ahead):
   try:
     for item in items:
       waiting.append(pool.submit(function, item))
-      if len(waiting) > ahead:
+      if len(waiting) > (ahead(item) if callable(ahead) else ahead):
         yield waiting.popleft().result()
     while waiting:
       yield waiting.popleft().result()
@@ -252,19 +257,26 @@ def map_ahead(pool, function, items, *, ahead):
       future.cancel()
 
 
-def map_threaded(function, items):
+def map_threaded(function, items, *, size_of=None):
   """Maps in threads of its own, see `map_ahead`.
 
   Args:
     function: of one item.
     items: iterable, which is read a few items ahead.
+    size_of: of an item, in bytes: fewer are read ahead of large ones.
 
   Yields:
     The results, in order.
   """
   threads = min(8, os.cpu_count() or 1)
+
+  def ahead(item):
+    if size_of is None:
+      return 2 * threads
+    return min(2 * threads, _AHEAD_BYTES // max(1, size_of(item)))
+
   with concurrent.futures.ThreadPoolExecutor(threads) as pool:
-    yield from map_ahead(pool, function, items, ahead=2 * threads)
+    yield from map_ahead(pool, function, items, ahead=ahead)
 
 
 def _decode_video(record, frame_size):

@@ -95,7 +95,7 @@ def list_videos(data):
   source = prepare.open_source(
     data.name, split=data.split, data_dir=data.data_dir or None
   )
-  return streaming.open_store(
+  store = streaming.open_store(
     streaming.TfdsRecords(source.examples),
     frame_size=tuple(data.frame_size),
     label_names=source.label_names,
@@ -103,6 +103,7 @@ def list_videos(data):
     synthetic=source.synthetic,
     index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
   )
+  return prepare.name_people(store, source)
 
 
 def make_folds(store, data):

@@ -23,7 +23,7 @@ from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import protocols
+from stclr_jax.workflows import trained
 from stclr_jax.workflows import workdirs
 
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
@@ -262,10 +262,10 @@ def _check(config):
 
 def _read_encoder(config, root, store, fold, part):
   workdir = pathlib.Path(root, config.encoder_from.replace('{fold}', str(fold)))
-  trained = checkpoints.read(workdir)
-  if trained.notes['workflow'] != 'pretrain':
+  pretrained = checkpoints.read(workdir)
+  if pretrained.notes['workflow'] != 'pretrain':
     raise ValueError(
-      f'`encoder_from` (={workdir}) is a {trained.notes["workflow"]} run; '
+      f'`encoder_from` (={workdir}) is a {pretrained.notes["workflow"]} run; '
       'give a pretraining.'
     )
   if workdirs.read_summary(workdir) is None:
@@ -273,12 +273,19 @@ def _read_encoder(config, root, store, fold, part):
       f'The pretraining in {workdir} is not finished; run its command again, '
       'it goes on where it stopped.'
     )
-  if config.pretrain_scope != 'all_unlabelled':
-    protocols.refuse_seen(
-      trained, store, part.test, source=workdir, fold=f'fold {fold}'
-    )
+  trained.refuse_seen(
+    pretrained,
+    store,
+    part.test,
+    source=workdir,
+    fold=f'fold {fold}',
+    same_names=config.data.same_names,
+    unlabelled_is_meant=config.pretrain_scope == 'all_unlabelled',
+  )
   written = json.loads((workdir / workdirs.CONFIG).read_text())
-  variables = {name: trained.state[name] for name in ('params', 'batch_stats')}
+  variables = {
+    name: pretrained.state[name] for name in ('params', 'batch_stats')
+  }
   return ml_collections.ConfigDict(written), variables
 
 

@@ -24,6 +24,7 @@ from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import programs
+from stclr_jax.workflows import trained
 from stclr_jax.workflows import workdirs
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
@@ -54,11 +55,13 @@ def run(config, workdir):
       f'`people_seen` (={config.people_seen!r}) must be one of '
       f'{", ".join(PEOPLE_SEEN)}.'
     )
-  trained = _read_classifier(config.classifier)
+  classifier = _read_classifier(config.classifier)
   run_config = _read_config(config.classifier)
   store = assembly.load_videos(config.data)
-  store, unlabelled = relabel(store, trained.notes['labels'], config.label_map)
-  tested, seen = _choose_videos(config, trained.notes, store)
+  store, unlabelled = relabel(
+    store, classifier.notes['labels'], config.label_map
+  )
+  tested, seen = _choose_videos(config, classifier.notes, store)
   workdir = workdirs.open_workdir(workdir, config)
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')
@@ -78,7 +81,7 @@ def run(config, workdir):
     batch_size=config.batch_size,
   )
   logits = classify(
-    {name: trained.state[name] for name in ('params', 'batch_stats')}, tested
+    {name: classifier.state[name] for name in ('params', 'batch_stats')}, tested
   )
   probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
   correct = probabilities.argmax(1) == store.label[tested]
@@ -98,7 +101,7 @@ def run(config, workdir):
     'sites': _sites(store.name, subject, correct),
     'unlabelled': unlabelled,
     'protocol': _protocol(
-      config, trained, store, tested, view_options, seen.any()
+      config, classifier, store, tested, view_options, seen.any()
     ),
     'seconds': time.monotonic() - started,
   }
@@ -110,7 +113,7 @@ def run(config, workdir):
     summary['confusion'],
     summary['labels'],
     title=f'{store.name}: {summary["correct"]} of {summary["total"]} videos, '
-    f'trained on {trained.notes["data"]}',
+    f'trained on {classifier.notes["data"]}',
   )
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)
   return summary
@@ -180,18 +183,18 @@ def _read_classifier(workdir):
       '`classifier` must be the workdir of a fine-tuning run: '
       '--config.classifier=WORKDIR.'
     )
-  trained = checkpoints.read(workdir)
-  if trained.notes['workflow'] != 'finetune':
+  classifier = checkpoints.read(workdir)
+  if classifier.notes['workflow'] != 'finetune':
     raise ValueError(
-      f'`classifier` (={workdir}) is a {trained.notes["workflow"]} run, which '
-      'trains no classifier; give the workdir of a fine-tuning.'
+      f'`classifier` (={workdir}) is a {classifier.notes["workflow"]} run, '
+      'which trains no classifier; give the workdir of a fine-tuning.'
     )
   if workdirs.read_summary(workdir) is None:
     raise FileNotFoundError(
       f'The fine-tuning in {workdir} is not finished; run its command again, '
       'it goes on where it stopped.'
     )
-  return trained
+  return classifier
 
 
 def _read_config(workdir):
@@ -207,25 +210,35 @@ def _choose_videos(config, notes, store):
       f'No video of {store.name} has a label of the classifier '
       f'({", ".join(store.label_names)}); see --config.label_map.'
     )
-  trained = identity.trained_on(notes)
-  if trained.renumbered_in(store):
-    raise ValueError(
-      f'The classifier was trained on {trained.data} before it was imported '
-      'anew. Its people may have other numbers now, so nobody can tell whom '
-      'the classifier knows. Train again on the data as it is now, or import '
-      'only people who were not trained on, under a name of their own (--out).'
-    )
-  known = sorted(trained.among(store))
-  seen = np.isin(store.subject[tested], known)
-  if config.people_seen == 'mark' or not seen.any():
+  learned = [one for one in identity.history(notes) if one.labels]
+  for one in learned:
+    if one.unknown_in(store):
+      raise ValueError(
+        f'The classifier was trained on {one.data} before it was imported '
+        'anew, by an earlier version that noted numbers only. Its people may '
+        'have other numbers now, so nobody can tell whom the classifier knows. '
+        'Train again on the data as it is now, or import only people who were '
+        'not trained on, under a name of their own (--out).'
+      )
+  same_names = config.data.same_names
+  known = trained.find_met(learned, store, same_names, tested)
+  seen = np.isin(store.subject[tested], sorted(known))
+  if config.people_seen == 'mark' or not known:
     return tested, seen
-  people = np.unique(store.subject[tested[seen]]).tolist()
   if config.people_seen == 'refuse':
+    by_name = known - trained.find_met(learned, store, 'other_people')
     raise ValueError(
       f'The classifier (trained on {notes["data"]}) was trained on '
-      f'{len(people)} people of {store.name}: {people}. A known face makes '
+      f'{len(known)} people of {store.name}: '
+      f'{identity.describe_people(store, known)}. A known face makes '
       'the result too good: --config.people_seen=drop leaves them out, =mark '
       'tests and marks them.'
+      + (
+        f' If {identity.describe_people(store, by_name)} are others who merely '
+        'have the same names: --config.data.same_names=other_people.'
+        if by_name
+        else ''
+      )
     )
   tested, seen = tested[~seen], seen[~seen]
   if not len(tested):
@@ -236,15 +249,19 @@ def _choose_videos(config, notes, store):
   return tested, seen
 
 
-def _protocol(config, trained, store, tested, view_options, any_seen):
-  notes = trained.notes
-  pretrained = identity.pretrained_on(notes)
+def _protocol(config, classifier, store, tested, view_options, any_seen):
+  notes = classifier.notes
+  seen = identity.history(notes)
+  learned = [one for one in seen if one.labels]
+  before = [one for one in seen if not one.labels]
+  same_names = config.data.same_names
   # People trained on are counted apart.
-  others = pretrained.among(store) - identity.trained_on(notes).among(store)
+  others = trained.find_met(before, store, same_names, tested)
+  others -= trained.find_met(learned, store, same_names)
   leaks = []
-  if pretrained.renumbered_in(store):
+  if any(one.unknown_in(store) for one in before):
     leaks.append(protocol.PRETRAINING_LEAKS['unknown'])
-  elif others & set(store.subject[tested].tolist()):
+  elif others:
     leaks.append(protocol.PRETRAINING_LEAKS['all_unlabelled'])
   return {
     'data': store.name,
@@ -254,10 +271,10 @@ def _protocol(config, trained, store, tested, view_options, any_seen):
     'num_videos': len(tested),
     'num_people': len(np.unique(store.subject[tested])),
     'classifier': str(config.classifier),
-    'trained_on': notes['data'],
-    'people_trained_on': len(notes['subjects_seen']),
-    'pretrained_on': pretrained.data if pretrained.numbers else '',
-    'people_pretrained_on': len(pretrained.numbers),
+    'trained_on': _join(learned),
+    'people_trained_on': sum(one.num_people for one in learned),
+    'pretrained_on': _join(before),
+    'people_pretrained_on': sum(one.num_people for one in before),
     'pretrained_epochs': notes.get('epochs_pretrained'),
     'people_seen': config.people_seen if any_seen else 'none tested',
     'label_map': config.label_map,
@@ -266,6 +283,10 @@ def _protocol(config, trained, store, tested, view_options, any_seen):
     'views_per_video': 1,
     'leaks': leaks,
   }
+
+
+def _join(seen):
+  return ', then '.join(dict.fromkeys(one.data for one in seen))
 
 
 def _sites(name, subject, correct):

@@ -21,6 +21,7 @@ from stclr_jax.workflows import pictures
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import selection
+from stclr_jax.workflows import trained
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -240,7 +241,10 @@ def _notes(config, parts):
     'labels': list(store.label_names),
     'subjects_seen': np.unique(store.subject[parts.fold.train]).tolist(),
     'labelled_videos': [store.video_id[i] for i in parts.labelled],
-    **protocols.pretraining_notes(parts.pretrained),
+    **trained.note_seen(
+      store, parts.fold.train, labels=True, before=parts.pretrained
+    ),
+    'epochs_pretrained': parts.pretrained.epoch if parts.pretrained else 0,
   }
 
 

@@ -14,8 +14,8 @@ from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import programs
-from stclr_jax.workflows import protocols
 from stclr_jax.workflows import selection
+from stclr_jax.workflows import trained
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -80,13 +80,15 @@ def make(config):
   fold = dealt.fold(
     config.data.fold, validation=config.selection == 'inner_validation'
   )
-  if pretrained is not None and config.pretrain_scope != 'all_unlabelled':
-    protocols.refuse_seen(
+  if pretrained is not None:
+    trained.refuse_seen(
       pretrained,
       store,
       fold.test,
       source=f'`init_from` (={config.init_from})',
       fold=f'`data.fold` (={config.data.fold})',
+      same_names=config.data.same_names,
+      unlabelled_is_meant=config.pretrain_scope == 'all_unlabelled',
       leaky=dealt.leaky,
     )
   labelled = folds.labelled_subset(

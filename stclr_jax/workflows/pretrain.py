@@ -23,6 +23,7 @@ from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import protocols
+from stclr_jax.workflows import trained
 from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
@@ -236,6 +237,7 @@ def _notes(config, store, seen):
     'init': config.init,
     'pretrain_scope': config.pretrain_scope,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),
+    **trained.note_seen(store, seen, labels=False),
   }
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from stclr_jax.data import identity
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import trained
 
 
 def make_protocol(config, store, dealt, fold, pretrained):
@@ -24,9 +25,9 @@ def make_protocol(config, store, dealt, fold, pretrained):
     A `protocol.Protocol` of one fold.
   """
   record = dealt.record(config.data.fold, store.video_id)
-  seen = set()
-  if pretrained is not None:
-    seen = identity.trained_on(pretrained.notes).among(store)
+  seen = trained.find_met(
+    trained.history(pretrained), store, config.data.same_names
+  )
   return protocol.Protocol(
     data=store.name,
     data_hash=_hash(store),
@@ -52,38 +53,6 @@ def make_protocol(config, store, dealt, fold, pretrained):
   )
 
 
-def refuse_seen(pretrained, store, test, *, source, fold, leaky=False):
-  """Refuses an encoder that has seen a fold's test people, or may have.
-
-  Args:
-    pretrained: its `Checkpoint`.
-    store: a `VideoStore`.
-    test: the fold's test videos, int [n].
-    source: how to name where the encoder comes from.
-    fold: how to name the fold.
-    leaky: whether folds deal clips, so that everybody is in every fold.
-
-  Raises:
-    ValueError: if people seen are tested, or nobody can tell.
-  """
-  people = identity.trained_on(pretrained.notes)
-  if people.renumbered_in(store):
-    raise ValueError(
-      f'The encoder in {source} was pretrained on {people.data} before it was '
-      'imported anew. Its people may have other numbers now, so nobody can '
-      'tell whether it saw the test people. Pretrain again on the data as it '
-      'is now or, if it may have seen them, say so: '
-      '--config.pretrain_scope=all_unlabelled.'
-    )
-  leaked = sorted(people.among(store) & set(store.subject[test].tolist()))
-  if leaked and not leaky:
-    raise ValueError(
-      f'The encoder in {source} was trained on videos of the people {leaked}, '
-      f'who are tested in {fold}. Give the one pretrained for that fold, or '
-      'say that this is meant: --config.pretrain_scope=all_unlabelled.'
-    )
-
-
 def data_notes(store):
   """Returns what a checkpoint notes of the data that it is trained on.
 
@@ -91,34 +60,9 @@ def data_notes(store):
     store: a `VideoStore`.
 
   Returns:
-    A JSON-able dict: 'data', 'data_hash' (`protocol.hash_videos`) and
-    'people_hash' (`identity.hash_people`).
+    A JSON-able dict: 'data' and 'data_hash' (`protocol.hash_videos`).
   """
-  return {
-    'data': store.name,
-    'data_hash': _hash(store),
-    'people_hash': identity.hash_people(store),
-  }
-
-
-def pretraining_notes(pretrained):
-  """Returns what a fine-tuning's checkpoint notes of its pretraining.
-
-  Args:
-    pretrained: a `Checkpoint`, or None.
-
-  Returns:
-    A JSON-able dict; `identity.pretrained_on` reads it.
-  """
-  notes = {'data': '', 'subjects_seen': [], 'people_hash': None}
-  if pretrained is not None:
-    notes |= pretrained.notes
-  return {
-    'data_pretrained': notes['data'],
-    'subjects_pretrained': notes['subjects_seen'],
-    'people_hash_pretrained': notes['people_hash'],
-    'epochs_pretrained': pretrained.epoch if pretrained is not None else 0,
-  }
+  return {'data': store.name, 'data_hash': _hash(store)}
 
 
 def refuse_other_data(workdir, store):
@@ -150,19 +94,23 @@ def _hash(store):
 
 def _pretrained_on(config, pretrained):
   if pretrained is not None:
-    return pretrained.notes['data']
+    names = [seen.data for seen in trained.history(pretrained)]
+    return ', then '.join(dict.fromkeys(names))
   return config.init if config.init == 'kinetics400' else ''
 
 
 def _pretrain_scope(config, store, dealt, fold, pretrained):
   if pretrained is None:
     return 'other_data' if config.init == 'kinetics400' else 'none'
-  people = identity.trained_on(pretrained.notes)
-  if not identity.same_people(people.data, store.name):
-    return 'other_data'
-  if people.renumbered_in(store):
+  seen, same_names = trained.history(pretrained), config.data.same_names
+  if any(one.unknown_in(store) for one in seen):
     return 'unknown'
-  if dealt.leaky:  # the same people everywhere: only the videos can tell
-    return pretrained.notes['pretrain_scope']
-  tested = set(store.subject[fold.test].tolist())
-  return 'all_unlabelled' if people.among(store) & tested else 'train_folds'
+  own = any(identity.same_set(one.data, store.name) for one in seen)
+  if own and dealt.leaky:
+    # The same people everywhere: only the videos could tell.
+    return pretrained.notes.get('pretrain_scope') or 'all_unlabelled'
+  if trained.find_met(seen, store, same_names, fold.test):
+    return 'all_unlabelled'
+  if own or trained.find_met(seen, store, same_names):
+    return 'train_folds'
+  return 'other_data'

@@ -1,0 +1,47 @@
+"""Who is in the videos of an imported data set, by its report."""
+
+from stclr_jax.data import checked_records
+from stclr_jax.data import identity
+from stclr_jax.data import imported
+
+
+def find_who(report, store):
+  """Names the people of a data set.
+
+  Args:
+    report: as `imported.read_report` returns it; one of an earlier version
+      holds no fingerprints but the encoded frames'.
+    store: a `VideoStore` of its videos.
+
+  Returns:
+    An `identity.Who`.
+
+  Raises:
+    ValueError: if a video is missing in the report.
+  """
+  entries = {entry['video_id']: entry for entry in report['videos']}
+  missing = [video for video in store.video_id if video not in entries]
+  if missing:
+    raise checked_records.damaged(
+      store.name,
+      f'{imported.REPORT} does not know the video {missing[0]}',
+      imported.REMEDY,
+    )
+  found = [entries[video] for video in store.video_id]
+  return identity.Who(
+    name=tuple(entry['subject'] for entry in found),
+    named=tuple(map(_is_named, found)),
+    recordings=tuple(
+      identity.shorten(
+        entry.get(name, '') for name in ('source_checksum', 'picture_checksum')
+      )
+      for entry in found
+    ),
+    space=report.get('recipe', ''),
+  )
+
+
+def _is_named(entry):
+  # An earlier version did not say who was called by their recording.
+  unnamed = entry['video_id'].partition('#')[0]
+  return entry.get('subject_named', entry['subject'] != unnamed)
