@@ -2,15 +2,14 @@
 
 import importlib
 import math
-import pathlib
 import sys
-import traceback
 
 from absl import app
 from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
+from stclr_jax import commands
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
 from stclr_jax.workflows import settings
@@ -35,8 +34,6 @@ _PLAN = flags.DEFINE_bool(
   'Only say what would be run and what it would cost (configs/reproduce.py).',
 )
 
-USER_ERRORS = (ValueError, FileNotFoundError, FloatingPointError)
-
 
 def main(argv):
   """Reads the flags and hands over to the workflow that the config names."""
@@ -44,8 +41,15 @@ def main(argv):
     raise app.UsageError(f'Unknown arguments: {" ".join(argv[1:])}')
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every file
   config = _read_config()
-  _or_exit(settings.check, config)
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
+  with commands.ending_in_a_line(
+    workdir, describe_kept=lambda: workdirs.describe_kept(workdir)
+  ):
+    _run(config, workdir)
+
+
+def _run(config, workdir):
+  settings.check(config)
   if config.notice:
     print(config.notice, flush=True)
   parallel.use_cpu_cores(_common_batch_size(config))
@@ -57,9 +61,9 @@ def main(argv):
       raise app.UsageError(
         f'--plan is for configs/reproduce.py; {config.workflow} is one run.'
       )
-    print(_or_exit(workflow.plan, config))
+    print(workflow.plan(config))
     return
-  summary = _or_exit(workflow.run, config, workdir)
+  summary = workflow.run(config, workdir)
   print(workflow.describe(summary, workdir))
   if config.notice:
     print(config.notice)
@@ -87,29 +91,12 @@ def _read_config():
   return config
 
 
-def _or_exit(function, *args):
-  """Calls a function; what it tells the user ends in a line as well."""
-  try:
-    return function(*args)
-  except USER_ERRORS as error:
-    if not _is_ours(error):
-      raise
-    sys.exit(f'{type(error).__name__}: {error}')
-
-
 def _common_batch_size(config):
   """What divides the batches of all stages that a config holds."""
   stages = [config[name] for name in ('pretrain', 'finetune') if name in config]
   return math.gcd(*(stage.batch_size for stage in stages or [config]))
 
 
-def _is_ours(error):
-  """Whether this project raised it, in words meant for the user."""
-  raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-  package = pathlib.Path(workdirs.__file__).parents[1]
-  return pathlib.Path(raised_in).is_relative_to(package)
-
-
 if __name__ == '__main__':
   flags.mark_flag_as_required('config')
-  app.run(main, flags_parser=_parse_flags)
+  commands.call(lambda: app.run(main, flags_parser=_parse_flags))

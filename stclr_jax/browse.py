@@ -18,6 +18,7 @@ from absl import flags
 from absl import logging
 from ml_collections import config_flags
 
+from stclr_jax import commands
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import contact_page
 from stclr_jax.workflows import contact_sheet
@@ -69,7 +70,7 @@ def main(argv):
   config, name = flags.FLAGS.config, argv[1]
   config.data.name = name
   out = flags.FLAGS.out or f'{name}.html'
-  try:
+  with commands.ending_in_a_line(out):
     print(
       browse(
         config,
@@ -78,8 +79,6 @@ def main(argv):
         num_shown=flags.FLAGS.frames,
       )
     )
-  except (ValueError, FileNotFoundError) as error:
-    sys.exit(f'{type(error).__name__}: {error}')
 
 
 def _define_flags(argv):
@@ -98,4 +97,4 @@ def _define_flags(argv):
 
 if __name__ == '__main__':
   _define_flags(sys.argv)
-  app.run(main)
+  commands.call(lambda: app.run(main))

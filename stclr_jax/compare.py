@@ -11,8 +11,8 @@ the baselines, a pair of conditions. Differences are B minus A.
 
 import argparse
 import json
-import sys
 
+from stclr_jax import commands
 from stclr_jax.evaluation import run_pairs
 
 
@@ -34,14 +34,12 @@ def main(arguments=None):
     '--seed', type=int, default=0, help='of the bootstrap; default 0'
   )
   options = parser.parse_args(arguments)
-  try:
+  with commands.ending_in_a_line():
     report = run_pairs.compare_runs(
       run_pairs.read_run(options.run_a),
       run_pairs.read_run(options.run_b),
       seed=options.seed,
     )
-  except (FileNotFoundError, ValueError) as error:
-    sys.exit(f'{type(error).__name__}: {error}')
   print(json.dumps(report, indent=2) if options.json else describe(report))
 
 

@@ -2,6 +2,7 @@
 
 import os
 import pathlib
+import sys
 
 import jax
 
@@ -35,10 +36,16 @@ def use_cache():
     return None
   if jax.config.jax_compilation_cache_dir:
     return pathlib.Path(jax.config.jax_compilation_cache_dir)
-  folder = cache_folder()
   try:
+    folder = cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-  except OSError:
+  except (OSError, RuntimeError) as error:  # RuntimeError: no home
+    print(
+      f'Note: compiled programs are not kept for the next run ({error}); '
+      'XDG_CACHE_HOME=DIR says where they could be.',
+      file=sys.stderr,
+      flush=True,
+    )
     return None
   jax.config.update('jax_compilation_cache_dir', str(folder))
   jax.config.update(
@@ -48,9 +55,16 @@ def use_cache():
 
 
 def cache_folder():
-  """Says where programs are kept: in `$XDG_CACHE_HOME`, or `~/.cache`."""
-  home = os.environ.get('XDG_CACHE_HOME') or pathlib.Path.home() / '.cache'
-  return pathlib.Path(home) / 'stclr_jax' / 'compiled'
+  """Says where programs are kept: in `$XDG_CACHE_HOME`, or `~/.cache`.
+
+  Raises:
+    RuntimeError: if the user has no home.
+
+  Source: XDG Base Directory Specification; a relative path is to be ignored.
+  """
+  given = pathlib.Path(os.environ.get('XDG_CACHE_HOME', ''))
+  home = given if given.is_absolute() else pathlib.Path.home() / '.cache'
+  return home / 'stclr_jax' / 'compiled'
 
 
 def use_several_gpus():

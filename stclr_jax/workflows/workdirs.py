@@ -22,8 +22,8 @@ CONFIG = 'config.json'
 SUMMARY = 'summary.json'
 ENVIRONMENT = 'environment.json'
 # Of `data`: where frames live changes no view, so that a run may go on on a
-# smaller machine.
-WITHOUT_EFFECT = ('placement', 'memory_share')
+# smaller machine; what names mean forbids or allows a run, and changes none.
+WITHOUT_EFFECT = ('placement', 'memory_share', 'same_names')
 # Settings that name a file or folder, which can be spelled in many ways.
 PATHS = (
   'classifier',
@@ -245,6 +245,35 @@ def write_json(path, value):
 def as_json(config):
   """Returns a ConfigDict as what JSON can hold."""
   return json.loads(config.to_json_best_effort())
+
+
+def describe_kept(workdir):
+  """Says what a run that was stopped has kept, and how to go on with it.
+
+  Args:
+    workdir: path of the run or tree, begun or not.
+
+  Returns:
+    Lines to print; '' where there is nothing to go on with.
+  """
+  workdir = pathlib.Path(workdir)
+  if not (workdir / CONFIG).exists():
+    return ''
+  saved = [
+    int(path.name)
+    for path in workdir.glob('checkpoints/*')
+    if path.name.isdecimal()
+  ]
+  kept = f'the checkpoint of epoch {max(saved)}' if saved else 'no checkpoint'
+  if any(workdir.glob(f'**/fold_*/**/{CONFIG}')):
+    kept = 'each finished run, and the checkpoints of the one under way'
+  place = [] if _is_given('workdir') else [f'--workdir={workdir}']
+  command = shlex.join(['python', *sys.argv, *place])
+  return f'In {workdir} is kept: {kept}. To go on:\n  {command}'
+
+
+def _is_given(flag):
+  return any(re.match(f'--?{flag}(=|$)', given) for given in sys.argv[1:])
 
 
 def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):

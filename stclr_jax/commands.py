@@ -1,0 +1,108 @@
+"""How every command ends when it cannot go on: in a line, not a traceback."""
+
+import contextlib
+import os
+import pathlib
+import signal
+import sys
+import traceback
+
+from stclr_jax.files import disk
+from stclr_jax.files import locks
+
+# Exit codes of shells for commands that a signal has ended: 128 and its number.
+INTERRUPTED = 128 + signal.SIGINT
+TERMINATED = 128 + signal.SIGTERM
+
+_PACKAGE = pathlib.Path(__file__).parent
+
+
+class Terminated(KeyboardInterrupt):
+  """SIGTERM, such as of a batch system whose time is up."""
+
+
+@contextlib.contextmanager
+def ending_in_a_line(folder='.', *, describe_kept=lambda: ''):
+  """Turns what stops a command into a line and an exit code.
+
+  Errors that this project did not raise, and that the system did not, keep
+  their traceback: they are mistakes of the program.
+
+  Args:
+    folder: where the command writes, for the name of a disk that is full.
+    describe_kept: says, once something has stopped the command, what is kept
+      and how to go on; '' for nothing.
+
+  Raises:
+    SystemExit: with 1, or `INTERRUPTED` or `TERMINATED`.
+  """
+  _expect_termination()
+  try:
+    with disk.naming_full_disk(
+      folder,
+      doing='was written',
+      kept='what was whole before is kept',
+      otherwise='choose another disk',
+    ):
+      yield
+  except KeyboardInterrupt as interrupt:
+    ended = isinstance(interrupt, Terminated)
+    said = 'Terminated.' if ended else 'Interrupted.'
+    print(_join(said, describe_kept()), file=sys.stderr, flush=True)
+    sys.exit(TERMINATED if ended else INTERRUPTED)
+  except BrokenPipeError:
+    raise  # a reader of the output who went away, such as `head`
+  except locks.OwnedError as error:  # nothing has begun
+    sys.exit(f'{type(error).__name__}: {error}')
+  except OSError as error:
+    said = f'{type(error).__name__}: {_words(error)}'
+    sys.exit(_join(said, describe_kept()))
+  except (ValueError, FloatingPointError) as error:
+    if not _is_ours(error):
+      raise
+    sys.exit(f'{type(error).__name__}: {error}')
+
+
+def call(run):
+  """Calls a command that may have threads of JAX's at work.
+
+  Once it was interrupted, Python is left without being taken down: that can
+  crash under threads that still compile or compute.
+
+  Args:
+    run: called without arguments.
+  """
+  try:
+    run()
+  except SystemExit as end:
+    if end.code not in (INTERRUPTED, TERMINATED):
+      raise
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(end.code)
+
+
+def _expect_termination():
+  def terminate(*_):
+    raise Terminated
+
+  with contextlib.suppress(ValueError):  # only the main thread may
+    signal.signal(signal.SIGTERM, terminate)
+
+
+def _words(error):
+  """Python's words for an error of the system, without its number."""
+  if error.errno is None or error.strerror is None:
+    return str(error)
+  of = f': {error.filename}' if error.filename is not None else ''
+  return f'{error.strerror}{of}'
+
+
+def _is_ours(error):
+  """Whether this project raised it, in words meant for the user."""
+  raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
+  return pathlib.Path(raised_in).is_relative_to(_PACKAGE)
+
+
+def _join(*lines):
+  return '\n'.join(filter(None, lines))
