@@ -28,16 +28,17 @@ _TIFF_KIND = 254  # NewSubfileType: 1 a thumbnail, 4 a mask
 def is_animation(path):
   """Says whether a file holds several pictures that follow one another.
 
-  Reads some bytes of the header, whatever the name's suffix.
+  Reads some bytes of the header.
 
   Args:
     path: `pathlib.Path` of a file.
 
   Returns:
     True also for one whose header says so and that is damaged behind it, which
-    reading it will tell; False for what is no picture.
+    reading it will tell; False for what is no picture, and for `.gif` files,
+    which FFmpeg reads.
   """
-  if regular_files.find_fault(path):
+  if path.suffix.lower() == '.gif' or regular_files.find_fault(path):
     return False
   try:
     with open(path, 'rb') as file:

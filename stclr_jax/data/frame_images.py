@@ -49,27 +49,6 @@ def _by_value(digits):
   return len(digits), digits
 
 
-def find_gaps(names):
-  """Looks for numbers that are missing from numbered files.
-
-  Args:
-    names: file names in order.
-
-  Returns:
-    The missing numbers between the first and the last, ascending; none where
-    the last number in the names does not count frames one by one.
-  """
-  numbers = [re.findall(r'\d+', name.rpartition('.')[0]) for name in names]
-  if not names or not all(numbers):
-    return []
-  present = sorted({int(found[-1]) for found in numbers})
-  if len(present) < len(names):
-    return []
-  missing = sorted(set(range(present[0], present[-1])) - set(present))
-  # Every second or fifth frame is a choice, not a loss.
-  return missing if len(missing) < len(present) else []
-
-
 def read_frames(paths, *, keep_bytes, remarks=None):
   """Reads and checks frames, one at a time.
 

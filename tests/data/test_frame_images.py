@@ -95,22 +95,6 @@ def test_natural_order():
   assert sorted(['a1', '1a', '', 'b'], key=frame_images.natural_key)
 
 
-@pytest.mark.parametrize(
-  'numbers, gaps',
-  [
-    ([0, 1, 2, 3], []),
-    ([5, 6, 8, 9], [7]),
-    ([0, 5, 10, 15], []),  # every fifth
-    ([1, 1, 2, 3], []),
-    ([7], []),
-  ],
-)
-def test_gaps(numbers, gaps):
-  names = [f'S1_{number:03d}.png' for number in numbers]
-  assert frame_images.find_gaps(names) == gaps
-  assert frame_images.find_gaps(['a.png', 'b.png']) == []
-
-
 def test_frames_that_only_training_stumbles_over_are_found(tmp_path):
   """Pillow passes over a wrong checksum that OpenCV does not."""
   path = making_videos.write_image(tmp_path / 'a.png', picture())
