@@ -53,7 +53,7 @@ def check_video(encoded):
   number, size = 0, None
   try:
     with _as_file(encoded) as path:
-      for frame in _read(path):
+      for frame in video_files.read_frames(path, fps=None):
         number, size = number + 1, frame.shape[1::-1]
   except video_files.UnreadableError as error:
     return str(error)
@@ -61,7 +61,7 @@ def check_video(encoded):
 
 
 def encode_frames(encoded):
-  """Takes the frames out of a video.
+  """Takes the frames out of a video, each once, in order.
 
   Args:
     encoded: bytes of a video file that `check_video` found whole.
@@ -74,16 +74,8 @@ def encode_frames(encoded):
   with _as_file(encoded) as path:
     return [
       cv2.imencode('.png', frame[..., ::-1])[1].tobytes()
-      for frame in _read(path)
+      for frame in video_files.read_frames(path, fps=None)
     ]
-
-
-def _read(path):
-  rate = video_files.read_header(path).rate
-  if not rate:
-    raise video_files.UnreadableError('a video that names no frame rate')
-  # At its own rate each frame comes once.
-  return video_files.read_frames(path, fps=rate)
 
 
 @contextlib.contextmanager

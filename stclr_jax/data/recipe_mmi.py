@@ -1,11 +1,13 @@
 """MMI's videos: from XML files beside each to a label and the apex."""
 
+import os
 import pathlib
 import re
 from xml.etree import ElementTree
 
 from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
+from stclr_jax.data import regular_files
 from stclr_jax.data import video_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
@@ -13,6 +15,7 @@ from stclr_jax.data.listing import Problem
 
 # Source: MMI's Metatag "Emotion", 1 to 6; further codes are no expressions.
 CODES = ('anger', 'disgust', 'fear', 'happy', 'sadness', 'surprise')
+_MAX_XML_BYTES = 2**26  # chosen: an annotation has some kilobytes
 _PROFILE = '1'  # 0 is frontal, 2 both side by side
 _APEX = '2'  # of a Marker's Type: 0 neutral, 1 onset, 2 apex, 3 offset
 
@@ -44,7 +47,7 @@ def list_items(source):
   described = set()
   for path, frames in found.videos.items():
     name = listings.as_text(path.relative_to(source).as_posix())
-    match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE)
+    match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE | re.ASCII)
     if frames or not match:
       kind = 'folders of pictures' if frames else 'videos of other names'
       ignored[kind] = ignored.get(kind, 0) + 1
@@ -114,7 +117,7 @@ def _read_mmi_label(path):
   for tag in _attributes(path, 'Metatag'):
     if tag.get('Name') == 'Emotion':
       code = tag.get('Value', '')
-      known = code.isdigit() and 1 <= int(code) <= len(CODES)
+      known = code.isdecimal() and 1 <= int(code) <= len(CODES)
       return CODES[int(code) - 1] if known else None
   return None
 
@@ -138,9 +141,10 @@ def _apex_seconds(path, frame):
   except video_files.UnreadableError:
     return None  # told when it is read
   if frame is None:
-    return header.seconds / 2 or None
-  # Half a frame early, so that the next one is not shown.
-  return (frame - 0.5) / (header.rate or 25)
+    return header.start + header.seconds / 2 if header.seconds else None
+  # Half a frame early, so that the next one is not shown. Frames are counted
+  # from the first picture, seconds from the file's start.
+  return header.start + (frame - 0.5) / (header.rate or 25)
 
 
 def _attributes(path, name):
@@ -148,11 +152,16 @@ def _attributes(path, name):
 
 
 def _elements(path, name):
-  if not path.exists():
+  if not os.path.lexists(path):
     return []
   try:
-    root = ElementTree.parse(path).getroot()
-  except ElementTree.ParseError as error:
+    root = ElementTree.fromstring(
+      regular_files.read_bytes(path, _MAX_XML_BYTES)
+    )
+  except OSError as error:
+    raise ValueError(f'{path.name}: {error.strerror or error}') from error
+  # Besides ParseError: an encoding that nobody knows.
+  except (ElementTree.ParseError, ValueError, LookupError) as error:
     raise ValueError(f'{path.name} is no XML: {error}') from error
   return [element for element in root.iter() if _name(element) == name]
 

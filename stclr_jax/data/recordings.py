@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import itertools
 import math
+import zlib
 from typing import Any
 from typing import NamedTuple
 
@@ -160,12 +161,18 @@ def _without_stills(windows, options):
 
   Pictures are counted, not ticks: one that is shown for long is no video.
 
+  Args:
+    windows: iterable of (`Window`, how many different pictures it has).
+    options: an `Options`.
+
+  Yields:
+    `Window`s.
+
   Raises:
     UnreadableError: if that is all there is.
   """
   stills, moves = [], False
-  for window in windows:
-    different = _count_different(window.frames, options.min_frames)
+  for window, different in windows:
     if not window.frames or different >= options.min_frames:
       moves = True
     else:
@@ -187,23 +194,15 @@ def _without_stills(windows, options):
     raise UnreadableError(stills[0][0])
 
 
-def _count_different(frames, enough):
-  seen = set()
-  for frame in frames:
-    seen.add(frame)
-    if len(seen) >= enough:
-      break
-  return len(seen)
-
-
 def _read_whole(recording, options):
   frames = recording.read(keep_bytes=options.keep_bytes)
   encode = functools.partial(_encode, options=options)
   encoded = _map_bounded(encode, frames)
   notes = recording.notes()
   for window in cut_windows(encoded, options.window_length):
-    times, frames = zip(*window, strict=True)
-    yield Window(list(frames), times[0], None, notes)
+    times, pictures, frames = zip(*window, strict=True)
+    window = Window(list(frames), times[0], None, notes)
+    yield window, len(set(pictures))
 
 
 def _read_cropped(recording, options):
@@ -231,12 +230,13 @@ def _read_cropped(recording, options):
         raise UnreadableError(f'no face from {start:g} s on (--no_face)')
       if options.no_face == 'skip':
         collections.deque(part, maxlen=0)
-        yield Window([], start, 0.0, notes + ['no face: left out'])
+        yield Window([], start, 0.0, notes + ['no face: left out']), 0
         continue
       notes.append('no face: whole frames')
     encode = functools.partial(_encode, options=options, square=track.square)
-    encoded = [data for _, data in _map_bounded(encode, part)]
-    yield Window(encoded, start, float(track.coverage), notes)
+    _, pictures, encoded = zip(*_map_bounded(encode, part), strict=True)
+    window = Window(list(encoded), start, float(track.coverage), notes)
+    yield window, len(set(pictures))
   collections.deque(timed, maxlen=0)  # so that its remarks are complete
 
 
@@ -270,12 +270,13 @@ def _map_bounded(function, timed):
 
 
 def _encode(timed, *, options, square=None):
-  """Returns (time, encoded image)."""
+  """Returns (time, number that tells pictures apart, encoded image)."""
   import cv2
 
   time, frame = timed
+  picture = zlib.crc32(frame)
   if isinstance(frame, bytes):
-    return timed
+    return time, picture, frame
   if square is not None:
     from stclr_jax.data import face_crops
 
@@ -286,7 +287,7 @@ def _encode(timed, *, options, square=None):
   if scale < 1:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-  return time, frame_images.encode_jpeg(frame, options.jpeg_quality)
+  return time, picture, frame_images.encode_jpeg(frame, options.jpeg_quality)
 
 
 def cut_windows(values, length):

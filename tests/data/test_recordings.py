@@ -103,12 +103,10 @@ def test_folders_of_frames_are_resampled_where_their_rate_is_told(tmp_path):
     read(dataclasses.replace(item, start=3))
 
 
-def test_missing_numbers_are_noted(tmp_path):
-  item = folder_item(tmp_path / 'f', 6)
-  item.frames[2].unlink()
-  item = dataclasses.replace(item, frames=item.frames[:2] + item.frames[3:])
-  (window,) = read(item)
-  assert window.notes == ['1 frame numbers missing: [2]']
+def test_notes_of_the_listing_are_on_every_window(tmp_path):
+  item = video_item(tmp_path, 25, notes=('2 gaps',))
+  windows = read(item, window_seconds=0.4)
+  assert [w.notes for w in windows] == [['2 gaps']] * 2
 
 
 def test_one_frame_is_no_video(tmp_path):
@@ -193,6 +191,7 @@ def moving_square(num_frames, empty=()):
   frames = []
   for i in range(num_frames):
     frame = np.zeros((48, 64, 3), np.uint8)
+    frame[:8, 2 * i : 2 * i + 8] = 99  # no two frames are equal
     if i not in empty:
       left = 8 if i < 10 else 40
       cv2.rectangle(frame, (left, 16), (left + 15, 31), (255,) * 3, -1)
@@ -237,7 +236,7 @@ def test_faces_are_found_by_the_real_detector(tmp_path):
   from stclr_jax.data import synthetic_faces
 
   blank = np.full((120, 160, 3), 90, np.uint8)
-  path = making_videos.write_video(tmp_path / 'v.mp4', [blank] * 2)
+  path = making_videos.write_video(tmp_path / 'v.mp4', [blank, blank - 9])
   (window,) = read(Item('v', path), face_crop=FACES)
   assert window.coverage == 0 and 'whole frames' in window.notes[-1]
   video = next(

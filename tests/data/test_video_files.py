@@ -6,7 +6,9 @@ import making_videos
 import numpy as np
 import pytest
 
+from stclr_jax.data import ticks
 from stclr_jax.data import video_files
+from stclr_jax.data import video_pictures
 
 
 def read_numbers(path, **options):
@@ -75,15 +77,21 @@ def test_resampling_keeps_its_promises_at_random_times():
     times = times - times[0]
     ends = [*times[1:], times[-1] + 0.04]
     fps = generator.choice([10.0, 25.0, 60.0])
-    start = generator.uniform(0, 0.5)
+    start = generator.uniform(0.1, 0.5)
     timed = [
       (a, b - a, i) for i, (a, b) in enumerate(zip(times, ends, strict=True))
     ]
-    shown = list(video_files.resample(timed, fps=fps, start=start))
-    ticks = start + np.arange(len(shown)) / fps
-    expected = np.searchsorted(times, ticks + 0.3 / fps, side='right') - 1
-    assert shown == expected.tolist()
-    assert abs(len(shown) - (ends[-1] - start) * fps) <= 0.5 + 1e-9
+    whole = list(ticks.resample(timed, fps=fps))
+    moments, shown = map(np.array, zip(*whole, strict=True))
+    assert moments == pytest.approx(np.arange(len(whole)) / fps)
+    expected = np.searchsorted(times, moments + 0.3 / fps, side='right') - 1
+    assert shown.tolist() == expected.tolist()
+    assert abs(len(whole) - ends[-1] * fps) <= 0.5 + 1e-9
+    # Parts that follow one another are the whole.
+    first = list(ticks.resample(timed, fps=fps, end=start))
+    second = list(ticks.resample(timed, fps=fps, start=start))
+    assert first + second == whole
+    assert second[0][0] >= start - 0.3 / fps > first[-1][0]
 
 
 def test_a_part_is_a_part_of_the_whole(tmp_path):
@@ -119,7 +127,7 @@ def test_turning_moves_pixels_as_the_matrix_says():
         goes_to = np.array((x, y)) @ np.array(matrix)
         moved[tuple(goes_to)] = picture[y, x, 0]
       left, top = np.min(list(moved), axis=0)
-      turned = video_files.turn(picture, matrix)
+      turned = video_pictures.turn(picture, matrix)
       assert turned.shape[0] * turned.shape[1] == 6
       for (x, y), value in moved.items():
         assert turned[y - top, x - left, 0] == value
@@ -145,7 +153,7 @@ def noise(num_frames):
   [
     ('absent.mp4', 'No such file'),
     ('text.mp4', 'Invalid data'),
-    ('empty.mkv', '.'),
+    ('empty.mkv', 'an empty file'),
     ('half.mp4', 'Invalid data'),
     ('half.mkv', 'cut off: .* of the 4.00 s'),
     ('damaged.mkv', 'is damaged'),

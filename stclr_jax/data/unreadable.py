@@ -1,0 +1,36 @@
+"""The named problem of a recording, and the net that makes one of any error."""
+
+import contextlib
+
+
+class UnreadableError(ValueError):
+  """A recording that cannot be read, with the reason in the user's words."""
+
+
+@contextlib.contextmanager
+def naming_errors():
+  """Turns whatever the content of a file causes into its named problem.
+
+  A file can hold any number and any name, and so cause nearly any error in
+  the code that reads it. One such file must neither end the import of the
+  others nor do so without being named.
+
+  Yields:
+    Nothing. An interrupt, a missing package and a full memory of the whole
+    system (which kills) are no fault of the file and pass.
+
+  Raises:
+    UnreadableError: in place of any other error of the body.
+  """
+  try:
+    yield
+  except (UnreadableError, ImportError):
+    raise
+  except MemoryError as error:
+    raise UnreadableError('needs more memory than there is') from error
+  except Exception as error:
+    reason = getattr(error, 'strerror', None) or str(error).strip()
+    # Errors of Python itself say little without their kind.
+    if not isinstance(error, OSError | ValueError) or not reason:
+      reason = f'{type(error).__name__}: {reason}' if reason else repr(error)
+    raise UnreadableError(' '.join(reason.split())) from error
