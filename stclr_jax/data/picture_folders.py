@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from stclr_jax.data import animations
 from stclr_jax.data import sequences
+from stclr_jax.data.listing import as_text
 
 
 class Part(NamedTuple):
@@ -66,13 +67,13 @@ def split(folder, pictures):
       shown = ', '.join(still[:4]) + (', …' if len(still) > 4 else '')
       mixed = (f'still pictures beside animated ones left out: {shown}',)
   return Parts(
-    [Part(path.name, path, (), mixed) for path in moving]
+    [Part(p.name, p, (), tuple(map(as_text, mixed))) for p in moving]
     + [
       Part(
         sequence.part,
         folder,
         tuple(folder / name for name in sequence.names),
-        (*sequence.notes, *mixed),
+        tuple(map(as_text, (*sequence.notes, *mixed))),
       )
       for sequence in found
     ],

@@ -110,9 +110,10 @@ def _value(match):
 
 def _are_decimals(names):
   """Whether 1.25 is a number, and not the 25th picture of scene 1."""
-  if not any(re.search(r'\d[.,]\d', name.rpartition('.')[0]) for name in names):
+  parsed = [_parse(name, _DECIMAL) for name in names]
+  if parsed == [_parse(name, _WHOLE) for name in names]:
     return False
-  for group in _collect([_parse(name, _DECIMAL) for name in names]):
+  for group in _collect(parsed):
     if any(len({n.suffix for n in m}) < len(m) for m in group.members.values()):
       return False  # 1.1 and 1.10
     values = list(group.members)
