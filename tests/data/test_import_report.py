@@ -6,6 +6,7 @@ import pytest
 from configs import pretrain
 from stclr_jax.data import folds
 from stclr_jax.data import import_report
+from stclr_jax.data import next_commands
 
 
 def entry(name, frames=10, **values):
@@ -22,21 +23,23 @@ def entry(name, frames=10, **values):
 
 
 def make_report(videos, *, classes=(), **values):
+  names = dict.fromkeys(v['subject'] for v in videos)
+  subjects = {name: number for number, name in enumerate(names)}
+  subjects |= values.get('subjects', {})
+  notes = values.get('notes', [])
   return {
     'name': 'mine',
     'options': {'fps': 25.0},
     'seconds': 1.0,
-    'notes': [],
+    'notes': notes,
     'ignored_files': {},
     'skipped': [],
     'checksum': 'f' * 64,
     'videos': videos,
-    'subjects': {
-      name: number
-      for number, name in enumerate(dict.fromkeys(v['subject'] for v in videos))
-    },
-    **import_report.summarize(videos, classes),
-  } | values
+    'subjects': subjects,
+    **import_report.count_notes(notes, videos),
+    **import_report.summarize(videos, classes, subjects),
+  } | (values | {'subjects': subjects})
 
 
 def sized(*sizes, label=None):
@@ -54,7 +57,8 @@ def test_totals_are_of_what_was_kept():
     entry('c', 20, coverage=0.0),
     entry('d', 0, coverage=0.0),
   ]
-  totals = import_report.summarize(videos, ('x', 'y', 'z'))
+  subjects = {'p': 1, 'c': 2, 'd': 3}
+  totals = import_report.summarize(videos, ('x', 'y', 'z'), subjects)
   assert totals == {
     'num_videos': 3,
     'num_subjects': 2,
@@ -112,24 +116,52 @@ def test_long_lists_are_cut_and_counted():
   ],
 )
 def test_frame_size_is_that_of_most(sizes, chosen, others):
-  assert import_report.choose_frame_size(sized(*sizes)) == (chosen, others)
+  assert next_commands.choose_frame_size(sized(*sizes)) == (chosen, others)
 
 
-def test_next_commands_fit_the_data():
-  one = import_report.next_commands(sized((150, 150)), '/my data')
+def test_next_commands_fit_the_data(monkeypatch):
+  one = next_commands.describe(sized((150, 150), (150, 150)), '/my data')
   assert "--config.data.data_dir='/my data'" in one
   assert '--config.data.frame_size=150,150' in one and 'num_folds' not in one
   assert '--config.pretrain_scope=all_unlabelled' in one
   shapes = [(240, 320)] * 12 + [(320, 240)]
-  many = import_report.next_commands(sized(*shapes, label='a'))
+  many = next_commands.describe(sized(*shapes, label='a'))
   assert '--config.data.name=mine' in many and 'frame_size' not in many
   assert 'all_unlabelled' not in many
   assert '1 videos have another shape than 320x240' in many
 
 
+def test_nothing_is_offered_that_would_be_refused(monkeypatch, tmp_path):
+  one = next_commands.describe(sized((64, 64), label='a'))
+  assert 'main.py' not in one and 'import more' in one
+  # Of two people with a video each, one would be left to pretrain on.
+  few = next_commands.describe(sized((64, 64), (64, 64), label='a'))
+  assert 'num_folds' not in few and 'needs two classes' in few
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setenv('TFDS_DATA_DIR', 'data')
+  assert f'data_dir={tmp_path}/data ' in next_commands.describe(
+    sized((64, 64), (64, 64))
+  )
+
+
+def test_people_of_one_recording_are_counted_once():
+  videos = [entry('a', label='x'), entry('a copy', label='x'), entry('b')]
+  report = make_report(videos, classes=('x',), subjects={'a copy': 0})
+  assert report['num_subjects'] == 2
+  assert 'num_folds' not in next_commands.describe(report)
+
+
+def test_notes_are_counted():
+  videos = [entry('a', notes=['odd', 'even']), entry('b', notes=['odd'])]
+  report = make_report([*videos, entry('c')], notes=['all are odd'])
+  assert (report['num_notes'], report['num_videos_noted']) == (4, 2)
+  text = import_report.describe(report, 'here')
+  assert '4 notes, 3 of them on 2 videos; all are in import.json' in text
+
+
 def test_folds_are_offered_to_people_with_labels():
   videos = [entry(f'v{i}', label='a' if i < 3 else None) for i in range(20)]
-  few = import_report.next_commands(make_report(videos, classes=('a',)))
+  few = next_commands.describe(make_report(videos, classes=('a',)))
   assert '--config.data.num_folds=3' in few and '3 labelled people' in few
   assert '--config.pretrain_scope=all_unlabelled' in few
 
@@ -150,7 +182,10 @@ def test_the_batch_fits_the_videos_to_pretrain_on(
     entry(f'v{i}', subject=f'p{p:02d}', label='a' if has_label[i] else None)
     for i, p in enumerate(dealt)
   ]
-  text = import_report.next_commands(make_report(videos, classes=('a',)))
+  text = next_commands.describe(make_report(videos, classes=('a',)))
+  if len(videos) == 1:
+    assert 'main.py' not in text
+    return
   usual = pretrain.get_config('paper_112').batch_size
   everyone = 'all_unlabelled' in text
   counts = [len(videos)] if everyone else []
@@ -162,7 +197,7 @@ def test_the_batch_fits_the_videos_to_pretrain_on(
       dealt, num_folds=num_folds, labels=np.where(has_label, 0, -1)
     )
     counts.append(min(len(parts.fold(i).pretrain) for i in range(num_folds)))
-  small = [count for count in counts if count < usual]
+  small = [count for count in counts if 2 <= count < usual]
   assert len(chosen) == len(small)
   for batch_size, count in zip(chosen, small, strict=True):
     assert count / 2 < batch_size <= count

@@ -37,11 +37,11 @@ def refuse(tmp_path, arguments):
 def folder(tmp_path, monkeypatch):
   """Videos of two people, and a CSV file; the current folder."""
   monkeypatch.chdir(tmp_path)
-  for person in ('P1', 'Zoë 2'):
-    for label in ('happy', 'sad'):
+  for person, first in (('P1', 20), ('Zoë 2', 80)):
+    for label, more in (('happy', 0), ('sad', 30)):
       making_videos.write_video(
         tmp_path / 'my videos' / person / f'{label}.mp4',
-        making_videos.level_frames(6),
+        making_videos.level_frames(6, first=first + more),
       )
   (tmp_path / 'list.csv').write_text(
     'path,label,subject,end\n'
@@ -108,6 +108,48 @@ def test_a_recipe_keeps_its_own_classes(tmp_path, monkeypatch):
   assert renamed['labels']['Anger'] == 1 and len(renamed['classes']) == 6
 
 
+def test_people_spelled_alike_are_refused_until_it_is_said_who_is_who(folder):
+  people = ('Anna', 'anna', 'ＡＮＮＡ', 'An  na', 'an na', 'Zoe\u0301', 'Zoé')
+  people += ('7', '07', '7.0', 'P01', 'P1', 'nan', 'NaN')
+  (folder / 'people.csv').write_text(
+    '\n'.join(
+      ['path,subject']
+      + [f'videos/{i}.mp4,{person}' for i, person in enumerate(people)]
+    )
+  )
+  for i in range(len(people)):
+    making_videos.write_video(
+      folder / 'videos' / f'{i}.mp4',
+      making_videos.level_frames(3, first=15 * i),
+    )
+  message = refuse(folder, 'people.csv --out=mine')
+  for group in (
+    "'Anna', 'anna', 'ＡＮＮＡ'",
+    "'An  na', 'an na'",
+    "'07', '7', '7.0'",
+    "'P01', 'P1'",
+  ):
+    assert group in message
+  assert '--subject_map="' in message and 'nan' not in message.lower()
+  report = run(
+    folder,
+    'people.csv --out=mine --subject_map="anna=Anna,ＡＮＮＡ=Anna,An  na=an na,'
+    '07=7,7.0=seven,P01=P1"',
+  )
+  assert list(report['subjects'].values()) == sorted(
+    report['subjects'].values()
+  )
+  # Nobody is called nan: each of the two is a person of its own.
+  assert set(report['subjects']) == {
+    'Anna', 'an na', 'Zoé', '7', 'seven', 'P1', 'videos/12', 'videos/13',
+  }  # fmt: skip
+  assert report['num_subjects'] == 8
+  assert any("called 'nan'" in note for note in report['notes'])
+  for text, words in (('Bo=x', "nobody is called 'Bo'"), ('anna', 'no "="')):
+    with pytest.raises(SystemExit, match=words):
+      run(folder, f"people.csv --out=mine --overwrite --subject_map='{text}'")
+
+
 def test_faces_are_cut_out(folder, monkeypatch, capsys):
   found = face_detection.Detection(8.0, 16.0, 20.0)
   monkeypatch.setattr(
@@ -137,7 +179,7 @@ def test_windows_and_rates(folder):
     ('absent.csv --out=mine', 'There is no file absent.csv'),
     ('columns.csv --out=mine', "no column `path`.*'file,label'"),
     ('rows.csv --out=mine', 'line 2 .gone.mp4.: there is no'),
-    ('short --out=mine', r'a: 1 frame\(s\) .*\(--min_frames\)'),
+    ('short --out=mine', r'a: 1 .*picture.*\(--min_frames\)'),
     ('broken --out=mine', 'a: Invalid data found'),
     ('short --out=mine --on_error=skip', 'Nothing is left to import'),
     ('list.csv --out=mine --pattern=(?P<label>.)', '--pattern.*CSV'),
@@ -222,7 +264,7 @@ def test_the_set_trains_by_its_name(folder):
   assert store.label_names == ('P1', 'Zoë 2')
   assert store.label.tolist() == [0, 0, 1, 1]
   assert store.subject.tolist() == [1, 2, 3, 4]
-  shown = making_videos.numbers_of(store.frames[6:12])
+  shown = making_videos.numbers_of(store.frames[6:12], first=50)
   assert shown == list(range(6))
 
 

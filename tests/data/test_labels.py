@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from stclr_jax.data import labels
@@ -11,14 +13,19 @@ def name(given, text='', classes=''):
   ]
   listing = listings.Listing(items, [], {})
   label_map = labels.parse_label_map(text, classes)
-  result, unlabelled = labels.apply(listing, label_map)
-  return [i.label for i in listing.items], result, unlabelled, listing.problems
+  result = labels.apply(listing, label_map)
+  return (
+    [i.label for i in listing.items],
+    result,
+    listing.notes,
+    listing.problems,
+  )
 
 
 def test_without_a_map_labels_are_classes():
-  named, classes, unlabelled, problems = name(['b', 'a', None, 'b'])
+  named, classes, notes, problems = name(['b', 'a', None, 'b'])
   assert named == ['b', 'a', None, 'b'] and classes == ('a', 'b')
-  assert not unlabelled and not problems
+  assert not notes and not problems
 
 
 def test_nobody_needs_labels():
@@ -26,11 +33,11 @@ def test_nobody_needs_labels():
 
 
 def test_some_are_renamed_and_some_lose_their_label():
-  named, classes, unlabelled, _ = name(
+  named, classes, notes, _ = name(
     ['happy', 'Neutral', 'sad'], 'Happy=Joy, neutral='
   )
   assert named == ['Joy', None, 'sad'] and classes == ('Joy', 'sad')
-  assert unlabelled == {'Neutral': 1}
+  assert notes == ["1 video of 'Neutral' is unlabelled, as --label_map says"]
 
 
 @pytest.mark.parametrize(
@@ -42,12 +49,12 @@ def test_some_are_renamed_and_some_lose_their_label():
   ],
 )
 def test_the_preset_names_six_expressions_in_oulu_casias_order(words):
-  named, classes, unlabelled, problems = name(
+  named, classes, notes, problems = name(
     [*reversed(words), 'contempt', 'NEU'], 'oulu_casia'
   )
   assert classes == performances.EXPRESSIONS
   assert named == [*reversed(classes), None, None]
-  assert unlabelled == {'contempt': 1, 'NEU': 1} and not problems
+  assert len(notes) == 2 and not problems
 
 
 def test_a_preset_can_be_added_to():
@@ -78,16 +85,61 @@ def test_classes_in_a_given_order():
   assert "unknown label 'd'" in problems[0].reason
 
 
-def test_labels_that_differ_in_capitals_are_refused():
-  with pytest.raises(ValueError, match="'Happy', 'happy' differ only"):
-    name(['Happy', 'happy', 'sad'])
-  assert name(['Happy', 'happy'], 'happy=Happy')[1] == ('Happy',)
+@pytest.mark.parametrize(
+  'given',
+  [('Happy', 'happy'), ('very happy', 'very  happy'), ('Zoe\u0301', 'ZOÉ'),
+   ('１', '1'), ('AU01', 'AU1'), ('happy', 'hap\u200bpy')],
+)  # fmt: skip
+def test_labels_that_are_spelled_alike_are_refused_with_a_remedy(given):
+  with pytest.raises(ValueError, match='differ only') as refusal:
+    name([*given, 'sad'])
+  remedy = re.search('--label_map="(.*?)"', str(refusal.value))[1]
+  target = remedy.partition('=')[2]
+  assert name([*given, 'sad'], remedy)[0] == [target, target, 'sad']
+
+
+def test_numbers_are_what_they_are_worth():
+  named, classes, notes, _ = name(['10', '1', '1.0', '02', '2.00', 'a', '0'])
+  assert named == ['10', '1', '1', '02', '02', 'a', '0']
+  assert classes == ('0', '1', '02', '10', 'a')
+  assert "'1', '1.0' are one number" in notes[0]
+  assert name(['1.0', '01'], '1=Anger')[0] == ['Anger'] * 2
+
+
+@pytest.mark.parametrize('none', ['nan', 'None', 'NULL', 'n/a', '-', ' NA '])
+def test_what_stands_for_no_label_is_none_and_said(none):
+  named, classes, notes, problems = name([none, 'happy', none])
+  assert named == [None, 'happy', None] and classes == ('happy',)
+  assert notes[0].startswith('2 videos of') and not problems
+  # If it is a class after all, it can be said.
+  word = none.strip()
+  assert name([none, 'happy'], f'{word}={word}')[0] == [word, 'happy']
+  assert name([none], '', f'{word},happy')[0] == [word]
+  assert name([none], 'oulu_casia')[0] == [None]
+
+
+def test_blanks_around_labels_do_not_count():
+  blanks = ('happy', ' happy', 'happy\u00a0', '\u3000happy\t', 'happy\ufeff')
+  assert name(blanks)[1] == ('happy',)
+  assert name(blanks, ' happy = Joy ')[1] == ('Joy',)
+  assert name(['happy '], '', ' happy ,sad')[:2] == (
+    ['happy'],
+    ('happy', 'sad'),
+  )
+  assert name(['\u00a0', 'sad'])[0] == [None, 'sad']
+
+
+def test_a_classifiers_classes_are_found_by_any_spelling():
+  label_map = labels.parse_label_map('', '1,happy,Wut')
+  found = labels.class_indices(['Happy', '1.0', 'WUT'], label_map)
+  assert found == [1, 0, 2]
 
 
 @pytest.mark.parametrize(
   'text, classes, message',
   [('happy', '', "'happy' is neither"), ('', 'a,b,a', 'a is not'),
-   ('', 'a,,b', 'an empty name')],
+   ('', 'a,,b', 'an empty name'), ('', 'a,A', 'a, A is not'),
+   ('1=a,1.0=b', '', "'1.0' twice"), ('=a', '', 'names nothing before')],
 )  # fmt: skip
 def test_bad_maps_are_refused(text, classes, message):
   with pytest.raises(ValueError, match=message):
