@@ -1,26 +1,43 @@
 import dataclasses
 import hashlib
+import json
 import types
 
 import numpy as np
+import pytest
 
 from stclr_jax.data import identity
 
 
-def make_store(name='mine:videos', people=(1, 1, 2), videos=('a', 'b', 'c')):
+def make_store(name='mine:videos', people=(1, 1, 2), videos='abc', who=None):
   return types.SimpleNamespace(
-    name=name, video_id=tuple(videos), subject=np.array(people)
+    name=name, video_id=tuple(videos), subject=np.array(people), who=who
   )
 
 
-def people_of(store, numbers=(1, 2)):
-  return identity.People(
-    store.name, frozenset(numbers), identity.hash_people(store)
+def named_store(
+  names, name='mine:videos', *, space='', named=True, recordings=()
+):
+  """A video each, of people who are numbered in order."""
+  recordings = recordings or [()] * len(names)
+  return make_store(
+    name,
+    range(1, len(names) + 1),
+    [f'v{i}' for i in range(len(names))],
+    identity.Who(
+      tuple(names), (named,) * len(names), tuple(map(tuple, recordings)), space
+    ),
   )
 
 
-def test_same_people():
-  same = identity.same_people
+def see(store):
+  """Whom a run on all of a store's videos saw, written and read again."""
+  seen = identity.see(store, np.arange(len(store.subject)), labels=False)
+  return identity.Seen.from_dict(json.loads(json.dumps(seen.as_dict())))
+
+
+def test_same_set():
+  same = identity.same_set
   assert same('oulu_casia:vl_strong', 'oulu_casia:ni_dark')
   assert same('oulu_casia_crops:vl_strong', 'oulu_casia:vl_strong')
   assert same('synthetic:vl_strong', 'synthetic_demo:vl_weak')
@@ -30,30 +47,69 @@ def test_same_people():
   assert not same('', 'mine:videos')  # nobody's
 
 
-def test_the_same_numbers_elsewhere_are_other_people():
-  mine = make_store()
-  assert people_of(mine).among(mine) == {1, 2}
-  assert people_of(mine).among(make_store('yours:videos')) == set()
-  assert not people_of(mine).renumbered_in(
-    make_store('yours:videos', (2, 1, 1))
-  )
+def test_people_are_known_by_name_wherever_names_have_one_source():
+  seen = see(named_store(['Anna', 'S001', 'Ben'], space=''))
+  table = [
+    # (set, names, their source, whether somebody gave them, who is known)
+    ('mine:videos', ['Ben', 'Cleo', 'anna '], '', True, {1, 3}),
+    ('yours:videos', ['Ben', 'Cleo', 'ANNA'], '', True, {1, 3}),
+    ('ck_plus:videos', ['S001', 'S1', 'S002'], 'ck_plus', True, {1, 2}),
+    ('yours:videos', ['Ben', 'Anna'], '', False, set()),  # files so called
+    ('mine:videos', ['Ben', 'Anna'], '', False, {1, 2}),
+    ('synthetic:vl_strong', ['S001'], 'synthetic', True, set()),
+  ]
+  for name, names, space, named, known in table:
+    store = named_store(names, name, space=space, named=named)
+    assert seen.among(store) == known, (name, names)
+    other = seen.among(store, same_names='other_people')
+    assert other == (known if name == 'mine:videos' else set())
+  in_recipe = see(named_store(['S001'], 'ck_plus:videos', space='ck_plus'))
+  assert not in_recipe.among(named_store(['S001'], 'mmi:videos', space='mmi'))
+  assert in_recipe.among(named_store(['S001'], 'faces:videos', space='ck_plus'))
 
 
-def test_an_import_anew_numbers_people_anew():
-  before = people_of(make_store())
-  assert not before.renumbered_in(make_store())
-  assert before.renumbered_in(make_store(people=(2, 2, 3)))
-  assert before.renumbered_in(make_store(videos=('a', 'b', 'd')))
-  # An earlier version noted no listing; it goes by the number, as ever.
-  unnoted = dataclasses.replace(before, listing=None)
-  assert not unnoted.renumbered_in(make_store(people=(2, 2, 3)))
-
-
-def test_people_numbered_for_good_stay_who_they_are():
+def test_oulu_casias_people_are_its_own_in_every_condition():
   strong = make_store('oulu_casia:vl_strong')
-  fewer = make_store('oulu_casia:vl_strong', (1, 2), ('a', 'c'))
-  assert not people_of(strong).renumbered_in(fewer)
-  assert people_of(strong).among(make_store('oulu_casia:ni_dark')) == {1, 2}
+  assert see(strong).among(make_store('oulu_casia:ni_dark', (2, 3, 4))) == {2}
+  assert not see(strong).among(make_store('synthetic:vl_strong'))
+  copied = named_store(['P002', 'P009'], 'copied:videos')
+  assert see(strong).among(copied) == {1}
+  drawn = make_store('synthetic:vl_strong')
+  assert not see(drawn).among(copied)
+
+
+def test_a_recording_tells_who_it_is_under_any_name():
+  seen = see(
+    named_store(
+      ['a', 'b'], named=False, recordings=[['f1', 'p1'], ['f2', 'p2']]
+    )
+  )
+  again = named_store(
+    ['x', 'y', 'z'], 'crops:videos', named=False,
+    recordings=[['f3'], ['f1', 'q1'], ['f4', 'p2']],
+  )  # fmt: skip
+  for same_names in identity.SAME_NAMES:
+    assert seen.among(again, same_names=same_names) == {2, 3}
+  # A person seen is known by all their recordings, also by one not seen.
+  who = identity.Who(('A', 'A'), (True, True), (('f1',), ('f2',)), '')
+  both = make_store('two:videos', (1, 1), 'ab', who)
+  seen = identity.see(both, np.array([0]), labels=True)
+  assert seen.recordings == {'f1', 'f2'} and seen.labels
+
+
+def test_people_who_are_one_have_all_their_names():
+  who = identity.Who(('v0', 'v0 (1)', 'B'), (False,) * 3, ((),) * 3, '')
+  store = make_store(people=(1, 1, 2), who=who)
+  seen = identity.see(store, np.array([0]), labels=False)
+  assert seen.unnamed == {'v0', 'v0 (1)'}
+  assert identity.names_of(store, [2, 1]) == ['B', 'v0']
+
+
+def test_people_are_described_by_name():
+  store = named_store([f'N{i:02d}' for i in range(15)])
+  assert identity.describe_people(store, {2, 1}) == 'N00, N01'
+  assert identity.describe_people(store, range(1, 16)).endswith('and 5 more')
+  assert identity.describe_people(make_store(), {2}) == 'P002'
 
 
 def test_hash_is_of_videos_and_people_in_any_order():
@@ -64,18 +120,50 @@ def test_hash_is_of_videos_and_people_in_any_order():
 
 
 def test_notes_of_earlier_versions_are_understood():
+  store = make_store()
   notes = {
+    'workflow': 'finetune',
     'data': 'mine:videos',
     'subjects_seen': [1, 2],
+    'people_hash': identity.hash_people(store),
     'subjects_pretrained': [2, 3],
   }
-  assert identity.trained_on(notes) == identity.People(
-    'mine:videos', frozenset({1, 2}), None
-  )
-  assert identity.pretrained_on(notes) == identity.People(
-    'mine:videos', frozenset({2, 3}), None
-  )
+  before, trained = identity.history(notes)
+  assert (before.data, before.numbers, before.labels) == (
+    'mine:videos', {2, 3}, False,
+  )  # fmt: skip
+  assert trained.labels and trained.among(store) == {1, 2}
+  assert not trained.among(make_store('yours:videos'))
+  assert trained.num_people == 2
+  # The numbers hold as long as nothing was imported anew.
+  assert not trained.unknown_in(store)
+  assert trained.unknown_in(make_store(people=(2, 2, 3)))
+  assert not before.unknown_in(make_store(people=(2, 2, 3)))  # unnoted
+  for name in ('yours:videos', 'oulu_casia:vl_strong'):
+    other = dataclasses.replace(trained, data=name)
+    assert not other.unknown_in(make_store('oulu_casia:vl_strong', (2, 2, 3)))
   later = notes | {'data_pretrained': 'other', 'people_hash_pretrained': 'ab'}
-  assert identity.pretrained_on(later) == identity.People(
-    'other', frozenset({2, 3}), 'ab'
+  assert identity.history(later)[0].listing == 'ab'
+
+
+@pytest.mark.parametrize('named', [True, False])
+def test_what_an_import_writes_tells_who_is_who(named):
+  from stclr_jax.data import imported_people
+
+  report = {
+    'recipe': 'mmi',
+    'videos': [
+      {'video_id': 'a#0001', 'subject': 'A' if named else 'a',
+       'subject_named': named, 'source_checksum': 'f' * 64,
+       'picture_checksum': ''},
+      {'video_id': 'b', 'subject': 'B' if named else 'b'},  # an earlier version
+    ],
+  }  # fmt: skip
+  who = imported_people.find_who(
+    report, make_store(people=(2, 1), videos=('b', 'a#0001'))
   )
+  assert who.name == (('B', 'A') if named else ('b', 'a'))
+  assert who.named == (named,) * 2 and who.space == 'mmi'
+  assert who.recordings == ((), ('f' * 16,))
+  with pytest.raises(ValueError, match='does not know the video a'):
+    imported_people.find_who(report, make_store())
