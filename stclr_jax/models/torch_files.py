@@ -2,39 +2,26 @@
 
 A `.pth` file holds pickles, and a pickle can run any code when it is loaded.
 This reader knows the few names that a dict of tensors needs and refuses every
-other one, as `torch.load(weights_only=True)` does. Both formats are read: the
-zip archive that torch 1.6 and newer write, and the sequence of pickles before
-it, in which torchvision's video networks were published. `.safetensors` files
-cannot hold code; their own library reads them.
+other one, as `torch.load(weights_only=True)` does; and it checks all sizes
+before it allocates anything, so that a file takes about as much memory as it
+has bytes. Both formats are read: the zip archive that torch 1.6 and newer
+write, and the sequence of pickles before it, in which torchvision's video
+networks were published. `.safetensors` files cannot hold code; their own
+library reads them.
 """
 
-import collections
 import math
 import pathlib
-import pickle
 import zipfile
-from typing import NamedTuple
 
 import ml_dtypes
 import numpy as np
 
+from stclr_jax.models import torch_pickles
+
 # Of the format before zip archives. Source: torch/serialization.py.
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C
 _PROTOCOL_VERSION = 1001
-
-# torch names the type of a storage by a class.
-_STORAGE_DTYPES = {
-  'DoubleStorage': 'float64',
-  'FloatStorage': 'float32',
-  'HalfStorage': 'float16',
-  'BFloat16Storage': 'bfloat16',
-  'LongStorage': 'int64',
-  'IntStorage': 'int32',
-  'ShortStorage': 'int16',
-  'CharStorage': 'int8',
-  'ByteStorage': 'uint8',
-  'BoolStorage': 'bool',
-}
 
 # Where training scripts put the network among other things.
 _NESTED = ('state_dict', 'model')
@@ -48,7 +35,8 @@ def read_tensors(path):
       of tensors, or a dict that holds one as 'state_dict' or 'model'.
 
   Returns:
-    NumPy arrays by name; 'module.' of a data-parallel network is taken off.
+    NumPy arrays by name, not to be written to; 'module.' of a data-parallel
+    network is taken off.
 
   Raises:
     FileNotFoundError: if there is no such file.
@@ -63,7 +51,7 @@ def read_tensors(path):
     )
   try:
     found = _read(path)
-  except UnsafeName as error:
+  except torch_pickles.UnsafeName as error:
     raise ValueError(
       f'{path} asks for {error}, which a dict of tensors does not need and '
       'which could run code, so it was not read. Give a file that holds a '
@@ -75,35 +63,23 @@ def read_tensors(path):
       f'({type(error).__name__}: {error}); give a .safetensors file or one '
       'that torch.save(network.state_dict(), PATH) wrote.'
     ) from error
-  return {str(name).removeprefix('module.'): a for name, a in found.items()}
-
-
-class UnsafeName(Exception):
-  """A pickle asks for a name that is not one of a tensor's."""
-
-
-class _Storage(NamedTuple):
-  """Numbers that tensors are views of, not read yet."""
-
-  key: str
-  dtype: str
-  size: int
-
-
-class _Tensor(NamedTuple):
-  """A view of a storage; offset and strides count numbers."""
-
-  storage: _Storage
-  offset: int
-  shape: tuple[int, ...]
-  strides: tuple[int, ...]
+  return {name.removeprefix('module.'): a for name, a in found.items()}
 
 
 def _read(path):
   if path.suffix == '.safetensors':
     from safetensors import numpy as safetensors
 
-    return safetensors.load_file(path)
+    found = safetensors.load_file(path)
+  else:
+    found = _read_torch(path)
+  for name in found:
+    if not isinstance(name, str) or not name.isprintable() or len(name) > 300:
+      raise ValueError(f'{str(name)[:60]!r} is no name of a tensor')
+  return found
+
+
+def _read_torch(path):
   if zipfile.is_zipfile(path):
     loaded, bytes_of = _read_archive(path)
   else:
@@ -114,7 +90,9 @@ def _read(path):
   if not isinstance(loaded, dict):
     raise ValueError(f'it holds a {type(loaded).__name__}')
   tensors = {
-    name: value for name, value in loaded.items() if isinstance(value, _Tensor)
+    name: value
+    for name, value in loaded.items()
+    if isinstance(value, torch_pickles.Tensor)
   }
   if not tensors:
     raise ValueError('none of its entries is a tensor')
@@ -125,77 +103,74 @@ def _read_archive(path):
   """Reads the pickle of a zip archive, and all its storages' bytes."""
   with zipfile.ZipFile(path) as archive:
     members = {info.filename: info for info in archive.infolist()}
+    _check_members(archive.infolist(), path.stat().st_size)
     (pickled,) = [name for name in members if name.endswith('/data.pkl')]
     root = pickled.removesuffix('data.pkl')
     order = f'{root}byteorder'
     if order in members and archive.read(order) != b'little':
       raise ValueError('its numbers are big-endian')
     with archive.open(pickled) as file:
-      loaded = _Unpickler(file).load()
-    bytes_of = {}
-    for name, info in members.items():
-      if name.startswith(f'{root}data/'):
-        if info.compress_type != zipfile.ZIP_STORED:
-          raise ValueError(f'{name} is compressed, which torch never does')
-        bytes_of[name.removeprefix(f'{root}data/')] = archive.read(name)
+      bounded = torch_pickles.BoundedFile(file, members[pickled].file_size)
+      loaded = torch_pickles.Unpickler(bounded).load()
+    bytes_of = {
+      name.removeprefix(f'{root}data/'): archive.read(name)
+      for name in members
+      if name.startswith(f'{root}data/')
+    }
   return loaded, bytes_of
+
+
+def _check_members(members, size):
+  """Refuses an archive that would take more memory than it has bytes."""
+  end = 0
+  for member in sorted(members, key=lambda member: member.header_offset):
+    name = member.filename[:60]
+    if member.compress_type != zipfile.ZIP_STORED:
+      raise ValueError(f'{name!r} is compressed, which torch never does')
+    if member.file_size != member.compress_size:
+      raise ValueError(f'{name!r} has two sizes')
+    if member.header_offset < end:
+      raise ValueError(f'{name!r} overlaps another part of the archive')
+    end = member.header_offset + member.file_size
+    if end > size:
+      raise ValueError(f'{name!r} is larger than the archive')
 
 
 def _read_sequence(path):
   """Reads the pickles before zip archives, and the bytes behind them."""
-  with path.open('rb') as file:
-    if _Unpickler(file).load() != _MAGIC_NUMBER:
+  with path.open('rb') as opened:
+    file = torch_pickles.BoundedFile(opened, path.stat().st_size)
+    if torch_pickles.Unpickler(file).load() != _MAGIC_NUMBER:
       raise ValueError('it does not begin as torch files do')
-    version, system = _Unpickler(file).load(), _Unpickler(file).load()
-    if version != _PROTOCOL_VERSION or not system['little_endian']:
-      raise ValueError(f'it is of version {version}, or big-endian')
-    unpickler = _Unpickler(file)
+    version = torch_pickles.Unpickler(file).load()
+    system = torch_pickles.Unpickler(file).load()
+    if version != _PROTOCOL_VERSION or system['little_endian'] is not True:
+      raise ValueError('it is of another version, or big-endian')
+    unpickler = torch_pickles.Unpickler(file)
     loaded = unpickler.load()
+    keys = torch_pickles.Unpickler(file).load()
+    if not all(isinstance(key, str) for key in keys):
+      raise ValueError('its storages have no names')
     bytes_of = {}
-    for key in _Unpickler(file).load():
+    for key in keys:
       storage = unpickler.storages[key]
       size = int.from_bytes(file.read(8), 'little', signed=True)
       if size != storage.size:
-        raise ValueError(f'storage {key} has {size} numbers')
-      bytes_of[key] = file.read(size * np.dtype(storage.dtype).itemsize)
+        raise ValueError(f'storage {key[:20]!r} has {size} numbers')
+      wanted = size * _dtype(storage).itemsize
+      bytes_of[key] = file.read(wanted)
+      if len(bytes_of[key]) < wanted:
+        raise ValueError(f'storage {key[:20]!r} is cut')
   return loaded, bytes_of
 
 
-class _Unpickler(pickle.Unpickler):
-  """Loads dicts and plain values, and notes where tensors' numbers are."""
-
-  def __init__(self, file):
-    super().__init__(file, encoding='utf-8')
-    self.storages = {}
-
-  def find_class(self, module, name):
-    # What is returned has no state that a pickle could change for others.
-    if (module, name) == ('collections', 'OrderedDict'):
-      return collections.OrderedDict
-    if (module, name) == ('torch._utils', '_rebuild_tensor_v2'):
-      return lambda storage, offset, shape, strides, *_: _Tensor(
-        storage, offset, shape, strides
-      )
-    if (module, name) == ('torch._utils', '_rebuild_parameter'):
-      return lambda tensor, *_: tensor
-    if module == 'torch' and name in _STORAGE_DTYPES:
-      return _STORAGE_DTYPES[name]
-    raise UnsafeName(f'{module}.{name}')
-
-  def persistent_load(self, pid):
-    kind, dtype, key, _, size, *view = pid
-    if kind != 'storage' or dtype not in _STORAGE_DTYPES.values() or any(view):
-      raise ValueError(f'an unknown kind of storage, {kind} of {dtype}')
-    storage = _Storage(key, dtype, size)
-    self.storages[key] = storage
-    return storage
-
-
 def _view(tensor, bytes_of):
-  """Copies the numbers of a tensor out of its storage."""
+  """Finds the numbers of a tensor in its storage.
+
+  Nothing is copied: any number of tensors may share a storage.
+  """
   storage, offset, shape, strides = tensor
-  # NumPy knows bfloat16 from this package only.
-  dtype = np.dtype(getattr(ml_dtypes, storage.dtype, storage.dtype))
+  dtype = _dtype(storage)
   numbers = np.frombuffer(bytes_of[storage.key], dtype)
   size = math.prod(shape)
   last = offset + sum(
@@ -208,5 +183,13 @@ def _view(tensor, bytes_of):
   if not size:
     return np.empty(shape, dtype)
   return np.lib.stride_tricks.as_strided(
-    numbers[offset:], shape, [stride * dtype.itemsize for stride in strides]
-  ).copy()
+    numbers[offset:],
+    shape,
+    [stride * dtype.itemsize for stride in strides],
+    writeable=False,
+  )
+
+
+def _dtype(storage):
+  # NumPy knows bfloat16 from this package only.
+  return np.dtype(getattr(ml_dtypes, storage.dtype, storage.dtype))
