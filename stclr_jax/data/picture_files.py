@@ -67,7 +67,11 @@ def open_picture(data):
       f'not an image of a format that is read ({", ".join(FORMATS)}), or its '
       f'beginning is missing; it begins with {bytes(data[:8])!r}'
     ) from error
-  except Image.DecompressionBombError as error:
+  # Pillow's own limits; the first is a warning, which may have been made one.
+  except (
+    Image.DecompressionBombWarning,
+    Image.DecompressionBombError,
+  ) as error:
     raise UnreadableError(
       f'more than {MAX_PIXELS:,} pixels, the limit'
     ) from error

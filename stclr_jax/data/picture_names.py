@@ -125,7 +125,7 @@ def _are_decimals(names):
       for number in re.findall(r'\d+[.,]\d+', members[0].name)[-1:]:
         scene, picture = re.split('[.,]', number)
         scenes[int(scene)].append(int(picture))
-    if all(
+    if scenes and all(
       sorted(pictures)
       == list(range(min(pictures), min(pictures) + len(pictures)))
       for pictures in scenes.values()

@@ -57,11 +57,11 @@ def read_bytes(path, limit):
     OSError: with the reason as `strerror`: if it is absent, no regular file,
       or larger than the limit.
   """
+  _refuse(os.stat(path), path)
   # Without O_NONBLOCK a pipe that took the file's place would be waited for.
   descriptor = os.open(path, os.O_RDONLY | getattr(os, 'O_NONBLOCK', 0))
   with open(descriptor, 'rb') as file:
-    if fault := _name_kind(os.fstat(descriptor).st_mode):
-      raise OSError(errno.EINVAL, fault, os.fspath(path))
+    _refuse(os.fstat(descriptor), path)
     return read_stream(file, limit, path)
 
 
@@ -88,6 +88,11 @@ def read_stream(file, limit, path):
         errno.EFBIG, f'more than {limit >> 20} MiB, the limit', os.fspath(path)
       )
   return b''.join(pieces)
+
+
+def _refuse(status, path):
+  if fault := _name_kind(status.st_mode):
+    raise OSError(errno.EINVAL, fault, os.fspath(path))
 
 
 def _name_kind(mode):
