@@ -13,6 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stclr_jax.data import frame_images
+from stclr_jax.data import identity
 
 _AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
 _AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
@@ -54,6 +55,11 @@ class VideoStore:
   def num_videos(self):
     """Number of videos."""
     return len(self.first)
+
+  @property
+  def subject_name(self):
+    """What each video's person is called, n strings."""
+    return tuple(identity.names_of(self, self.subject))
 
   @property
   def frame_size(self):

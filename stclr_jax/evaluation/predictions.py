@@ -1,8 +1,9 @@
 """The table of what was predicted for each video."""
 
-import csv
-
+from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
+
+COLUMNS = ('video_id', 'subject', 'label', 'prediction')
 
 
 def write_predictions(path, store, indices, probabilities, *, seen=None):
@@ -15,19 +16,42 @@ def write_predictions(path, store, indices, probabilities, *, seen=None):
     probabilities: float [n, num_classes].
     seen: whether each shows a person trained on, bool [n]; None for none.
   """
-  names = store.label_names
+  names, people = store.label_names, store.subject_name
   marks = [()] * len(indices) if seen is None else [(int(s),) for s in seen]
-  with whole.writing(path, newline='') as file:
-    writer = csv.writer(file)
-    writer.writerow(
-      ['video_id', 'subject', 'label', 'prediction', 'correct']
-      + (['seen'] if seen is not None else [])
-      + [f'p_{name}' for name in names]
+  header = ['video_id', 'subject', 'label', 'prediction', 'correct']
+  header += ['seen'] if seen is not None else []
+  rows = [[*header, *(f'p_{name}' for name in names)]]
+  for i, row, mark in zip(indices, probabilities, marks, strict=True):
+    label, prediction = names[store.label[i]], names[row.argmax()]
+    rows.append(
+      [store.video_id[i], people[i], label, prediction]
+      + [int(label == prediction), *mark]
+      + [f'{p:.6f}' for p in row]
     )
-    for i, row, mark in zip(indices, probabilities, marks, strict=True):
-      label, prediction = names[store.label[i]], names[row.argmax()]
-      writer.writerow(
-        [store.video_id[i], store.subject[i], label, prediction]
-        + [int(label == prediction), *mark]
-        + [f'{p:.6f}' for p in row]
-      )
+  with whole.writing(path, newline='', encoding='utf-8') as file:
+    csv_tables.write(file, rows)
+
+
+def read_predictions(path):
+  """Reads a table that `write_predictions` wrote.
+
+  Args:
+    path: CSV file; of an earlier version it names people by numbers.
+
+  Returns:
+    A list of dicts from column to cell, one a video.
+
+  Raises:
+    ValueError: if it lacks a column or holds no video.
+  """
+  with open(path, newline='', encoding='utf-8') as file:
+    names, *rows = [*csv_tables.read(file)] or [[]]
+  missing = [name for name in COLUMNS if name not in names]
+  if missing:
+    raise ValueError(
+      f'{path} must have the columns {", ".join(COLUMNS)}; it lacks '
+      f'{", ".join(missing)}.'
+    )
+  if not rows:
+    raise ValueError(f'{path} holds no video; was the run interrupted?')
+  return [dict(zip(names, row, strict=True)) for row in rows]

@@ -1,6 +1,5 @@
 """Two finished runs, read from their workdirs and paired video by video."""
 
-import csv
 import dataclasses
 import json
 import pathlib
@@ -10,10 +9,10 @@ import numpy as np
 
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
+from stclr_jax.evaluation import predictions
 from stclr_jax.evaluation import protocol
 
 PREDICTIONS = 'predictions.csv'
-COLUMNS = ('video_id', 'subject', 'label', 'prediction')
 # What a summary without a protocol says of how its figures came about.
 SETTINGS = (
   'workflow',
@@ -73,7 +72,9 @@ def read_run(path):
       f'{path} holds neither {PREDICTIONS} nor fold_*/{PREDICTIONS}; give the '
       'workdir of a finished fine-tuning or cross-validation.'
     )
-  rows = [row for table in tables for row in _read_table(table)]
+  rows = [
+    row for table in tables for row in predictions.read_predictions(table)
+  ]
   repeated = [
     video
     for video, number in Counter(row['video_id'] for row in rows).items()
@@ -159,23 +160,6 @@ def compare_runs(run_a, run_b, *, seed=0):
   }
 
 
-def _read_table(path):
-  with open(path, newline='', encoding='utf-8') as file:
-    reader = csv.DictReader(file)
-    missing = [
-      name for name in COLUMNS if name not in (reader.fieldnames or ())
-    ]
-    if missing:
-      raise ValueError(
-        f'{path} must have the columns {", ".join(COLUMNS)}; it lacks '
-        f'{", ".join(missing)}.'
-      )
-    rows = list(reader)
-  if not rows:
-    raise ValueError(f'{path} holds no video; was the run interrupted?')
-  return rows
-
-
 def _read_json(path):
   return json.loads(path.read_text()) if path.exists() else {}
 
@@ -249,20 +233,31 @@ def _refuse_other_videos(run_a, run_b):
       f'  Only {run_b.path} ({len(run_b.label)} videos) has {_some(only_b)}.\n'
       'Give two runs of the same data and folds, both finished.'
     )
-  for name in ('label', 'subject'):
-    a, b = getattr(run_a, name), getattr(run_b, name)
-    changed = sorted(video for video in a if a[video] != b[video])
-    if changed:
-      raise ValueError(
-        f'The runs disagree on the {name} of {_some(changed)}: '
-        f'{a[changed[0]]!r} in {run_a.path}, {b[changed[0]]!r} in '
-        f'{run_b.path}. They are not of the same data.'
-      )
+  a, b = run_a.label, run_b.label
+  _refuse_differences(run_a, run_b, 'label', a, [v for v in a if a[v] != b[v]])
+  # Earlier versions wrote numbers; who is with whom is what counts.
+  a, b = run_a.subject, run_b.subject
+  named_b, named_a = {}, {}
+  for video in a:
+    named_b.setdefault(a[video], b[video])
+    named_a.setdefault(b[video], a[video])
+  changed = [v for v in a if named_b[a[v]] != b[v] or named_a[b[v]] != a[v]]
+  _refuse_differences(run_a, run_b, 'subject', a, changed)
   data = [run.summary.get('data') for run in (run_a, run_b)]
   if None not in data and data[0] != data[1]:
     raise ValueError(
       f'{run_a.path} tested {data[0]} and {run_b.path} tested {data[1]}: '
       'videos of the same names, but not the same videos.'
+    )
+
+
+def _refuse_differences(run_a, run_b, name, kept, changed):
+  if changed:
+    first = min(changed)
+    raise ValueError(
+      f'The runs disagree on the {name} of {_some(sorted(changed))}: '
+      f'{kept[first]!r} in {run_a.path}, {getattr(run_b, name)[first]!r} in '
+      f'{run_b.path}. They are not of the same data.'
     )
 
 

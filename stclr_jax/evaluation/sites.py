@@ -25,13 +25,14 @@ def by_site(subject, correct):
   """Counts each site's videos.
 
   Args:
-    subject: person of each video, int [n].
+    subject: person of each video, n numbers, or names such as 'P001'.
     correct: whether each was named rightly, bool [n].
 
   Returns:
     By site that occurs: 'people', 'correct', 'total' and 'accuracy'; JSON-able.
   """
-  subject, correct = np.asarray(subject), np.asarray(correct)
+  numbers = [int(str(person).lstrip('P')) for person in subject]
+  subject, correct = np.asarray(numbers), np.asarray(correct)
   counts = {}
   for name, (first, last) in SITES.items():
     here = (first <= subject) & (subject <= last)

@@ -128,8 +128,8 @@ def _section(row, options, coverage):
   marked = _mark_crops(row)
   parts = [
     f'<section><h2>{html.escape(row.video_id)}: {html.escape(row.label)}</h2>'
-    f'<div class="what">person {row.subject}, {row.length} frames{kept}; shown '
-    f'{_numbers(row.shown)}, and the crops</div>',
+    f'<div class="what">person {html.escape(row.subject)}, {row.length} '
+    f'frames{kept}; shown {_numbers(row.shown)}, and the crops</div>',
     _image([*row.frames, marked]),
   ]
   for view, color in zip(row.pair, ('one', 'two'), strict=True):

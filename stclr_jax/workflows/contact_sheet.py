@@ -59,7 +59,7 @@ class Row:
 
   Attributes:
     video_id: such as 'P001/Anger'.
-    subject: its person.
+    subject: its person's name.
     label: name of its class, or UNLABELLED.
     length: its frames.
     shown: numbers of the frames shown, int [n].
@@ -68,7 +68,7 @@ class Row:
   """
 
   video_id: str
-  subject: int
+  subject: str
   label: str
   length: int
   shown: np.ndarray
@@ -175,7 +175,7 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
     label = int(store.label[i])
     yield Row(
       video_id=store.video_id[i],
-      subject=int(store.subject[i]),
+      subject=store.subject_name[i],
       label=store.label_names[label] if label >= 0 else UNLABELLED,
       length=length,
       shown=shown,

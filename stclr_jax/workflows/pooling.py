@@ -1,6 +1,5 @@
 """The folds of one recipe put together: a figure over all videos."""
 
-import csv
 import dataclasses
 import pathlib
 from typing import NamedTuple
@@ -12,6 +11,7 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
+from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
 from stclr_jax.workflows import workdirs
 
@@ -24,7 +24,7 @@ class Pooled(NamedTuple):
 
   Attributes:
     video_id: n strings.
-    subject: int [n].
+    subject: names of people, str [n].
     correct: bool [n].
     summary: JSON-able figures.
     rows: of the CSV, the header first.
@@ -55,14 +55,14 @@ def pool(folders, *, table=PREDICTIONS):
   summaries = [workdirs.read_summary(folder) for folder in folders]
   header, rows = None, []
   for folder in folders:
-    with (folder / table).open(newline='') as file:
-      header, *some = csv.reader(file)
+    with (folder / table).open(newline='', encoding='utf-8') as file:
+      header, *some = csv_tables.read(file)
       rows += some
   rows.sort()
   column = {name: [row[i] for row in rows] for i, name in enumerate(header)}
   videos = tuple(column['video_id'])
   _refuse_twice(videos, folders)
-  subject = np.array(column['subject'], int)
+  subject = np.array(column['subject'])
   correct = np.array(column['label']) == np.array(column['prediction'])
   kept = protocol.pool(
     [protocol.Protocol.from_dict(one['protocol']) for one in summaries]
@@ -120,7 +120,7 @@ def pool_predictions(folders):
   """
   runs = [run_pairs.read_run(folder) for folder in folders]
   found = sorted(
-    (video, int(run.subject[video]), run.prediction[video] == label)
+    (video, run.subject[video], run.prediction[video] == label)
     for run in runs
     for video, label in run.label.items()
   )
@@ -144,8 +144,9 @@ def write(pooled, workdir):
     workdir: path of the folder; `stclr_jax.compare` takes it.
   """
   workdir = pathlib.Path(workdir)
-  with whole.writing(workdir / PREDICTIONS, newline='') as file:
-    csv.writer(file).writerows(pooled.rows)
+  path = workdir / PREDICTIONS
+  with whole.writing(path, newline='', encoding='utf-8') as file:
+    csv_tables.write(file, pooled.rows)
   workdirs.write_json(workdir / workdirs.SUMMARY, pooled.summary)
 
 

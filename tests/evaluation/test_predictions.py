@@ -10,7 +10,7 @@ STORE = types.SimpleNamespace(
   label_names=('a', 'b'),
   label=np.array([0, 1, 1]),
   video_id=('x', 'y', 'z'),
-  subject=np.array([1, 1, 2]),
+  subject_name=('Anna', 'Anna', 'Ben'),
 )
 
 
@@ -28,3 +28,40 @@ def test_a_table_is_written_whole_or_not_at_all(tmp_path):
   assert path.read_bytes() == before
   predictions.write_predictions(path, STORE, [2, 1, 0], probabilities)
   assert list(tmp_path.iterdir()) == [path]
+
+
+def test_no_cell_is_a_formula_to_a_spreadsheet_and_readers_see_the_names(
+  tmp_path,
+):
+  names = (
+    '=1+1',
+    '+a',
+    '-a',
+    '@a',
+    '\tx',
+    '\rx',
+    "'=x",
+    "'x",
+    '-1',
+    '＝1',
+    'a',
+  )
+  store = types.SimpleNamespace(
+    label_names=names,
+    label=np.arange(len(names)),
+    video_id=names,
+    subject_name=names,
+  )
+  path = tmp_path / 'predictions.csv'
+  predictions.write_predictions(
+    path, store, range(len(names)), np.eye(len(names))
+  )
+  with path.open(newline='', encoding='utf-8') as file:
+    cells = [cell for row in csv.reader(file) for cell in row]
+  runs = [
+    cell for cell in cells if cell[:1] in ('=', '+', '-', '@', '\t', '\r')
+  ]
+  assert set(runs) == {'-1'}  # a number
+  rows = predictions.read_predictions(path)
+  for column in ('video_id', 'subject', 'label', 'prediction'):
+    assert tuple(row[column] for row in rows) == names
