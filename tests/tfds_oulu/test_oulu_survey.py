@@ -49,6 +49,21 @@ def test_capitalised_twice_with_different_frames_is_refused(tmp_path):
   assert '1 frames in OriginalImg/VL/Strong/p001/Anger' in message
 
 
+def test_members_of_archives_are_read_within_a_limit(tmp_path, monkeypatch):
+  """Whatever size the table of contents names."""
+  monkeypatch.setattr(source_files, 'MAX_BYTES', 2**21)
+  large = f'{IN_ANGER}/000.jpeg'
+  honest = oulu_trees.pack({**FILES, large: bytes(2**21 + 1)})
+  message = refusal(tmp_path / 'a', {'a.zip': honest})
+  assert f'a.zip/{large}: cannot be read: more than 2 MiB' in message
+  # Both of its headers, in the file and in the table, say that it is small.
+  size = (2**21 + 1).to_bytes(4, 'little')
+  assert honest.count(size) == 2
+  lying = honest.replace(size, (99).to_bytes(4, 'little'))
+  message = refusal(tmp_path / 'b', {'a.zip': lying})
+  assert f'a.zip/{large}: cannot be read: the archive is damaged' in message
+
+
 def test_a_person_may_be_spread_over_two_folders(tmp_path):
   apart = {p.replace('P001/Fear', 'p001/Fear'): c for p, c in FILES.items()}
   assert look(tmp_path, apart)[1] == VIDEOS
