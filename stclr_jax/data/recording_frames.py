@@ -40,7 +40,8 @@ class RecordingFrames:
       keep_bytes: see `frame_images.read_frames`.
 
     Yields:
-      (seconds after the recording's start, uint8 RGB [h, w, 3] or bytes).
+      (seconds after the recording's start, uint8 RGB [h, w, 3] or bytes, the
+      file of a folder's picture; None for others).
 
     Raises:
       UnreadableError: if any of it cannot be read.
@@ -52,13 +53,17 @@ class RecordingFrames:
       frames = frame_images.read_frames(
         paths, keep_bytes=keep_bytes, remarks=self.remarks
       )
-      yield from zip(times, frames, strict=True)
-    elif self._is_animation:
-      yield from self._on_ticks(self._animated())
-    else:
-      yield from video_files.read_timed(
+      yield from zip(times, frames, paths, strict=True)
+      return
+    timed = (
+      self._on_ticks(self._animated())
+      if self._is_animation
+      else video_files.read_timed(
         self.item.path, remarks=self.remarks, **self._span
       )
+    )
+    for time, frame in timed:
+      yield time, frame, None
 
   def count(self):
     """Says how many frames `read` gives."""

@@ -241,7 +241,7 @@ def _read_cropped(recording, options):
 
 
 def _noting_first(timed, starts):
-  for i, (time, frame) in enumerate(timed):
+  for i, (time, frame, _) in enumerate(timed):
     if not i:
       starts.append(time)
     yield frame
@@ -270,11 +270,12 @@ def _map_bounded(function, timed):
 
 
 def _encode(timed, *, options, square=None):
-  """Returns (time, number that tells pictures apart, encoded image)."""
+  """Returns (time, what tells pictures apart, encoded image)."""
   import cv2
 
-  time, frame = timed
-  picture = zlib.crc32(frame)
+  time, frame, picture = timed
+  if picture is None:  # files of a folder are pictures of their own
+    picture = zlib.crc32(frame)
   if isinstance(frame, bytes):
     return time, picture, frame
   if square is not None:
