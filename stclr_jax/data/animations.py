@@ -64,8 +64,8 @@ def read_animation(path, *, remarks=None):
 
   Yields:
     (time, duration, picture): when it is shown from the file's beginning, and
-    for how long, in seconds, both None for the pages of a TIFF, which has no
-    times; uint8 RGB [h, w, 3].
+    for how long, in seconds, both None where the file names no times, as a TIFF
+    does not; uint8 RGB [h, w, 3].
 
   Raises:
     UnreadableError: if a picture cannot be decoded, or the file asks for more
@@ -83,13 +83,16 @@ def read_animation(path, *, remarks=None):
         f'{len(pages)} pictures of {image.width}x{image.height}; '
         f'{MAX_PIXELS:,} pixels are the limit'
       )
-    shift = _find_shift(data, image, pages)
+    # Opened anew each time: not every format can be wound back.
+    shift = _find_shift(data, pages)
+    timed = _has_times(data, pages)
+    image = picture_files.open_picture(data)
   for page in pages:
     with frame_images.naming(f'{path.name}, picture {page}'):
       frame, transparent = _read_page(data, image, page, shift)
-      duration = image.info.get('duration', 0) / 1000
+      duration = _seconds(image)
     notes.see(*frame.shape[1::-1], transparent)
-    if image.format == 'TIFF':
+    if not timed:
       yield None, None, frame
       continue
     undelayed += not duration
@@ -97,6 +100,11 @@ def read_animation(path, *, remarks=None):
     time += duration or _DEFAULT_SECONDS
   if remarks is not None:
     remarks += notes.describe()
+    if not timed:
+      remarks.append(
+        f'names no times: its {len(pages)} pictures are taken as those of a '
+        'folder (--source_fps)'
+      )
     if undelayed:
       remarks.append(
         f'{undelayed} pictures with a delay of 0: each shown for '
@@ -163,6 +171,21 @@ def _list_pages(image, at_most=None):
   return pages
 
 
+def _has_times(data, pages):
+  """Whether any picture names how long it is shown."""
+  image = picture_files.open_picture(data)
+  for page in pages:
+    image.seek(page)
+    image.load()
+    if _seconds(image):
+      return True
+  return False
+
+
+def _seconds(image):
+  return image.info.get('duration', 0) / 1000
+
+
 def _read_page(data, image, page, shift):
   from PIL import ImageOps
 
@@ -174,8 +197,9 @@ def _read_page(data, image, page, shift):
   return opacity.flatten(ImageOps.exif_transpose(image))
 
 
-def _find_shift(data, image, pages):
+def _find_shift(data, pages):
   """The shift to 8 bits that all pages share; None where they have 8."""
+  image = picture_files.open_picture(data)
   bits = 0
   for page in pages:
     image.seek(page)

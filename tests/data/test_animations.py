@@ -74,11 +74,16 @@ def test_pictures_are_composed_as_they_are_shown(tmp_path):
 
 def test_what_is_to_be_known_is_said(tmp_path):
   remarks = []
-  path = write(tmp_path / 'a.png', mode='RGBA')
+  path = write(tmp_path / 'a.png', mode='RGBA', duration=[0, 200, 0])
   levels, times = read(path, remarks)
   assert levels == [round(level * 0.4) for level in LEVELS]
-  assert times[1] == (0.1, 0.1)
-  assert 'laid on black' in remarks[0] and 'delay of 0' in remarks[1]
+  np.testing.assert_allclose(times, [(0, 0.1), (0.1, 0.2), (0.3, 0.1)])
+  assert 'laid on black' in remarks[0] and '2 pictures with a' in remarks[1]
+  remarks = []
+  for suffix in ('png', 'webp', 'tif'):
+    path = write(tmp_path / f'a.{suffix}')
+    assert read(path, remarks)[1] == [(None, None)] * 3
+  assert len(remarks) == 3 and 'names no times' in remarks[2]
   # The picture for readers that know no APNG is none of it.
   path = write(tmp_path / 'b.png', default_image=True, duration=40)
   assert read(path)[0] == list(LEVELS[1:])
