@@ -12,6 +12,7 @@ from ml_collections import config_flags
 from stclr_jax import commands
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
+from stclr_jax.workflows import command_lines
 from stclr_jax.workflows import settings
 from stclr_jax.workflows import workdirs
 
@@ -43,7 +44,7 @@ def main(argv):
   config = _read_config()
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   with commands.ending_in_a_line(
-    workdir, describe_kept=lambda: workdirs.describe_kept(workdir)
+    workdir, describe_kept=lambda: command_lines.describe_kept(workdir)
   ):
     _run(config, workdir)
 

@@ -19,8 +19,10 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import trained
@@ -39,7 +41,7 @@ TITLES = {
 }
 
 
-@workdirs.alone
+@owners.alone
 def run(config, workdir, *, root=''):
   """Runs methods on folds; those that are finished are not run again.
 
@@ -63,6 +65,8 @@ def run(config, workdir, *, root=''):
   store = assembly.load_videos(config.data)
   dealt = assembly.make_folds(store, config.data)
   parts = {fold: dealt.fold(fold) for fold in config.folds}
+  for fold, part in parts.items():
+    class_checks.check_trained(store, part.train, where=f'of fold {fold}')
   encoders = {}
   if set(config.methods) & set(OF_ENCODERS):
     encoders = {

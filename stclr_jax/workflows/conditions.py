@@ -17,6 +17,7 @@ import pathlib
 from stclr_jax.files import whole
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import stages
 from stclr_jax.workflows import workdirs
@@ -67,7 +68,7 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
           _evaluation_config(evaluation, recipes[tested], classifier),
           _cell_dir(workdir, trained, tested) / f'fold_{fold}',
         )
-  with workdirs.in_turn(workdir):
+  with owners.in_turn(workdir):
     return _make_table(recipe, workdir, conditions)
 
 

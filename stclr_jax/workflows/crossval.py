@@ -5,9 +5,12 @@ import copy
 import pathlib
 
 from stclr_jax.evaluation import protocol
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import crossval_report
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pooling
+from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import stages
 from stclr_jax.workflows import workdirs
 
@@ -31,12 +34,29 @@ def run(config, workdir):
       f'`data.num_folds` (={config.data.num_folds}) must be at least 3 with '
       '`inner_validation`: one fold tests, one validates, the others train.'
     )
-  workdir = workdirs.open_tree(workdir, without_folds(config))
-  with workdirs.owned_folds(workdir, folds):
+  workdir = owners.open_tree(workdir, without_folds(config))
+  with owners.owned_folds(workdir, folds):
+    _check_unfinished(config, folds, workdir)
     for fold in folds:
       run_fold(config, fold, workdir / f'fold_{fold}')
-  with workdirs.in_turn(workdir):
+  with owners.in_turn(workdir):
     return _pool(config, workdir)
+
+
+def _check_unfinished(config, folds, workdir):
+  """Refuses what cannot be run; of finished folds nothing is read."""
+  if stages.has_pretraining(config):
+    pretrain_checks.check(stages.pretrain_config(config, 0))
+  last = 'inner_validation' if config.inner_validation else 'finetune'
+  stages.check_folds(
+    config,
+    [
+      fold
+      for fold in folds
+      if workdirs.read_summary(workdir / f'fold_{fold}' / last) is None
+    ],
+    validation=config.inner_validation,
+  )
 
 
 def _pool(config, workdir):
@@ -51,6 +71,9 @@ def _pool(config, workdir):
   chosen = finished(workdir, stage='inner_validation')
   if chosen:
     summary['inner_validation'] = _validated(pooling.pool(chosen))
+  summary['remarks'] = class_checks.remarks_over_folds(
+    [workdirs.read_summary(path) for path in done]
+  )
   pooling.write(pooled._replace(summary=summary), workdir)
   pictures.save_confusion(workdir, summary)
   crossval_report.write(
@@ -140,6 +163,7 @@ def describe(summary, workdir):
   kept = protocol.Protocol.from_dict(summary['protocol'])
   lines = [
     summary['description'],
+    *(f'Note: {remark}' for remark in summary['remarks']),
     *(f'  {line}' for line in kept.describe().split('\n')),
     *describe_oracle(summary['test_oracle']),
   ]

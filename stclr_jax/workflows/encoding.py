@@ -9,10 +9,10 @@ from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import baselines
 from stclr_jax.views import views
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import programs
 
 # chosen: fewer videos or people say nothing.
-_FEWEST_PEOPLE = 2
 
 
 def make_encode(network, videos, *, view_options, batch_size):
@@ -96,13 +96,14 @@ def audit_encoder(
     seed: int, of the shuffled order.
 
   Returns:
-    See `audit.audit`; None unless two people seen have labels. Illumination
+    See `audit.audit`; None unless two people and two classes seen are
+    labelled. Illumination
     is the third of the videos by brightness that a video belongs to: one
     split of a data set is one condition, which leaves nothing else to tell.
   """
   seen = np.asarray(seen)
   labelled = seen[store.label[seen] != folds.UNLABELLED]
-  if len(np.unique(store.subject[labelled])) < _FEWEST_PEOPLE:
+  if not class_checks.can_tell_apart(store, labelled):
     return None
   encode = make_encode(
     network, videos, view_options=view_options, batch_size=batch_size

@@ -22,7 +22,9 @@ from stclr_jax.evaluation import sites
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import feeding
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import trained
 from stclr_jax.workflows import workdirs
@@ -30,7 +32,7 @@ from stclr_jax.workflows import workdirs
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
 
 
-@workdirs.alone
+@owners.alone
 def run(config, workdir):
   """Tests a classifier.
 
@@ -42,7 +44,8 @@ def run(config, workdir):
     The summary, also written to `summary.json`: that of
     `metrics.classification_summary` over all videos tested, 'accuracy_ci'
     (a `comparison.Accuracy`), 'seen' and 'unseen' (counts of people trained
-    on and of others), 'sites', 'unlabelled' and 'protocol'.
+    on and of others), 'sites', 'unlabelled', 'untrained' (videos tested of
+    classes that no training video shows, by class) and 'protocol'.
 
   Raises:
     FileNotFoundError: if there is no finished classifier.
@@ -100,6 +103,9 @@ def run(config, workdir):
     'unseen': _count(subject[~seen], correct[~seen]),
     'sites': _sites(store.name, subject, correct),
     'unlabelled': unlabelled,
+    'untrained': class_checks.untrained(
+      store, trained.notes.get('labels_trained', store.label_names), tested
+    ),
     'protocol': _protocol(
       config, classifier, store, tested, view_options, seen.any()
     ),
@@ -138,6 +144,12 @@ def describe(summary, workdir):
     f'unweighted average recall {summary["uar"]:.1%}',
     *(f'  {line}' for line in evaluation_protocol.describe(summary)),
   ]
+  if lost := summary.get('untrained'):
+    lines.append(
+      f'Note: the classifier was trained on no video of '
+      f'{", ".join(map(repr, lost))}: {sum(lost.values())} of the '
+      f'{summary["total"]} videos tested cannot be named rightly.'
+    )
   for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
     of = evaluation_protocol.describe_counts(counts)
     lines.append(f'{name}: {of} of {counts["people"]} people')

@@ -15,8 +15,11 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import finetune_parts
+from stclr_jax.workflows import next_commands
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import protocols
@@ -26,7 +29,7 @@ from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
 
-@workdirs.alone
+@owners.alone
 def run(config, workdir):
   """Fine-tunes and tests, or goes on where the workdir's run stopped.
 
@@ -53,6 +56,11 @@ def run(config, workdir):
 
   started = time.monotonic()
   print(_opening_words(config, parts), flush=True)
+  remarks = class_checks.remarks(
+    store, trained=parts.labelled, tested=fold.test
+  )
+  for remark in remarks:
+    print(f'Note: {remark}', flush=True)
   validated = config.selection == 'inner_validation'
   workdirs.write_json(
     workdir / 'fold.json',
@@ -74,6 +82,11 @@ def run(config, workdir):
     'init_weights': parts.weights,
     'fold': config.data.fold,
     'labelled_videos': len(parts.labelled),
+    'pretraining_videos': len(fold.pretrain),
+    'remarks': remarks,
+    'untrained': class_checks.untrained(
+      store, class_checks.names(store, parts.labelled), fold.test
+    ),
     'training_loss': outcome.figures['loss'],
     'training_accuracy': outcome.figures['accuracy'],
     **metrics.classification_summary(
@@ -128,36 +141,16 @@ def describe(summary, workdir):
       f'{summary["accuracy"]:.1%} (chance '
       f'{summary["accuracy_at_chance"]:.1%}), unweighted average recall '
       f'{summary["uar"]:.1%}, macro-F1 {summary["macro_f1"]:.1%}',
+      *(f'Note: {remark}' for remark in summary.get('remarks', [])),
       *_oracle_lines(oracle),
       *(f'  {line}' for line in kept.describe().split('\n')),
       f'In {workdir}: summary.json, predictions.csv, '
       'figures/confusion_matrix.png',
-      *_next_lines(summary, workdir),
+      *next_commands.after_fine_tuning(
+        summary, workdirs.read_json(pathlib.Path(workdir) / workdirs.CONFIG)
+      ),
     ]
   )
-
-
-def _next_lines(summary, workdir):
-  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
-  config = workdirs.read_json(pathlib.Path(workdir) / workdirs.CONFIG)
-  if summary['init'] == 'pretrained':
-    # Otherwise the same recipe, or something else would be compared.
-    kept = [key for key in config if not key.startswith('init')]
-    flags = workdirs.forwarded_flags(tuple(f'--config.{key}' for key in kept))
-    return [
-      'Next, what pretraining was worth:',
-      f'  python main.py --config=configs/finetune.py{preset} '
-      f'--config.init=scratch{flags}',
-    ]
-  # Pretraining knows no labels.
-  kept = [key for key in config['data'] if not key.startswith('labelled_')]
-  flags = workdirs.forwarded_flags(
-    ('--config.encoder.', *(f'--config.data.{key}' for key in kept))
-  )
-  return [
-    'Next, pretrain an encoder to compare with:',
-    f'  python main.py --config=configs/pretrain.py{preset}{flags}',
-  ]
 
 
 def _oracle_lines(oracle):
@@ -241,6 +234,7 @@ def _notes(config, parts):
     'labels': list(store.label_names),
     'subjects_seen': np.unique(store.subject[parts.fold.train]).tolist(),
     'labelled_videos': [store.video_id[i] for i in parts.labelled],
+    'labels_trained': class_checks.names(store, parts.labelled),
     **trained.note_seen(
       store, parts.fold.train, labels=True, before=parts.pretrained
     ),

@@ -12,6 +12,7 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import initialization
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import selection
@@ -99,6 +100,9 @@ def make(config):
     seed=config.data.labelled_draw,
     unit=config.data.labelled_unit,
     subject=store.subject,
+  )
+  class_checks.check_trained(
+    store, labelled, where=f'of fold {config.data.fold}'
   )
   network = heads.ClassifierNetwork(encoder, len(store.label_names))
   variables = assembly.init_network(network, view_options, seed=config.seed)

@@ -2,7 +2,6 @@
 
 import functools
 import math
-import shlex
 import time
 
 import jax
@@ -11,16 +10,18 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
-from stclr_jax.learning import losses
-from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import encoding
 from stclr_jax.workflows import feeding
 from stclr_jax.workflows import initialization
+from stclr_jax.workflows import next_commands
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
+from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import programs
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import trained
@@ -28,7 +29,7 @@ from stclr_jax.workflows import training
 from stclr_jax.workflows import workdirs
 
 
-@workdirs.alone
+@owners.alone
 def run(config, workdir):
   """Pretrains an encoder, or goes on where the workdir's run stopped.
 
@@ -43,9 +44,7 @@ def run(config, workdir):
     ValueError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
-  losses.check_temperature(config.temperature)
-  parallel.check_batch_size(config.batch_size)
-  _check_groups(config)
+  pretrain_checks.check(config)
   view_options = assembly.make_view_options(config.views)
   network = make_network(config)
   store = assembly.load_videos(config.data)
@@ -125,6 +124,7 @@ def run(config, workdir):
     'epochs': config.num_epochs,
     'steps': config.num_epochs * steps_per_epoch,
     'audit': audited,
+    'fine_tuning': next_commands.plan_fine_tuning(config, store),
     'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
   pictures.save_pretraining_curves(workdir, chance)
@@ -142,21 +142,18 @@ def describe(summary, workdir):
   Returns:
     Lines to print.
   """
-  preset = '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
   chance = {
     name: summary[f'{name}_at_chance'] for name in ('loss', 'knn_accuracy')
   }
   audited = summary['audit']
   found = f'{audit.describe(audited)}\n' if audited else ''
-  flags = workdirs.forwarded_flags(
-    ('--config.data.', '--config.encoder.', '--config.pretrain_scope')
-  )
-  return (
-    f'Pretrained: {_words(summary, chance)}.\n{found}'
-    f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/\n'
-    'Next, fine-tune it:\n'
-    f'  python main.py --config=configs/finetune.py{preset} '
-    f'{shlex.quote(f"--config.init_from={workdir}")}{flags}'
+  following = next_commands.after_pretraining(summary, workdir)
+  return '\n'.join(
+    [
+      f'Pretrained: {_words(summary, chance)}.\n{found}'
+      f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/',
+      *following,
+    ]
   )
 
 
@@ -174,7 +171,6 @@ def make_network(config):
 
 
 INITS = ('scratch', 'kinetics400')
-BATCH_NORM_VIEWS = ('together', 'apart')
 PRETRAIN_SCOPES = ('train_folds', 'all_unlabelled')
 
 
@@ -203,18 +199,6 @@ def videos_seen(config, store):
   return assembly.select_fold(
     store, config.data, validation=config.hold_out_validation
   ).pretrain
-
-
-def _check_groups(config):
-  for name in ('negatives', 'batch_norm'):
-    parallel.check_groups(
-      config[name].groups, config.batch_size, name=f'{name}.groups'
-    )
-  if config.batch_norm.views not in BATCH_NORM_VIEWS:
-    raise ValueError(
-      f'`batch_norm.views` (={config.batch_norm.views!r}) must be one of '
-      f'{", ".join(BATCH_NORM_VIEWS)}.'
-    )
 
 
 def _steps_per_epoch(config, seen):
@@ -290,9 +274,9 @@ def _make_end_epoch(config, knn, chance, steps_per_epoch):
 
 
 def _make_knn(config, network, view_options, store, videos, seen):
-  """Makes `knn(variables)`; None unless two people seen have labels."""
+  """Makes `knn(variables)`; None unless there is anything to tell apart."""
   labelled = seen[store.label[seen] != folds.UNLABELLED]
-  if len(np.unique(store.subject[labelled])) < 2:
+  if not class_checks.can_tell_apart(store, labelled):
     return None
   encode = videos.inference(
     programs.inference_step(
@@ -327,7 +311,7 @@ def _words(figures, chance):
     f'contrastive accuracy {figures["contrastive_accuracy"]:.1%}'
   )
   if figures['knn_accuracy'] is None:
-    return f'{words}, no kNN without labels'
+    return f'{words}, no kNN without labels of two people and two classes'
   return (
     f'{words}, kNN {figures["knn_accuracy"]:.1%} (chance '
     f'{chance["knn_accuracy"]:.1%})'

@@ -19,8 +19,10 @@ from stclr_jax.workflows import baselines
 from stclr_jax.workflows import conditions
 from stclr_jax.workflows import costs
 from stclr_jax.workflows import crossval
+from stclr_jax.workflows import owners
 from stclr_jax.workflows import planning
 from stclr_jax.workflows import pooling
+from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import results
 from stclr_jax.workflows import row_runs
 from stclr_jax.workflows import stages
@@ -43,7 +45,7 @@ def run(config, workdir):
     ValueError: for a config that cannot run, before anything is trained.
   """
   folds = crossval.chosen_folds(config)
-  workdir = workdirs.open_tree(workdir, _lasting(config))
+  workdir = owners.open_tree(workdir, _lasting(config))
   if config.table == 'conditions':
     return _run_conditions(config, workdir, folds)
   tables = variants.tables(config)
@@ -52,13 +54,14 @@ def run(config, workdir):
   if 'table2' in runs:  # refused now rather than after all training
     options = _baseline_options(config, runs['table2'][0][0], folds)
     baselines.open_workdir(options, workdir / 'baselines')
-  with workdirs.owned_folds(workdir, folds):
-    with workdirs.in_turn(workdir):
+  with owners.owned_folds(workdir, folds):
+    with owners.in_turn(workdir):
       _note_runs(workdir, tables, runs)
+    _check_unfinished(row_runs.distinct(runs), folds, workdir)
     for one in row_runs.distinct(runs):
       for fold in folds:
         _run_fold(one, fold, workdir)
-  with workdirs.in_turn(workdir):
+  with owners.in_turn(workdir):
     return _make_tables(config, tables, runs, workdir)
 
 
@@ -119,6 +122,21 @@ def _check_looks(config, tables):
       f'`finetune.look_every_epochs` (={config.finetune.look_every_epochs}) '
       f'must be at least 1 for the row {oracles[0]!r}.'
     )
+
+
+def _check_unfinished(runs, folds, workdir):
+  """Refuses what cannot be run before anything is; finished runs are left."""
+  for one in runs:
+    unfinished = [
+      fold
+      for fold in folds
+      if not (
+        workdir / one.finetuning / f'fold_{fold}' / workdirs.SUMMARY
+      ).exists()
+    ]
+    if unfinished and one.pretraining:
+      pretrain_checks.check(stages.pretrain_config(one.recipe, 0))
+    stages.check_folds(one.recipe, unfinished)
 
 
 def _run_fold(one, fold, workdir):
@@ -264,7 +282,7 @@ def _run_conditions(config, workdir, folds):
       'conditions; give each further one a --workdir of its own.'
     )
   recipe = row_runs.plain(config).recipe
-  with workdirs.owned_folds(workdir, folds):
+  with owners.owned_folds(workdir, folds):
     found = conditions.run(
       recipe,
       config.evaluate,
@@ -272,6 +290,6 @@ def _run_conditions(config, workdir, folds):
       conditions=tuple(config.conditions),
       folds=folds,
     )
-  with workdirs.in_turn(workdir):
+  with owners.in_turn(workdir):
     tree_report.write(config, workdir, _headline(config, [], {}, workdir))
   return found

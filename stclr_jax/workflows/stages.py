@@ -10,6 +10,8 @@ import pathlib
 
 import ml_collections
 
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
@@ -111,6 +113,29 @@ def run(config, workdir):
   workflow = {'pretrain': pretrain, 'finetune': finetune}[config.workflow]
   print(f'--- {workdir}', flush=True)
   return workflow.run(config, workdir)
+
+
+def check_folds(recipe, folds, *, validation=False):
+  """Refuses folds that have nothing to learn, before any of them is run.
+
+  Args:
+    recipe: a ConfigDict.
+    folds: their numbers.
+    validation: whether the next fold's people are left out of training, too.
+
+  Raises:
+    ValueError: if all labelled training videos of a fold are of one class.
+  """
+  if not folds:
+    return
+  store = assembly.load_videos(recipe.data)
+  dealt = assembly.make_folds(store, recipe.data)
+  for fold in folds:
+    class_checks.check_trained(
+      store,
+      dealt.fold(fold, validation=validation).train,
+      where=f'of fold {fold}',
+    )
 
 
 def finished_folds(folders):

@@ -1,21 +1,17 @@
 """The folder of a run: what it was asked, what it found, where it is."""
 
-import contextlib
 import datetime
-import functools
 import importlib.metadata
 import json
 import os
 import pathlib
 import platform
-import re
 import shlex
 import subprocess
 import sys
 
 import jax
 
-from stclr_jax.files import locks
 from stclr_jax.files import whole
 
 CONFIG = 'config.json'
@@ -48,120 +44,6 @@ def default_workdir(config):
   """
   now = datetime.datetime.now().strftime('%Y%m%d-%H%M%S')
   return os.path.join('runs', f'{config.workflow}-{config.preset}-{now}')
-
-
-def alone(run):
-  """Makes a workflow own its folder, from its first look to its end.
-
-  A second run in the same folder, however it is spelled, is refused before it
-  reads or writes anything. What refuses its config leaves no folder behind.
-
-  Args:
-    run: `run(config, workdir, **options)`.
-
-  Returns:
-    The same, of one process at a time.
-  """
-
-  @functools.wraps(run)
-  def run_alone(config, workdir, **options):
-    with owned(workdir):
-      return run(config, workdir, **options)
-
-  return run_alone
-
-
-@contextlib.contextmanager
-def owned(workdir):
-  """Owns the folder of a run, made if need be; taken away if nothing is in it.
-
-  Args:
-    workdir: path.
-
-  Raises:
-    locks.OwnedError: if another process owns it.
-    OSError: if it cannot be made.
-  """
-  workdir = pathlib.Path(workdir)
-  missing = [
-    folder for folder in (workdir, *workdir.parents) if not folder.exists()
-  ]
-  _make_folder(workdir)
-  try:
-    with locks.own(
-      workdir / LOCK,
-      what=f'The workdir {workdir}',
-      remedy='Wait until it has ended, or give another --workdir.',
-    ):
-      if (workdir / CONFIG).exists():
-        whole.clear(workdir)
-      yield
-  finally:
-    for folder in missing:
-      with contextlib.suppress(OSError):  # not empty: a run has begun
-        folder.rmdir()
-
-
-@contextlib.contextmanager
-def owned_folds(tree, folds):
-  """Owns folds of a tree of runs; other processes may run its other folds.
-
-  Args:
-    tree: path of a folder that is there.
-    folds: their numbers.
-
-  Raises:
-    locks.OwnedError: if another process owns one of them.
-  """
-  with contextlib.ExitStack() as all_of_them:
-    for fold in folds:
-      all_of_them.enter_context(
-        locks.own(
-          pathlib.Path(tree) / f'.fold_{fold}{LOCK}',
-          what=f'Fold {fold} of {tree}',
-          remedy='Wait until it has ended, give other folds (--config.folds), '
-          'or another --workdir.',
-        )
-      )
-    yield
-
-
-def in_turn(tree):
-  """Writes what the processes of a tree share: one after another.
-
-  Args:
-    tree: path of a folder that is there.
-
-  Returns:
-    A context; where another process writes, it begins when that one ends.
-  """
-  return locks.own(
-    pathlib.Path(tree) / LOCK,
-    what=f'The common part of {tree}',
-    remedy='Wait until it has ended.',
-    wait=True,
-  )
-
-
-def open_tree(workdir, config):
-  """Creates the folder of a tree of runs, or finds the one to go on in.
-
-  Args:
-    workdir: see `open_workdir`.
-    config: of the tree, without what its processes may differ in.
-
-  Returns:
-    The path.
-
-  Raises:
-    ValueError: see `open_workdir`.
-  """
-  workdir = pathlib.Path(workdir)
-  if (workdir / CONFIG).exists():
-    return open_workdir(workdir, config)
-  _make_folder(workdir)
-  with in_turn(workdir):
-    return open_workdir(workdir, config)
 
 
 def open_workdir(workdir, config):
@@ -198,10 +80,29 @@ def open_workdir(workdir, config):
       "of this project's; give a new or empty folder as --workdir."
     )
   else:
-    _make_folder(workdir)
+    make_folder(workdir)
     write_json(workdir / ENVIRONMENT, _environment())
     write_json(config_file, described)
   return workdir
+
+
+def make_folder(workdir):
+  """Makes the folder of a run.
+
+  Args:
+    workdir: a `pathlib.Path`.
+
+  Raises:
+    OSError: naming it and the remedy, if it cannot be made.
+  """
+  try:
+    workdir.mkdir(parents=True, exist_ok=True)
+  except OSError as error:
+    raise type(error)(
+      error.errno,
+      f'The workdir {workdir} cannot be made ({error.strerror}); give a place '
+      'that can be written to: --workdir=DIR.',
+    ) from error
 
 
 def read_summary(workdir):
@@ -247,57 +148,6 @@ def as_json(config):
   return json.loads(config.to_json_best_effort())
 
 
-def describe_kept(workdir):
-  """Says what a run that was stopped has kept, and how to go on with it.
-
-  Args:
-    workdir: path of the run or tree, begun or not.
-
-  Returns:
-    Lines to print; '' where there is nothing to go on with.
-  """
-  workdir = pathlib.Path(workdir)
-  if not (workdir / CONFIG).exists():
-    return ''
-  saved = [
-    int(path.name)
-    for path in workdir.glob('checkpoints/*')
-    if path.name.isdecimal()
-  ]
-  kept = f'the checkpoint of epoch {max(saved)}' if saved else 'no checkpoint'
-  if any(workdir.glob(f'**/fold_*/**/{CONFIG}')):
-    kept = 'each finished run, and the checkpoints of the one under way'
-  place = [] if _is_given('workdir') else [f'--workdir={workdir}']
-  command = shlex.join(['python', *sys.argv, *place])
-  return f'In {workdir} is kept: {kept}. To go on:\n  {command}'
-
-
-def _is_given(flag):
-  return any(re.match(f'--?{flag}(=|$)', given) for given in sys.argv[1:])
-
-
-def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):
-  """The user's own settings that the next command needs as well.
-
-  Args:
-    prefixes: of the flags to keep.
-
-  Returns:
-    The flags as one string, ready to paste.
-  """
-  kept, value_follows = [], False
-  for argument in sys.argv[1:]:
-    if re.match('--?[a-z]', argument):  # a value may be -5
-      name = '--' + argument.lstrip('-').removeprefix('no')  # of a switch
-      wanted = name.startswith(prefixes)
-      value_follows = wanted and '=' not in argument
-    else:
-      wanted, value_follows = value_follows, False
-    if wanted:
-      kept.append(argument)
-  return ''.join(f' {shlex.quote(argument)}' for argument in kept)
-
-
 def _is_new(workdir):
   """Whether a folder holds at most what is written before the config."""
   begun = (LOCK, ENVIRONMENT)
@@ -307,17 +157,6 @@ def _is_new(workdir):
     or (path.name.startswith(partial) and whole.is_left_over(path))
     for path in workdir.iterdir()
   )
-
-
-def _make_folder(workdir):
-  try:
-    workdir.mkdir(parents=True, exist_ok=True)
-  except OSError as error:
-    raise type(error)(
-      error.errno,
-      f'The workdir {workdir} cannot be made ({error.strerror}); give a place '
-      'that can be written to: --workdir=DIR.',
-    ) from error
 
 
 def _differences(earlier, now, prefix=''):

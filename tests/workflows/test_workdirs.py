@@ -2,6 +2,7 @@ import sys
 
 import pytest
 
+from stclr_jax.workflows import command_lines
 from stclr_jax.workflows import workdirs
 
 
@@ -65,4 +66,4 @@ def test_settings_of_data_and_encoder_are_forwarded_as_they_were_given(
   monkeypatch, given, forwarded
 ):
   monkeypatch.setattr(sys, 'argv', ['main.py', *given])
-  assert workdirs.forwarded_flags() == forwarded
+  assert command_lines.forwarded_flags() == forwarded

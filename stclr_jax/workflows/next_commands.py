@@ -1,0 +1,119 @@
+"""What to type after a run: commands that would run, or why there is none."""
+
+import shlex
+
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.workflows import class_checks
+from stclr_jax.workflows import command_lines
+
+# The largest batch of configs/pretrain.py's presets; fewer videos need less.
+_CONFIGS_BATCH_SIZE = 36
+
+
+def plan_fine_tuning(config, store):
+  """Says what a fine-tuning on the data of a pretraining would need.
+
+  Args:
+    config: of the pretraining.
+    store: its `VideoStore`.
+
+  Returns:
+    A JSON-able dict: 'changes', settings that it needs beside the user's own,
+    by key; and 'hindrance', why there can be none, or ''.
+  """
+  labelled = np.flatnonzero(store.label != folds.UNLABELLED)
+  people = len(np.unique(store.subject[labelled]))
+  if not class_checks.can_tell_apart(store, labelled):
+    return {
+      'changes': {},
+      'hindrance': 'it needs labelled videos of two people and two classes at '
+      f'least, and of the {store.num_videos} videos {len(labelled)} have a '
+      f'label, of {people} people',
+    }
+  changes = {}
+  if config.pretrain_scope == 'all_unlabelled':
+    changes['pretrain_scope'] = 'all_unlabelled'
+  if config.data.num_folds > people:
+    changes['data.num_folds'] = people
+  if config.data.fold >= min(config.data.num_folds, people):
+    changes['data.fold'] = 0
+  return {'changes': changes, 'hindrance': ''}
+
+
+def after_pretraining(summary, workdir):
+  """Says what to type after a pretraining.
+
+  Args:
+    summary: of the run.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
+  planned = summary.get('fine_tuning', {'changes': {}, 'hindrance': ''})
+  if planned['hindrance']:
+    return [
+      f'No fine-tuning on {summary["data"]}: {planned["hindrance"]}. Import '
+      'labelled videos for that (docs/own_videos.md), or take the encoder as '
+      f'it is: stclr_jax.load_encoder({str(workdir)!r}).'
+    ]
+  flags = command_lines.forwarded_flags(
+    ('--config.data.', '--config.encoder.', '--config.pretrain_scope')
+  )
+  changes = ''.join(
+    f' --config.{key}={value}'
+    for key, value in planned['changes'].items()
+    if f' --config.{key}={value} ' not in f'{flags} '
+  )
+  return [
+    'Next, fine-tune it:',
+    f'  python main.py --config=configs/finetune.py{_preset(summary)} '
+    f'{shlex.quote(f"--config.init_from={workdir}")}{flags}{changes}',
+  ]
+
+
+def after_fine_tuning(summary, config):
+  """Says what to type after a fine-tuning.
+
+  Args:
+    summary: of the run.
+    config: the run's, as `config.json` holds it.
+
+  Returns:
+    Lines to print.
+  """
+  if summary['init'] == 'pretrained':
+    # Otherwise the same recipe, or something else would be compared.
+    kept = [key for key in config if not key.startswith('init')]
+    flags = command_lines.forwarded_flags(
+      tuple(f'--config.{key}' for key in kept)
+    )
+    return [
+      'Next, what pretraining was worth:',
+      f'  python main.py --config=configs/finetune.py{_preset(summary)} '
+      f'--config.init=scratch{flags}',
+    ]
+  videos = summary.get('pretraining_videos', _CONFIGS_BATCH_SIZE)
+  if videos < 2:
+    return [
+      'No pretraining to compare with on this data: it needs two training '
+      'videos at least.'
+    ]
+  # Pretraining knows no labels.
+  kept = [key for key in config['data'] if not key.startswith('labelled_')]
+  flags = command_lines.forwarded_flags(
+    ('--config.encoder.', *(f'--config.data.{key}' for key in kept))
+  )
+  if videos < _CONFIGS_BATCH_SIZE:
+    # A power of two, so that two or four devices can share it.
+    flags += f' --config.batch_size={1 << (videos.bit_length() - 1)}'
+  return [
+    'Next, pretrain an encoder to compare with:',
+    f'  python main.py --config=configs/pretrain.py{_preset(summary)}{flags}',
+  ]
+
+
+def _preset(summary):
+  return '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
