@@ -8,7 +8,8 @@ VIDEO_SUFFIXES = (
   '.mp4', '.avi', '.mov', '.mkv', '.gif', '.webm', '.m4v', '.flv', '.f4v',
   '.wmv', '.asf', '.mpg', '.mpeg', '.mpe', '.mpv', '.m2v', '.vob', '.mts',
   '.m2ts', '.m2t', '.ts', '.3gp', '.3g2', '.ogv', '.ogm', '.mxf', '.qt',
-  '.divx', '.y4m', '.h264', '.264', '.hevc', '.265', '.mjpeg', '.mjpg',
+  '.divx', '.rm', '.rmvb', '.wtv', '.dv', '.ivf', '.nut', '.y4m', '.h264',
+  '.264', '.hevc', '.265', '.mjpeg', '.mjpg',
 )  # fmt: skip
 # .ts and .mts are TypeScript's, and .ts Qt's translations, as well.
 _TRANSPORT_STREAMS = ('.ts', '.mts', '.m2ts', '.m2t')

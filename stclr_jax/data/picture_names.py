@@ -74,12 +74,26 @@ def group(names):
     (list of `Group`s, in natural order; list of notes on how numbers were
     read). Names without a number are in none.
   """
-  decimals = _are_decimals(names)
-  pattern = _DECIMAL if decimals else _WHOLE
+  found, signed = _read(names, _WHOLE)
+  notes = []
+  if _are_decimals(names):
+    as_decimals, also_signed = _read(names, _DECIMAL)
+    if _order(as_decimals) != _order(found):
+      found, signed = as_decimals, also_signed
+      notes.append('numbers read as decimals')
+  return found, ['numbers read with their signs'] * signed + notes
+
+
+def _read(names, pattern):
   parsed, signed = _join_signs([_parse(name, pattern) for name in names])
-  notes = ['numbers read with their signs'] if signed else []
-  notes += ['numbers read as decimals'] if decimals else []
-  return _collect(parsed), notes
+  return _collect(parsed), signed
+
+
+def _order(groups):
+  return [
+    [[name.name for name in members] for members in group.members.values()]
+    for group in groups
+  ]
 
 
 def _parse(name, pattern):
