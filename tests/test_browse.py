@@ -30,7 +30,7 @@ def config(tmp_path):
       frame = rng.integers(0, 256, (24, 32, 3), np.uint8)
       cv2.imwrite(str(folder / f'{i:03d}.png'), frame)
   found = listing_folder.list_folder(tmp_path / 'faces', label_from='folder')
-  classes, _ = labels.apply(found, labels.parse_label_map('', ''))
+  classes = labels.apply(found, labels.parse_label_map('', ''))
   importing.import_items(
     found,
     name='mine',

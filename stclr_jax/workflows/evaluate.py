@@ -104,7 +104,7 @@ def run(config, workdir):
     'sites': _sites(store.name, subject, correct),
     'unlabelled': unlabelled,
     'untrained': class_checks.untrained(
-      store, trained.notes.get('labels_trained', store.label_names), tested
+      store, classifier.notes.get('labels_trained', store.label_names), tested
     ),
     'protocol': _protocol(
       config, classifier, store, tested, view_options, seen.any()

@@ -30,7 +30,7 @@ def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
   for name, accuracy in found.items():
     assert accuracy['total'] == 12 and accuracy['people'] == 2
     pooled = run_pairs.read_run(tmp_path / name)
-    assert set(pooled.subject.values()) == {'1', '4'}
+    assert set(pooled.subject.values()) == {'P001', 'P004'}
     assert pooled.summary['data'] == 'tiny:vl_strong'
   assert found['chance']['correct'] == 2  # one class of six
   # A bright spot's place tells the expression of this set.

@@ -78,12 +78,12 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   assert (summary['correct'], summary['total']) == (35, 60)
   assert np.trace(summary['confusion']) == 35
   assert summary['complete'] and summary['people'] == 10
-  assert summary['by_subject']['2'] == {'correct': 6, 'total': 6}
-  assert summary['by_subject']['3'] == {'correct': 1, 'total': 6}
+  assert summary['by_subject']['P002'] == {'correct': 6, 'total': 6}
+  assert summary['by_subject']['P003'] == {'correct': 1, 'total': 6}
   assert list(summary['by_expression']) == list(tiny_store.label_names)
   assert summary['by_expression']['Anger'] == {'correct': 10, 'total': 10}
   assert summary['by_expression']['Fear'] == {'correct': 5, 'total': 10}
-  assert list(summary['by_subject']) == [str(p) for p in range(1, 11)]
+  assert list(summary['by_subject']) == [f'P{p:03d}' for p in range(1, 11)]
   assert summary['protocol']['folds_run'] == [0, 1, 2]
   assert summary['protocol']['num_people'] == 10
   low, high = summary['by_people']['low'], summary['by_people']['high']
@@ -148,7 +148,7 @@ def test_pretraining_of_a_fold_leaves_its_test_people_out(
       begun = tmp_path / 'cv' / folder / 'pretrain'
       assert config.init_from == str(begun)
       with (begun.parent / 'finetune' / 'predictions.csv').open() as file:
-        tested = {int(row['subject']) for row in csv.DictReader(file)}
+        tested = {int(row['subject'][1:]) for row in csv.DictReader(file)}
       assert tested and not tested & set(tiny_store.subject[seen].tolist())
 
 

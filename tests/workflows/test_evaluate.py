@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 
 from configs import evaluate as configs
+from stclr_jax.data import identity
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
+from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
@@ -39,7 +41,9 @@ def read_predictions(workdir):
 def test_people_trained_on_are_refused_dropped_or_marked(
   classifier, tiny_store, tmp_path, monkeypatch
 ):
-  with pytest.raises(ValueError, match=r'trained on 9 people .*\[2, 3,.*drop'):
+  with pytest.raises(
+    ValueError, match='trained on 9 people .*P002, P003,.*drop'
+  ):
     evaluate.run(make_config(classifier), tmp_path / 'refused')
   assert not (tmp_path / 'refused').exists()
 
@@ -69,7 +73,7 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   assert marked['seen']['people'] == 9 and marked['seen']['total'] == 54
   assert marked['unseen'] == dropped['unseen']
   for row in read_predictions(tmp_path / 'marked'):
-    assert (row['seen'] == '1') == (row['subject'] != '1')
+    assert (row['seen'] == '1') == (row['subject'] != 'P001')
   assert 'LEAK: ' in evaluate.describe(marked, tmp_path)
   figure = tmp_path / 'marked/figures/confusion_matrix.png'
   assert figure.stat().st_size > 1000
@@ -145,21 +149,48 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
   )
   assert leaks(tiny_store) == []
   assert leaks(mine) == [protocol.PRETRAINING_LEAKS['all_unlabelled']]
-  anew = dataclasses.replace(mine, subject=mine.subject % 10 + 1)
-  assert leaks(anew) == [protocol.PRETRAINING_LEAKS['unknown']]
 
 
-def test_people_numbered_anew_are_refused(
-  classifier, tiny_store, tmp_path, monkeypatch
+def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
+  tiny_store, tiny_config, tmp_path, monkeypatch
 ):
-  anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
-  monkeypatch.setattr(assembly, 'load_videos', lambda data: anew)
-  for people_seen in evaluate.PEOPLE_SEEN:
+  def use(store):
+    monkeypatch.setattr(assembly, 'load_videos', lambda data: store)
+
+  names = [f'N{number:02d}' for number in tiny_store.subject]
+  who = identity.Who(tuple(names), (True,) * 60, ((),) * 60, '')
+  use(dataclasses.replace(tiny_store, name='mine:videos', who=who))
+  config = tiny_config('finetune', init='scratch', num_epochs=1)
+  finetune.run(config, tmp_path / 'classifier')
+  # The first person, whom fold 0 held out, is the last one now.
+  anew = dataclasses.replace(
+    tiny_store,
+    name='again:videos',
+    subject=(tiny_store.subject - 2) % 10 + 1,
+    who=who,
+  )
+  use(anew)
+  config = make_config(tmp_path / 'classifier')
+  with pytest.raises(ValueError, match=r'9 people of again.*N02.*same_names='):
+    evaluate.run(config, tmp_path / 'run')
+  config.people_seen = 'drop'
+  summary = evaluate.run(config, tmp_path / 'run')
+  assert summary['total'] == 6 and summary['unseen']['people'] == 1
+  assert {row['subject'] for row in read_predictions(tmp_path / 'run')} == {
+    'N01'
+  }
+  config.people_seen, config.data.same_names = 'refuse', 'other_people'
+  assert evaluate.run(config, tmp_path / 'others')['total'] == 60
+  # An earlier version noted numbers only, of which nobody knows whose they are.
+  found = checkpoints.read(tmp_path / 'classifier')
+  earlier = dict(found.notes, people_hash='', data='again:videos')
+  del earlier['seen']
+  found = dataclasses.replace(found, notes=earlier)
+  monkeypatch.setattr(checkpoints, 'read', lambda *_: found)
+  for config.people_seen in evaluate.PEOPLE_SEEN:
     with pytest.raises(ValueError, match='imported anew.*Train again'):
-      evaluate.run(
-        make_config(classifier, people_seen=people_seen), tmp_path / 'run'
-      )
-  assert not (tmp_path / 'run').exists()
+      evaluate.run(config, tmp_path / 'earlier')
+  assert not (tmp_path / 'earlier').exists()
 
 
 def test_sites_are_counted_apart():
