@@ -12,8 +12,8 @@ import tensorflow_datasets as tfds
 # At module top, because the `tfds` command keeps the repository on sys.path
 # only during this import.
 from stclr_jax.data import synthetic_faces
-from tfds_oulu import build_lock
 from stclr_jax.files import disk
+from tfds_oulu import build_lock
 from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table

@@ -181,7 +181,7 @@ def test_a_config_can_be_given_as_json():
 def test_no_room_is_said_before_anything_is_written(tmp_path, monkeypatch):
   oulu_trees.write_files(tmp_path / 'manual', FILES)
   usage = type('Usage', (), {'free': 1 << 20})
-  monkeypatch.setattr('tfds_oulu.disk.shutil.disk_usage', lambda _: usage)
+  monkeypatch.setattr('stclr_jax.files.disk.shutil.disk_usage', lambda _: usage)
   with pytest.raises(
     OSError, match='GB are needed to build tfds_oulu'
   ) as error:
