@@ -9,7 +9,7 @@ for gigabytes.
 import io
 
 from stclr_jax.data import regular_files
-from stclr_jax.data.video_files import UnreadableError
+from stclr_jax.data.unreadable import UnreadableError
 
 # Pillow's names; PPM is PNM as a whole. An MPO, as some phones write, is taken
 # for the JPEG that it begins with.

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from stclr_jax.data import frame_images
-from stclr_jax.data.video_files import UnreadableError
+from stclr_jax.data.unreadable import UnreadableError
 
 
 def picture(seed=0, size=(12, 16, 3), top=256, dtype=np.uint8):
@@ -93,6 +93,9 @@ def test_natural_order():
   ]  # fmt: skip
   # A number before a letter and a letter before a number can be compared.
   assert sorted(['a1', '1a', '', 'b'], key=frame_images.natural_key)
+  # More digits than Python makes a number of; a digit that is none; Arabic.
+  names = ['f9', 'f١٠', 'f1' + '0' * 5000, 'f2' + '0' * 5000, 'f²']
+  assert sorted(reversed(names), key=frame_images.natural_key) == names
 
 
 def test_frames_that_only_training_stumbles_over_are_found(tmp_path):

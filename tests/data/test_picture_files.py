@@ -11,7 +11,7 @@ from PIL import Image
 from stclr_jax.data import frame_images
 from stclr_jax.data import picture_files
 from stclr_jax.data import regular_files
-from stclr_jax.data.video_files import UnreadableError
+from stclr_jax.data.unreadable import UnreadableError
 from tfds_oulu import frame_check
 
 
