@@ -8,6 +8,7 @@ joined. Here each frame keeps its place and gets the time that belongs there.
 import collections
 import dataclasses
 import heapq
+import itertools
 
 # Frames that are looked ahead. Source: as many as H.264 and HEVC can reorder.
 _AHEAD = 16
@@ -23,6 +24,7 @@ LONGEST_OF_BROADCASTS = 10.0
 _TOLD_STANDSTILL = 1.0
 _TOLD_STEPS = 2.5  # and more than this many pictures of the usual length
 _STRAY = 3  # chosen: so many frames with a foreign time are no recording
+_EQUAL = 0.1  # chosen: of a step; times that are the same but for rounding
 _SLACK = 1.5  # chosen: of a step; times that round fall back by less
 
 
@@ -110,11 +112,11 @@ def put_in_order(timed, *, step, zero, longest, account, size_of):
 def _count_on(timed, step):
   """Gives frames without a time the one after the last, or before the next.
 
-  Where a time comes after such frames, and is nearly what was counted, the
-  count goes on: MPEG's packets name the time of one frame in several, and are
-  at times off by one.
+  After such frames a time that is another than was counted is believed once
+  the next one says the same: in MPEG's packets, which name the time of one
+  frame in several, it may be that of a frame nearby.
   """
-  untimed, counted, sure = [], None, True
+  untimed, counted, sure, doubt = [], None, True, None
   for time, duration, frame in timed:
     if counted is None and time is None and len(untimed) < _AHEAD:
       untimed.append((duration, frame))
@@ -127,8 +129,13 @@ def _count_on(timed, step):
     elif time is None:
       time, sure = counted, False
     elif not sure:
-      sure = abs(time - counted) >= _SLACK * step
-      time = time if sure else counted
+      off = time - counted
+      if abs(off) < step / 2 or abs(off) > _AHEAD * step:
+        sure, doubt = True, None
+      elif doubt is not None and abs(off - doubt) < step / 2:
+        sure, doubt = True, None
+      else:
+        time, doubt = counted, off
     counted = time + duration
     yield time, duration, frame
   for i, (duration, frame) in enumerate(untimed):
@@ -144,7 +151,7 @@ class _Stretch:
     self.recent = collections.deque(maxlen=2 * _AHEAD)
     self.top = None
     self.count = 0
-    self.shift = None
+    self.shift = self.last = None
 
   def add(self, time):
     heapq.heappush(self.times, time)
@@ -157,6 +164,24 @@ class _Stretch:
       return usual
     span = max(self.recent) - min(self.recent)
     return span / (len(self.recent) - 1) or usual
+
+  def spread(self, time, last, step):
+    """Moves times that begin with a double on, into the hole behind them.
+
+    Returns:
+      The time, or one step later.
+    """
+    if abs(time - last) > _EQUAL * step:
+      return time
+    run = [time, *sorted(self.times)]
+    for i, (a, b) in enumerate(itertools.pairwise(run)):
+      if b - a > _SLACK * step:
+        run[: i + 1] = [each + step for each in run[: i + 1]]
+        self.times = run[1:]  # sorted, and so a heap
+        return run[0]
+      if b - a < step / 2:
+        break
+    return time
 
   def has_hole(self, time, step):
     if time <= min(self.recent):
@@ -216,6 +241,9 @@ class _Order:
           self._account.leaps.append((self._end, stretch.leap))
         else:
           self._account.anew.append(self._end)
+    else:
+      time = stretch.spread(time, stretch.last, stretch.step(self._step))
+    stretch.last = time
     time += stretch.shift
     if self._last is not None:
       time = max(time, self._last)

@@ -71,7 +71,8 @@ class Track:
           yield from self._told(*opened, *found)
           return
     with video_open.open_track(self._path) as opened:
-      yield from self._told(*opened, _decode(*opened), None)
+      decoder = _Decoder(*opened)
+      yield from self._told(*opened, decoder, decoder.frames(), None)
 
   def notes(self):
     """Says what the user should know, once the frames have been read."""
@@ -81,9 +82,8 @@ class Track:
     """Goes to a key frame before the start; None where that is not sure."""
     if not _INDEXED & set(container.format.name.split(',')):
       return None
-    raw = _decode(container, stream)
-    first = next(raw, None)
-    if first is None or first.time is None:
+    first = next(_Decoder(container, stream).frames())
+    if first.time is None:
       return None
     if video_open.is_untimed(container, first):
       return None
@@ -99,14 +99,16 @@ class Track:
     leaps = (b - a for a, b in itertools.pairwise(times))
     if max(leaps, default=0) > video_clock.LONGEST_STANDSTILL:
       return None  # the clock before the part is not known
-    raw = _decode(container, stream)
-    raw = itertools.dropwhile(lambda frame: not frame.key_frame, raw)
+    decoder = _Decoder(container, stream)
+    raw = itertools.dropwhile(
+      lambda frame: not frame.key_frame, decoder.frames()
+    )
     key = next(raw, None)
     if key is None or key.time is None or key.time > self._start + zero - step:
       return None
-    return itertools.chain([key], raw), first
+    return decoder, itertools.chain([key], raw), first
 
-  def _told(self, container, stream, raw, first):
+  def _told(self, container, stream, decoder, raw, first):
     self.aspect = stream.sample_aspect_ratio
     self.step = video_open.step_of(stream)
     tracks = container.streams.video
@@ -124,12 +126,12 @@ class Track:
       if broadcast
       else video_clock.LONGEST_STANDSTILL
     )
-    timed = _presented(
-      container, raw, self.step, zero if begin is None else begin
-    )
-    peeked = next(timed, None)
-    if peeked is None:
-      raise UnreadableError('no picture in it that can be decoded')
+
+    def first_decoded():
+      return next(t for t in (decoder.begin, begin, zero) if t is not None)
+
+    timed = _presented(container, raw, self.step, first_decoded)
+    peeked = next(timed)
     # What was probed of a broadcast may be another recording, joined to it.
     if peeked[0] is not None and peeked[0] - zero > longest:
       zero, begin = peeked[0], None
@@ -156,7 +158,9 @@ class Track:
       if self._end is not None and time >= self._end:
         return
     self.ended = True
-    self._check_end(video_open.declared_end(container, stream), zero)
+    # The length that .wmv names is that of picture and sound together.
+    heard = decoder.heard if 'asf' in names else None
+    self._check_end(video_open.declared_end(container, stream), zero, heard)
 
   def _note_begin(self, begin):
     """Says why a picture does not begin with the file."""
@@ -174,11 +178,12 @@ class Track:
         'begins between key frames'
       )
 
-  def _check_end(self, declared, zero):
+  def _check_end(self, declared, zero, heard):
     if declared is None or self._account.anew:
       return
     declared -= zero
     last = self.last + sum(leap for _, leap in self._account.leaps)
+    last = last if heard is None else max(last, heard - zero)
     missing = declared - last
     if missing > max(_CUT_OFF_SECONDS, _CUT_OFF_SHARE * declared):
       raise UnreadableError(
@@ -191,38 +196,65 @@ class Track:
       )
 
 
-def _decode(container, stream):
-  """Yields frames in the order in which they are shown.
+class _Decoder:
+  """Gives frames in the order in which they are shown.
 
   What comes before the first frame that can be decoded is passed over.
-  """
-  import av
 
-  blind = stream.codec_context.name.startswith(_BLIND)
-  begun, failure = False, None
-  for packet in container.demux(stream):
-    try:
-      frames = packet.decode()
-    except av.InvalidDataError as error:
-      if begun:
-        raise
-      failure = failure or error
-      continue
-    for frame in frames:
-      if not begun and blind and frame.pict_type in _DIFFERENCES:
+  Attributes:
+    begin: time of decoding of the packet that gave the first frame, in seconds
+      on the file's clock; None where it has none.
+    heard: end of what other tracks hold, in seconds; None for no other.
+  """
+
+  def __init__(self, container, stream):
+    self._container, self._stream = container, stream
+    self.begin = self.heard = None
+
+  def frames(self):
+    """Yields frames.
+
+    Raises:
+      UnreadableError: if none can be decoded.
+    """
+    import av
+
+    blind = self._stream.codec_context.name.startswith(_BLIND)
+    begun, failure = False, None
+    for packet in self._container.demux():
+      if packet.stream is not self._stream:
+        self._hear(packet)
         continue
-      begun = True
-      video_open.check_size(frame.width, frame.height)
-      yield frame
-  if not begun and failure is not None:
-    raise failure
+      # An empty packet says that the picture stays; it is no end.
+      if not packet.size and packet.dts is not None:
+        continue
+      if self.begin is None and packet.dts is not None:
+        self.begin = float(packet.dts * packet.time_base)
+      try:
+        frames = packet.decode()
+      except av.InvalidDataError as error:
+        if begun:
+          raise
+        failure, self.begin = failure or error, None
+        continue
+      for frame in frames:
+        if not begun and blind and frame.pict_type in _DIFFERENCES:
+          continue
+        begun = True
+        video_open.check_size(frame.width, frame.height)
+        yield frame
+    if not begun:
+      raise failure or UnreadableError('no picture in it that can be decoded')
+
+  def _hear(self, packet):
+    if packet.pts is not None and packet.time_base:
+      end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+      self.heard = end if self.heard is None else max(self.heard, end)
 
 
 def _presented(container, raw, step, begin):
   """Yields (time or None, duration, frame), times as the file means them."""
-  first = next(raw, None)
-  if first is None:
-    return
+  first = next(raw)
   untimed = video_open.is_untimed(container, first)
   base = first.dts
   previous = None
@@ -231,12 +263,13 @@ def _presented(container, raw, step, begin):
     if not untimed:
       time = None if stamp is None else float(stamp * frame.time_base)
     elif previous is None:
-      time = begin
+      time = begin()
     elif stamp is None or base is None:
       time = previous + step
     else:
-      # Decoding began so many frames earlier, and ends so many earlier.
-      time = begin + float((stamp - base) * frame.time_base)
+      # A decoder gives a frame when it has read some more packets, and tells
+      # the time of the last: all are late by the same.
+      time = begin() + float((stamp - base) * frame.time_base)
       if previous - 1.5 * step < time <= previous:
         time = previous + step
     previous = time
