@@ -77,8 +77,8 @@ def pair_sources(items, checksums):
     checksums: as `source_checksums` returns them.
 
   Returns:
-    Pairs of indices that show the same frames, and pairs that do not but are
-    of one person, whom nobody named.
+    Pairs of indices that show the same frames, enough to join all that do; and
+    pairs that need not, but are of one person, whom nobody named.
   """
   groups = collections.defaultdict(list)
   for i, checksum in enumerate(checksums):
@@ -87,11 +87,14 @@ def pair_sources(items, checksums):
   same, people_only = [], []
   for group in groups.values():
     group.sort(key=lambda i: items[i].start)
-    running = []  # those that have not ended yet
-    for i in group:
-      running = [j for j in running if _end(items[j]) > items[i].start]
-      same += [(j, i) for j in running]
-      running.append(i)
+    # Whatever overlaps an earlier part overlaps the one of them that ends last,
+    # and through it all that run at that time are joined.
+    last = group[0]
+    for i in group[1:]:
+      if _end(items[last]) > items[i].start:
+        same.append((last, i))
+      if _end(items[i]) > _end(items[last]):
+        last = i
     unnamed = [i for i in group if items[i].subject is None]
     people_only += itertools.pairwise(unnamed)
   return same, people_only

@@ -247,7 +247,7 @@ def _refuse_other_videos(run_a, run_b):
   if None not in data and data[0] != data[1]:
     raise ValueError(
       f'{run_a.path} tested {data[0]} and {run_b.path} tested {data[1]}: '
-      'videos of the same names, but not the same videos.'
+      'videos of the same names, but of two data sets. Test both runs on one.'
     )
 
 

@@ -13,8 +13,10 @@ from stclr_jax.data import folds
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import labels as label_maps
+from stclr_jax.data import people
 from stclr_jax.data import prepare
 from stclr_jax.data import recordings
+from stclr_jax.data import same_recordings
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 
@@ -97,10 +99,10 @@ def test_a_recording_that_occurs_twice_is_of_one_person(tmp_path):
   ]
   items[2] = dataclasses.replace(items[2], label='sad')
   report = import_items(items, tmp_path / 'data')
-  people = people_read(report, tmp_path / 'data')
+  number = people_read(report, tmp_path / 'data')
   assert report['num_subjects'] == 3
-  assert len({people[name] for name in names[1:]}) == 1
-  assert people['png'] == people['png2'] != people['b.mp4'] != people['a.mp4']
+  assert len({number[name] for name in names[1:]}) == 1
+  assert number['png'] == number['png2'] != number['b.mp4'] != number['a.mp4']
   lines = report['notes']
   assert len(lines) == 2 and 'happy and sad' in lines[0]
   assert all(name in lines[0] for name in names[1:])
@@ -141,6 +143,35 @@ def test_parts_share_a_person_where_they_share_frames(
     people_read(report, tmp_path / 'data')
     assert report['num_subjects'] == num_people
     assert bool(report['num_notes']) is (num_people == 1 and bool(parts[0][2]))
+
+
+def test_parts_are_joined_as_all_pairs_that_overlap_would_join_them():
+  rng = np.random.default_rng(0)
+  for _ in range(50):
+    starts = rng.integers(0, 20, rng.integers(1, 12))
+    ends = starts + rng.integers(1, 7, len(starts))
+    items = [
+      Item(
+        f'{i}', None, (), None, f'{i}', float(a), float(b) if b % 7 else None
+      )
+      for i, (a, b) in enumerate(zip(starts, ends, strict=True))
+    ]
+    spans = [
+      (item.start, np.inf if item.end is None else item.end) for item in items
+    ]
+    overlap = [
+      (i, j)
+      for i, (a, b) in enumerate(spans)
+      for j, (c, d) in enumerate(spans[:i])
+      if max(a, c) < min(b, d)
+    ]
+    found, _ = same_recordings.pair_sources(items, ['f'] * len(items))
+    assert set(map(frozenset, found)) <= set(map(frozenset, overlap))
+    numbers = [
+      people.number_people(items, same_recordings.names_of_pairs(pairs, items))
+      for pairs in (found, overlap)
+    ]
+    assert numbers[0] == numbers[1]
 
 
 def test_whatever_a_recording_causes_is_its_own_problem(tmp_path, monkeypatch):

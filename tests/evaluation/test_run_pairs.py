@@ -191,7 +191,7 @@ def test_folds_without_a_summary_of_their_own_go_by_each_folds(tmp_path):
     make_run(tmp_path / 'whole', data='oulu_casia:vl_strong'),
   ):
     for pair in ((drawn, other), (other, drawn)):
-      with pytest.raises(ValueError, match='not the same videos'):
+      with pytest.raises(ValueError, match='but of two data sets'):
         report_of(*pair)
 
   path = drawn / 'fold_3' / 'summary.json'
@@ -370,3 +370,15 @@ def test_command(tmp_path, capsys):
   with pytest.raises(SystemExit) as stopped:
     compare.main([str(a), str(tmp_path / 'nowhere')])
   assert 'nowhere' in str(stopped.value)
+
+
+def test_who_is_with_whom_counts_whatever_people_are_called(tmp_path):
+  a = make_run(tmp_path / 'a', wrong=['P003/Fear'])
+  named = [[video, f'N{p}', *rest] for video, p, *rest in rows()]
+  write(tmp_path / 'b' / 'predictions.csv', named)
+  assert report_of(a, tmp_path / 'b')['gained'] == ['P003/Fear']
+  for changed in ('N1', 'N99'):  # two people are one, or one is two
+    named[-1][1] = changed
+    write(tmp_path / 'b' / 'predictions.csv', named)
+    with pytest.raises(ValueError, match='disagree on the subject of'):
+      report_of(a, tmp_path / 'b')
