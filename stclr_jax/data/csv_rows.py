@@ -13,7 +13,7 @@ from stclr_jax.data.listing import as_text
 MAX_BYTES = 2**26
 _DELIMITERS = ',;\t'
 # Excel writes and reads this line, which names the delimiter.
-_SEP = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+_SEP = re.compile(r'\s*"?sep=(.)"?[\s,;]*', re.IGNORECASE)
 
 
 def read_rows(file, columns):
@@ -36,7 +36,7 @@ def read_rows(file, columns):
   text = _read_text(file)
   header = (text.splitlines() or [''])[0]
   first_line = 1
-  if sep := _SEP.fullmatch(header.strip()):
+  if sep := _SEP.fullmatch(header):
     text = text[text.index(header) + len(header) :].removeprefix('\r')
     text = text.removeprefix('\n')
     header, first_line = (text.splitlines() or [''])[0], 2

@@ -235,13 +235,16 @@ def decode_deep(data, image, page=0):
   if pixels is None or pixels.dtype != np.uint16:
     dtype = None if pixels is None else pixels.dtype
     raise UnreadableError(f'pixels of type {dtype}; 8 or 16 bits can be read')
+  if pixels.ndim == 2 and 'transparency' in image.info:  # one level of grey
+    clear = pixels == image.info['transparency']
+    return np.where(clear, 0, pixels).astype(np.uint16), bool(clear.any())
   if pixels.ndim == 2 or pixels.shape[2] == 3:
     return pixels, False
   if pixels.shape[2] == 2:  # grey and opacity
     pixels = pixels[..., [0, 0, 0, 1]]
   extra = (_UNASSOCIATED,)
   if image.format == 'TIFF':
-    extra = image.tag_v2.get(_TIFF_EXTRA_SAMPLES, (0,))
+    extra = image.tag_v2.get(_TIFF_EXTRA_SAMPLES, extra)
   if extra[0] == _UNASSOCIATED and opacity.is_transparent(pixels):
     return opacity.lay_on_ground(pixels), True
   # Opaque; or multiplied by their opacity, and so on black already.

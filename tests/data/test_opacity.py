@@ -57,6 +57,7 @@ CUT_OUT = {
     transparency=cut_out().convert('L').getpixel((0, 0)),
   ),
   '16 bits.png': deep('png', 4),
+  '16 bits.tif': deep('tif', 4),
 }
 
 
