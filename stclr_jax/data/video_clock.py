@@ -24,7 +24,8 @@ LONGEST_OF_BROADCASTS = 10.0
 _TOLD_STANDSTILL = 1.0
 _TOLD_STEPS = 2.5  # and more than this many pictures of the usual length
 _STRAY = 3  # chosen: so many frames with a foreign time are no recording
-_EQUAL = 0.1  # chosen: of a step; times that are the same but for rounding
+_EQUAL = 0.02  # chosen: of a step; times that are the same but for rounding
+_HOLE = 2.5  # chosen: of a step; a frame lost one, and more are a pause
 _SLACK = 1.5  # chosen: of a step; times that round fall back by less
 
 
@@ -166,22 +167,29 @@ class _Stretch:
     return span / (len(self.recent) - 1) or usual
 
   def spread(self, time, last, step):
-    """Moves times that begin with a double on, into the hole behind them.
+    """Moves a run of times between a double and a hole by one into the hole.
+
+    Args:
+      time: of the frame whose turn it is; the others wait.
+      last: time of the one before.
+      step: from one to the next.
 
     Returns:
-      The time, or one step later.
+      The time, or one step later or earlier.
     """
-    if abs(time - last) > _EQUAL * step:
-      return time
     run = [time, *sorted(self.times)]
-    for i, (a, b) in enumerate(itertools.pairwise(run)):
-      if b - a > _SLACK * step:
-        run[: i + 1] = [each + step for each in run[: i + 1]]
-        self.times = run[1:]  # sorted, and so a heap
-        return run[0]
-      if b - a < step / 2:
+    gaps = [b - a for a, b in itertools.pairwise([last, *run])]
+    doubled = gaps[0] <= _EQUAL * step
+    if not doubled and not _SLACK * step < gaps[0] < _HOLE * step:
+      return time
+    for i, gap in enumerate(gaps[1:], 1):
+      if gap > _SLACK * step or gap <= _EQUAL * step:
+        if (gap > step) == doubled and gap < _HOLE * step:
+          by = step if doubled else -step
+          run[:i] = [each + by for each in run[:i]]
+          self.times = run[1:]  # sorted, and so a heap
         break
-    return time
+    return run[0]
 
   def has_hole(self, time, step):
     if time <= min(self.recent):

@@ -126,11 +126,9 @@ class Track:
       if broadcast
       else video_clock.LONGEST_STANDSTILL
     )
-
-    def first_decoded():
-      return next(t for t in (decoder.begin, begin, zero) if t is not None)
-
-    timed = _presented(container, raw, self.step, first_decoded)
+    timed = _presented(
+      container, decoder, raw, self.step, zero if begin is None else begin
+    )
     peeked = next(timed)
     # What was probed of a broadcast may be another recording, joined to it.
     if peeked[0] is not None and peeked[0] - zero > longest:
@@ -202,14 +200,14 @@ class _Decoder:
   What comes before the first frame that can be decoded is passed over.
 
   Attributes:
-    begin: time of decoding of the packet that gave the first frame, in seconds
-      on the file's clock; None where it has none.
+    stamps: times of decoding of the packets, in the file's unit, from the one
+      of the first frame on; missing where it has none.
     heard: end of what other tracks hold, in seconds; None for no other.
   """
 
   def __init__(self, container, stream):
     self._container, self._stream = container, stream
-    self.begin = self.heard = None
+    self.stamps, self.heard = [], None
 
   def frames(self):
     """Yields frames.
@@ -228,14 +226,15 @@ class _Decoder:
       # An empty packet says that the picture stays; it is no end.
       if not packet.size and packet.dts is not None:
         continue
-      if self.begin is None and packet.dts is not None:
-        self.begin = float(packet.dts * packet.time_base)
+      if packet.dts is not None:
+        self.stamps.append(packet.dts)
       try:
         frames = packet.decode()
       except av.InvalidDataError as error:
         if begun:
           raise
-        failure, self.begin = failure or error, None
+        failure = failure or error
+        self.stamps.clear()
         continue
       for frame in frames:
         if not begun and blind and frame.pict_type in _DIFFERENCES:
@@ -252,31 +251,51 @@ class _Decoder:
       self.heard = end if self.heard is None else max(self.heard, end)
 
 
-def _presented(container, raw, step, begin):
+def _presented(container, decoder, raw, step, begin):
   """Yields (time or None, duration, frame), times as the file means them."""
   first = next(raw)
-  untimed = video_open.is_untimed(container, first)
-  base = first.dts
-  previous = None
-  for frame in itertools.chain([first], raw):
-    stamp = frame.dts if untimed else frame.pts
-    if not untimed:
-      time = None if stamp is None else float(stamp * frame.time_base)
-    elif previous is None:
-      time = begin()
-    elif stamp is None or base is None:
-      time = previous + step
-    else:
-      # A decoder gives a frame when it has read some more packets, and tells
-      # the time of the last: all are late by the same.
-      time = begin() + float((stamp - base) * frame.time_base)
-      if previous - 1.5 * step < time <= previous:
-        time = previous + step
-    previous = time
-    duration = float((frame.duration or 0) * (frame.time_base or 0))
+  frames = itertools.chain([first], raw)
+  if video_open.is_untimed(container, first):
+    times = _slots(decoder, frames, step, begin)
+  else:
+    times = ((_seconds(frame.pts, frame), frame) for frame in frames)
+  for time, frame in times:
+    duration = _seconds(frame.duration, frame) or 0.0
     if not 0 < duration <= video_clock.LONGEST_STANDSTILL:
       duration = step
     yield time, duration, frame
+
+
+def _seconds(stamp, frame):
+  return None if stamp is None else float(stamp * (frame.time_base or 0))
+
+
+def _slots(decoder, frames, step, begin):
+  """Gives the first frame the first packet's time of decoding, and so on.
+
+  A file without times of showing has one packet for each moment at which a
+  picture is shown, in another order. When the decoder gives a frame it has
+  read some packets more, always as many, and names the time of the last.
+  """
+  positions, delay, position, previous = {}, None, -1, None
+  late = 0.0  # some begin to count below 0
+  for frame in frames:
+    for i in range(len(positions), len(decoder.stamps)):
+      positions.setdefault(decoder.stamps[i], i)
+    read = positions.get(frame.dts)
+    if delay is None:
+      delay = read or 0
+    position = position + 1 if read is None else max(read - delay, position + 1)
+    if position < len(decoder.stamps):
+      time = _seconds(decoder.stamps[position], frame)
+      late = max(late, begin - time) if previous is None else late
+      time += late
+    else:
+      time = begin if previous is None else previous + step
+    if previous is not None and previous - 1.5 * step < time <= previous:
+      time = previous + step
+    previous = time
+    yield time, frame
 
 
 def _bytes_of(frame):

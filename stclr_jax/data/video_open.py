@@ -27,17 +27,17 @@ _USUAL_RATE = 25.0  # chosen: where a file names none
 _FORMATS = (
   'amv', 'asf', 'av1', 'avi', 'cavsvideo', 'cine', 'dirac', 'dnxhd', 'dv',
   'flic', 'flv', 'gif', 'gxf', 'h261', 'h263', 'h264', 'hevc', 'ingenient',
-  'ipu', 'ivf', 'kux', 'lmlm4', 'm4v', 'matroska', 'mjpeg', 'mjpeg_2000',
-  'mov', 'mpeg', 'mpegts', 'mpegvideo', 'mxf', 'nsv', 'nut', 'nuv', 'obu',
-  'ogg', 'pva', 'rm', 'roq', 'ser', 'smjpeg', 'swf', 'ty', 'vc1', 'vc1test',
-  'vivo', 'vvc', 'wtv', 'xmv', 'yuv4mpegpipe',
+  'ipu', 'ivf', 'jpeg_pipe', 'kux', 'lmlm4', 'm4v', 'matroska', 'mjpeg',
+  'mjpeg_2000', 'mov', 'mpeg', 'mpegts', 'mpegvideo', 'mxf', 'nsv', 'nut',
+  'nuv', 'obu', 'ogg', 'pva', 'rm', 'roq', 'ser', 'smjpeg', 'swf', 'ty',
+  'vc1', 'vc1test', 'vivo', 'vvc', 'wtv', 'xmv', 'yuv4mpegpipe',
 )  # fmt: skip
 # Of these, the ones without times: a bare stream of pictures, or .avi, which
 # counts what it holds in the order of decoding.
 _UNTIMED = {
   'avi', 'cavsvideo', 'dirac', 'dnxhd', 'h261', 'h263', 'h264', 'hevc',
   'ingenient', 'ipu', 'm4v', 'mjpeg', 'mjpeg_2000', 'mpegvideo', 'obu', 'vc1',
-  'vvc',
+  'vvc', 'jpeg_pipe',
 }  # fmt: skip
 # Broadcasts, whose clocks may leap. Source: FFmpeg's AVFMT_TS_DISCONT.
 BROADCASTS = {'mpeg', 'mpegts', 'wtv', 'nut'}
