@@ -44,7 +44,9 @@ def main(argv):
   config = _read_config()
   workdir = _WORKDIR.value or workdirs.default_workdir(config)
   with commands.ending_in_a_line(
-    workdir, describe_kept=lambda: command_lines.describe_kept(workdir)
+    workdir,
+    otherwise=' (--workdir=DIR)',
+    describe_kept=lambda: command_lines.describe_kept(workdir),
   ):
     _run(config, workdir)
 

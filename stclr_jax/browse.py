@@ -70,7 +70,7 @@ def main(argv):
   config, name = flags.FLAGS.config, argv[1]
   config.data.name = name
   out = flags.FLAGS.out or f'{name}.html'
-  with commands.ending_in_a_line(out):
+  with commands.ending_in_a_line(out, otherwise=' (--out=FILE)'):
     print(
       browse(
         config,

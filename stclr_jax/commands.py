@@ -22,7 +22,7 @@ class Terminated(KeyboardInterrupt):
 
 
 @contextlib.contextmanager
-def ending_in_a_line(folder='.', *, describe_kept=lambda: ''):
+def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
   """Turns what stops a command into a line and an exit code.
 
   Errors that this project did not raise, and that the system did not, keep
@@ -30,6 +30,7 @@ def ending_in_a_line(folder='.', *, describe_kept=lambda: ''):
 
   Args:
     folder: where the command writes, for the name of a disk that is full.
+    otherwise: how to choose another one, such as ' (--workdir=DIR)'.
     describe_kept: says, once something has stopped the command, what is kept
       and how to go on; '' for nothing.
 
@@ -42,7 +43,7 @@ def ending_in_a_line(folder='.', *, describe_kept=lambda: ''):
       folder,
       doing='was written',
       kept='what was whole before is kept',
-      otherwise='choose another disk',
+      otherwise=f'choose another disk{otherwise}.',
     ):
       yield
   except KeyboardInterrupt as interrupt:

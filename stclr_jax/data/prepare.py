@@ -110,7 +110,7 @@ def open_source(name, *, split, data_dir=None):
     A `Source`.
 
   Raises:
-    ValueError: for an unknown name or split.
+    ValueError: for an unknown name or split, or records of another format.
     FileNotFoundError: if the licensed data has not been built, or TFDS is not
       installed.
   """
@@ -164,8 +164,16 @@ def _open_built(name, split, data_dir):
       f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
     )
   config = name if name in NAMES else oulu.FolderConfig(name=name)
-  data_folder.find(data_dir)  # where there is none, TFDS would make up one
-  builder = oulu.Builder(config=config, data_dir=data_dir)
+  # Where there is no such folder, TFDS would make one up.
+  folder = data_folder.find(data_dir) / oulu.Builder.name / name
+  try:
+    builder = oulu.Builder(config=config, data_dir=data_dir)
+  except ValueError as error:
+    raise ValueError(
+      f'The data set in {folder} cannot be opened ({error}). It must be built '
+      'as ArrayRecord, as it is without --file_format: delete that folder and '
+      f'build it again: {_build_command(name)}'
+    ) from error
   if not builder.is_prepared():
     if name.startswith('oulu_casia'):
       raise FileNotFoundError(

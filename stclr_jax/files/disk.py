@@ -14,13 +14,21 @@ class FullDiskError(OSError):
   """ENOSPC, with what was to be done."""
 
 
-def check_space(needed, folder, purpose):
+def check_space(
+  needed,
+  folder,
+  purpose,
+  *,
+  otherwise='choose another disk (--data_dir=…, or TMPDIR for what is '
+  'unpacked)',
+):
   """Refuses to begin what a disk has no room for.
 
   Args:
     needed: bytes.
     folder: where they would be written; need not be there yet.
     purpose: in words, for the message.
+    otherwise: what else the user can do than make room.
 
   Raises:
     FullDiskError: saying how much is needed and free.
@@ -33,8 +41,8 @@ def check_space(needed, folder, purpose):
     raise FullDiskError(
       errno.ENOSPC,
       f'{_gigabytes(needed + _MARGIN)} are needed {purpose} and '
-      f'{_gigabytes(free)} are free in {folder}; make room, or choose another '
-      'disk (--data_dir=…, or TMPDIR for what is unpacked)',
+      f'{_gigabytes(free)} are free in {folder}; make room, or '
+      f'{otherwise}',
     )
 
 

@@ -8,6 +8,8 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from stclr_jax.files import disk
+
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
@@ -48,6 +50,26 @@ class Checkpoints:
       item_names=('state', 'notes'),
     )
 
+  def check_space(self, state):
+    """Makes sure that there is room for one more checkpoint.
+
+    Asked for beforehand: of a disk that becomes full while it writes, Orbax
+    tells once an array.
+
+    Args:
+      state: a `TrainState`.
+
+    Raises:
+      disk.FullDiskError: saying how much is needed and free.
+    """
+    self._manager.wait_until_finished()
+    disk.check_space(
+      sum(leaf.nbytes for leaf in jax.tree.leaves(state)),
+      self._manager.directory,
+      'for a checkpoint',
+      otherwise='choose another disk (--workdir=DIR)',
+    )
+
   def save(self, epoch, state, notes):
     """Saves a state; returns once it is copied, before it is written.
 
@@ -55,7 +77,11 @@ class Checkpoints:
       epoch: epochs finished.
       state: a `TrainState`.
       notes: see `Checkpoint`.
+
+    Raises:
+      disk.FullDiskError: if there is no room for it.
     """
+    self.check_space(state)
     self._manager.save(
       epoch,
       args=ocp.args.Composite(

@@ -94,6 +94,7 @@ def train(
 
   Raises:
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
+    disk.FullDiskError: if there is no room for a checkpoint.
   """
   workdir = pathlib.Path(workdir)
   figures, opt_state = {}, None
@@ -120,6 +121,7 @@ def train(
           state, figures = checkpoint.state, checkpoint.notes['figures']
           stage.learning_rate.restore(checkpoint.notes['learning_rate'])
           earlier_seconds = checkpoint.notes.get('seconds', 0.0)
+        saved.check_space(state)  # before an epoch is lost for want of it
         journal.pause()
         start = max(done, stage.start)
         with contextlib.closing(batches(start, stage.stop)) as stream:

@@ -1,6 +1,10 @@
+import shutil
+import types
+
 import numpy as np
 import pytest
 
+from stclr_jax.files import disk
 from stclr_jax.learning import checkpoints
 
 
@@ -32,3 +36,22 @@ def test_the_newest_notes_are_read_without_arrays(saved, tmp_path):
 def test_an_epoch_that_was_not_kept_is_refused(saved):
   with pytest.raises(FileNotFoundError, match=r'epoch 3, only of 2, 5.*keep_'):
     checkpoints.read(saved, 3)
+
+
+def test_no_checkpoint_is_begun_that_has_no_room(saved, monkeypatch):
+  state, margin = {'epoch': np.zeros(1000)}, 32 << 20
+
+  def leave(free):
+    monkeypatch.setattr(
+      shutil, 'disk_usage', lambda _: types.SimpleNamespace(free=free)
+    )
+
+  directory = saved / 'checkpoints'
+  with checkpoints.Checkpoints(directory, keep=1) as writer:
+    leave(margin + 7999)
+    with pytest.raises(disk.FullDiskError, match='a checkpoint .*--workdir'):
+      writer.save(6, state, {})
+    assert writer.latest_epoch() == 5
+    leave(margin + 8000)
+    writer.save(6, state, {})
+  assert checkpoints.read(saved).epoch == 6

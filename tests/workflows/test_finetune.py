@@ -13,6 +13,7 @@ from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import finetune_parts
+from stclr_jax.workflows import next_commands
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
 
@@ -251,14 +252,13 @@ COMMAND = [
 
 @pytest.mark.parametrize('init', finetune_parts.INITS)
 def test_the_next_command_is_one_that_can_be_typed(
-  init, tiny_config, tmp_path, monkeypatch
+  init, tiny_config, monkeypatch
 ):
   monkeypatch.setattr('sys.argv', COMMAND)
-  workdirs.write_json(
-    tmp_path / 'config.json', workdirs.as_json(tiny_config('finetune'))
-  )
+  config = workdirs.as_json(tiny_config('finetune'))
   summary = {'init': init, 'preset': 'paper'}
-  command = shlex.split(finetune._next_lines(summary, tmp_path)[-1])
+  lines = next_commands.after_fine_tuning(summary, config)
+  command = shlex.split(lines[-1])
   assert command[:2] == ['python', 'main.py']
   forwarded = command[3:]
   if init == 'pretrained':

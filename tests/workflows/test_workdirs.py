@@ -67,3 +67,46 @@ def test_settings_of_data_and_encoder_are_forwarded_as_they_were_given(
 ):
   monkeypatch.setattr(sys, 'argv', ['main.py', *given])
   assert command_lines.forwarded_flags() == forwarded
+
+
+@pytest.mark.parametrize('prefixed', [False, True])
+def test_a_relative_data_folder_of_the_environment_is_forwarded(
+  monkeypatch, tmp_path, prefixed
+):
+  monkeypatch.chdir(tmp_path)
+  monkeypatch.setattr(sys, 'argv', ['main.py'])
+  prefixes = ('--config.data.',) if prefixed else ('--config.encoder.',)
+  for given, forwarded in (
+    ('data', f' --config.data.data_dir={tmp_path}/data' if prefixed else ''),
+    (f'{tmp_path}/data', ''),
+  ):
+    monkeypatch.setenv('TFDS_DATA_DIR', given)
+    assert command_lines.forwarded_flags(prefixes) == forwarded
+
+
+def test_a_path_that_is_spelled_otherwise_is_no_other_config(
+  tiny_config, tmp_path, monkeypatch
+):
+  monkeypatch.chdir(tmp_path)
+  (tmp_path / 'ref').mkdir()
+  (tmp_path / 'link').symlink_to('ref')
+  spellings = ['ref', 'ref/', './ref', f'{tmp_path}/ref', 'link', 'x/../ref']
+  (tmp_path / 'x').mkdir()
+  for first in spellings:
+    workdir = tmp_path / f'run{spellings.index(first)}'
+    for spelled in (first, *spellings):
+      config = tiny_config('finetune', init_from=spelled)
+      config.data.data_dir = spelled
+      workdirs.open_workdir(workdir, config)
+    for other in ('', 'x', 'refs'):
+      config = tiny_config('finetune', init_from=other)
+      config.data.data_dir = spelled
+      with pytest.raises(ValueError, match="init_from: there '.*', here"):
+        workdirs.open_workdir(workdir, config)
+
+
+@pytest.mark.parametrize('content', ['', '{"workflow": "pre', '[1]', '\x00'])
+def test_a_damaged_config_is_named(tiny_config, tmp_path, content):
+  (tmp_path / workdirs.CONFIG).write_text(content)
+  with pytest.raises(ValueError, match='config.json must hold .*--workdir'):
+    workdirs.open_workdir(tmp_path, tiny_config('pretrain'))
