@@ -21,6 +21,7 @@ MAX_PIXELS = 2**26
 MAX_SIDE = 2**14
 # chosen: of a file read as one picture; 64 megapixels of 4 bytes.
 MAX_BYTES = 2**28
+_PNG = b'\x89PNG\r\n\x1a\n'
 
 
 def read_picture(path):
@@ -79,7 +80,22 @@ def open_picture(data):
   except Exception as error:
     raise UnreadableError(describe_error(error)) from error
   check_size(*image.size)
+  if image.format == 'PNG':
+    _check_chunks(data)
   return image
+
+
+def _check_chunks(data):
+  """OpenCV takes as much memory as a chunk says it is long, up to 2 GB."""
+  place = len(_PNG)
+  while place + 8 <= len(data):
+    length = int.from_bytes(data[place : place + 4], 'big')
+    kind = data[place + 4 : place + 8]
+    place += 12 + length
+    if place > len(data):
+      raise UnreadableError('cut off, or damaged: a part is longer than it all')
+    if kind == b'IEND':
+      return
 
 
 def check_size(width, height):

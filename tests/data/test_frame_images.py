@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from stclr_jax.data import frame_images
+from stclr_jax.data import picture_files
 from stclr_jax.data.unreadable import UnreadableError
 
 
@@ -118,7 +119,7 @@ def test_frames_that_only_training_stumbles_over_are_found(tmp_path):
 
 def _pillow_reads(data):
   try:
-    Image.open(io.BytesIO(data)).load()
+    picture_files.open_picture(bytes(data)).load()
   except (OSError, SyntaxError, ValueError):
     return False
   return True

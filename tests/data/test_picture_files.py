@@ -64,6 +64,8 @@ HOSTILE = {
   'a smaller WebP': (webp(9000, 9000), '9000x9000 pixels'),
   'text': (png(16, 12, chunk(b'zTXt', b'k\0\0' + BOMB)), ''),
   'colours': (png(16, 12, chunk(b'iCCP', b'k\0\0' + BOMB)), ''),
+  'a chunk': (png(16, 12).replace(b'\0\0\0\x09IDAT', b'\x90\0\0\x09IDAT'),
+              'longer than it all'),
   'offsets': (tiff_with_tag(273, 2**32 - 1), ''),
   'empty': (b'', 'an empty file'),
 }  # fmt: skip
