@@ -99,11 +99,11 @@ def describe(report, path):
       if v['notes']
     ]
   )
-  if report['num_notes']:
+  if number := report['num_notes']:
+    videos, whole = report['num_videos_noted'], len(report['notes'])
+    on = f', {number - whole} of them on {_count(videos, "video")}'
     lines.append(
-      f'{_count(report["num_notes"], "note")}, '
-      f'{report["num_notes"] - len(report["notes"])} of them on '
-      f'{_count(report["num_videos_noted"], "video")}; all are in '
+      f'{_count(number, "note")}{on if videos else ""}; all are in '
       f'{imported.REPORT}.'
     )
   if report['skipped']:

@@ -204,12 +204,14 @@ def _refuse_alike(found):
   alike = spelling.find_alike(found)
   if not alike:
     return
-  first, second = alike[0][:2]
+  first, *others = alike[0]
+  remedy = spelling.write_map(
+    '--label_map', *((name, first) for name in others)
+  )
   raise ValueError(
     f'The labels {"; ".join(map(spelling.quote, alike))} differ only in '
     'capitals, blanks, zeros or the form of letters; make them one class by '
-    f'--label_map="{second}={first}", or name the classes in order by '
-    '--labels.'
+    f'{remedy}, or name the classes in order by --labels.'
   )
 
 
@@ -224,14 +226,18 @@ def _number_notes(numbers, classes):
     if len(same) > 1
   ]
   if any(spelling.as_number(name) is not None for name in classes):
+    remedy = spelling.write_map('--label_map', (classes[0], 'NAME'))
     notes.append(
       f'classes are numbers, in this order: {", ".join(classes)}; to give them '
-      f'names: --label_map={classes[0]}=NAME'
+      f'names: {remedy}'
     )
   return notes
 
 
 def _unlabelled_notes(mapped, missing):
+  def remedy(label):
+    return spelling.write_map('--label_map', (label, label))
+
   def say(count, label):
     videos = f'{count} {"video" if count == 1 else "videos"}'
     return f'{videos} of {label!r} {"is" if count == 1 else "are"} unlabelled'
@@ -241,7 +247,7 @@ def _unlabelled_notes(mapped, missing):
     for label, count in mapped.items()
   ] + [
     f'{say(count, label)}, which is no class'
-    + (f'; if one is called so: --label_map={label}={label}' if label else '')
+    + (f'; if one is called so: {remedy(label)}' if label else '')
     for label, count in missing.items()
   ]
 

@@ -63,7 +63,8 @@ def apply_map(listing, text):
   listing.notes += [
     f'{count} {"recording" if count == 1 else "recordings"} of a person called '
     f'{name!r}: taken for nobody named, and each recording for a person of its '
-    f'own; if somebody is called so: --subject_map={name}=NAME'
+    'own; if somebody is called so: '
+    + spelling.write_map('--subject_map', (name, 'NAME'))
     for name, count in unknown.items()
   ]
   _refuse_alike({item.subject for item in listing.items if item.subject})
@@ -109,10 +110,15 @@ def _refuse_alike(names):
   if len(alike) > _SHOWN:
     listed += f'; and {len(alike) - _SHOWN} more such groups'
   first, second = alike[0][:2]
+  one = spelling.write_map(
+    '--subject_map', *((name, first) for name in alike[0][1:])
+  )
+  two = spelling.write_map(
+    '--subject_map', (first, f'{first} A'), (second, f'{second} B')
+  )
   raise ValueError(
     f'These people differ only in capitals, blanks, zeros or the form of '
-    f'letters: {listed}. If they are one person, give one name: '
-    f'--subject_map="{first}={second}"; if they are two, two names that '
-    f'differ: --subject_map="{first}={first} A,{second}={second} B". Or mend '
-    'the names where they come from.'
+    f'letters: {listed}. If they are one person, give one name: {one}; if they '
+    f'are two, two names that differ: {two}. Or mend the names where they come '
+    'from.'
   )

@@ -3,7 +3,9 @@
 import collections
 import csv
 import decimal
+import io
 import re
+import shlex
 import unicodedata
 
 # What tables have in the place of a name that is not there. Source: the texts
@@ -89,12 +91,12 @@ def find_alike(names):
     names: strings.
 
   Returns:
-    A list of sorted lists, each of different spellings with one `key`.
+    A sorted list of sorted lists, each of different spellings with one `key`.
   """
   groups = collections.defaultdict(set)
   for name in names:
     groups[key(name)].add(name)
-  return [sorted(group) for group in groups.values() if len(group) > 1]
+  return sorted(sorted(group) for group in groups.values() if len(group) > 1)
 
 
 def quote(names):
@@ -142,6 +144,22 @@ def parse_map(text, option):
       )
     pairs.append((source, target if equals else None))
   return pairs
+
+
+def write_map(option, *pairs):
+  """Writes what `parse_map` reads, as it is typed in a shell.
+
+  Args:
+    option: such as '--label_map'.
+    *pairs: (source, target).
+
+  Returns:
+    The option with its value.
+  """
+  text = io.StringIO()
+  entries = [f'{source}={target}' for source, target in pairs]
+  csv.writer(text, lineterminator='').writerow(entries)
+  return shlex.quote(f'{option}={text.getvalue()}')
 
 
 def _is_blank(character):

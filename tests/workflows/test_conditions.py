@@ -49,7 +49,7 @@ def test_every_condition_is_tested_on_the_folds_people(
       cell = table['cells'][trained][tested]
       assert cell['total'] == 12 and cell['people'] == 2
       found = run_pairs.read_run(tmp_path / f'train_{trained}_test_{tested}')
-      assert set(found.subject.values()) == {'1', '2'}
+      assert set(found.subject.values()) == {'P001', 'P002'}
   # Under its own light a classifier finds what fine-tuning found.
   for fold in (0, 1):
     place = tmp_path / f'train_vl_dark/fold_{fold}/finetune'
