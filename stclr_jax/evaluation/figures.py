@@ -5,19 +5,24 @@ import pathlib
 
 import numpy as np
 
+_NAME_LENGTH = 16  # chosen: letters of a name that the picture has place for
+
 
 @contextlib.contextmanager
 def _figure(path, **options):
   """Draws on a figure without a screen and saves it as PNG."""
+  import matplotlib
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
 
-  figure = Figure(layout='constrained', **options)
-  FigureCanvasAgg(figure)
-  yield figure
-  path = pathlib.Path(path)
-  path.parent.mkdir(parents=True, exist_ok=True)
-  figure.savefig(path, dpi=120)
+  # Names of classes, people and data are no formulas, whatever is in them.
+  with matplotlib.rc_context({'text.parse_math': False}):
+    figure = Figure(layout='constrained', **options)
+    FigureCanvasAgg(figure)
+    yield figure
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=120)
 
 
 def save_confusion_matrix(path, confusion, label_names, *, title, outlined=()):
@@ -67,7 +72,7 @@ def save_views(path, original, views, *, title):
       for axes in axes_row:
         axes.set_axis_off()
       axes_row[0].set_title(caption, fontsize=8, loc='left')
-    figure.suptitle(title, fontsize=9, parse_math=False)
+    figure.suptitle(title, fontsize=9)
 
 
 def save_curves(path, curves, *, title):
@@ -138,8 +143,16 @@ def save_people(path, counts, *, title):
     axes.bar(places, total, color='0.88', width=0.8)
     axes.bar(places, right, color='tab:blue', width=0.8)
     every = max(1, len(people) // 16)
-    axes.set_xticks(places[::every], people[::every], fontsize=7)
+    names = [_shorten(name) for name in people[::every]]
+    upright = max(map(len, names)) > 3  # chosen: wider ones would touch
+    axes.set_xticks(
+      places[::every], names, fontsize=7, rotation=90 if upright else 0
+    )
     axes.set_xlabel('person', fontsize=8)
     axes.set_ylabel('videos', fontsize=8)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_title(title, fontsize=9, loc='left')
+
+
+def _shorten(name):
+  return name if len(name) <= _NAME_LENGTH else f'{name[: _NAME_LENGTH - 1]}…'

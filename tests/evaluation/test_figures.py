@@ -46,3 +46,14 @@ def test_any_name_can_be_a_title(tmp_path):
       tmp_path / 'views.png', frames, [('view', clip)], title=title
     )
     assert (tmp_path / 'views.png').stat().st_size
+
+
+def test_no_name_is_a_formula(tmp_path):
+  name = r'$\frac$ costs $5'
+  figures.save_confusion_matrix(
+    tmp_path / 'a.png', np.eye(2), [name, 'b'], title=name
+  )
+  figures.save_people(
+    tmp_path / 'b.png', {name: (1, 2), 'x' * 99: (1, 1)}, title=name
+  )
+  assert (read(tmp_path / 'b.png') < 128).any()
