@@ -1,6 +1,8 @@
 """The named problem of a recording, and the net that makes one of any error."""
 
 import contextlib
+import errno
+import os
 
 
 class UnreadableError(ValueError):
@@ -33,4 +35,6 @@ def naming_errors():
     # Errors of Python itself say little without their kind.
     if not isinstance(error, OSError | ValueError) or not reason:
       reason = f'{type(error).__name__}: {reason}' if reason else repr(error)
+    if reason == os.strerror(errno.EINVAL):
+      reason = 'damaged: its decoder cannot make anything of it'
     raise UnreadableError(' '.join(reason.split())) from error

@@ -71,7 +71,7 @@ def _list(places):
   return ', '.join(places[:4]) + more
 
 
-def put_in_order(timed, *, step, zero, longest, account, size_of):
+def put_in_order(timed, *, step, zero, longest, account, size_of, slips=False):
   """Gives frames, in the order in which they are shown, times that rise.
 
   Times that are scrambled, so that each falls into a hole of those around it,
@@ -86,12 +86,13 @@ def put_in_order(timed, *, step, zero, longest, account, size_of):
     longest: seconds that a picture may stand still.
     account: `Account` to be filled.
     size_of: of a frame, in bytes; so many are held as fit.
+    slips: whether the clock may slip back by a few frames, as of MPEG streams.
 
   Yields:
     (time, duration, frame), times ascending. What `timed` raises is raised
     after all that came before it.
   """
-  order = _Order(step, zero, longest, account)
+  order = _Order(step, zero, longest, account, slips)
   source, failure = _count_on(timed, step), None
   while failure is None:
     try:
@@ -166,29 +167,42 @@ class _Stretch:
     span = max(self.recent) - min(self.recent)
     return span / (len(self.recent) - 1) or usual
 
-  def spread(self, time, last, step):
+  def spread(self, time, last, step, slips):
     """Moves a run of times between a double and a hole by one into the hole.
 
     Args:
       time: of the frame whose turn it is; the others wait.
       last: time of the one before.
       step: from one to the next.
+      slips: whether the clock may slip back, so that there is no hole and all
+        that follows moves on.
 
     Returns:
       The time, or one step later or earlier.
     """
     run = [time, *sorted(self.times)]
     gaps = [b - a for a, b in itertools.pairwise([last, *run])]
-    doubled = gaps[0] <= _EQUAL * step
-    if not doubled and not _SLACK * step < gaps[0] < _HOLE * step:
-      return time
-    for i, gap in enumerate(gaps[1:], 1):
-      if gap > _SLACK * step or gap <= _EQUAL * step:
-        if (gap > step) == doubled and gap < _HOLE * step:
-          by = step if doubled else -step
-          run[:i] = [each + by for each in run[:i]]
-          self.times = run[1:]  # sorted, and so a heap
-        break
+
+    def find(is_wanted):
+      found = (i for i, gap in enumerate(gaps[1:], 1) if is_wanted(gap))
+      return next(found, None)
+
+    def is_double(gap):
+      return gap <= _EQUAL * step
+
+    def is_hole(gap):
+      return _SLACK * step < gap < _HOLE * step
+
+    by = 0
+    if is_double(gaps[0]):
+      by, stop = step, find(is_hole)
+      if stop is None and slips:
+        self.shift += step
+    elif is_hole(gaps[0]):
+      by, stop = -step, find(is_double)
+    if by and stop is not None:
+      run[:stop] = [each + by for each in run[:stop]]
+      self.times = run[1:]  # sorted, and so a heap
     return run[0]
 
   def has_hole(self, time, step):
@@ -198,9 +212,9 @@ class _Stretch:
 
 
 class _Order:
-  def __init__(self, step, zero, longest, account):
+  def __init__(self, step, zero, longest, account, slips):
     self._step, self._zero, self._longest = step, zero, longest
-    self._account = account
+    self._account, self._slips = account, slips
     self._stretches = []  # the last two
     self._last = self._end = None
     self.waiting = collections.deque()  # [stretch, duration, frame]
@@ -250,7 +264,9 @@ class _Order:
         else:
           self._account.anew.append(self._end)
     else:
-      time = stretch.spread(time, stretch.last, stretch.step(self._step))
+      time = stretch.spread(
+        time, stretch.last, stretch.step(self._step), self._slips
+      )
     stretch.last = time
     time += stretch.shift
     if self._last is not None:

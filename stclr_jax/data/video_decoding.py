@@ -140,6 +140,7 @@ class Track:
       longest=longest,
       account=self._account,
       size_of=_bytes_of,
+      slips=broadcast,
     )
     if first is not None:
       ordered = itertools.chain(
@@ -156,6 +157,8 @@ class Track:
       if self._end is not None and time >= self._end:
         return
     self.ended = True
+    if decoder.cut is not None:
+      self._notes.append('its last picture is cut off: left out')
     # The length that .wmv names is that of picture and sound together.
     heard = decoder.heard if 'asf' in names else None
     self._check_end(video_open.declared_end(container, stream), zero, heard)
@@ -203,11 +206,12 @@ class _Decoder:
     stamps: times of decoding of the packets, in the file's unit, from the one
       of the first frame on; missing where it has none.
     heard: end of what other tracks hold, in seconds; None for no other.
+    cut: whether the last packet cannot be decoded.
   """
 
   def __init__(self, container, stream):
     self._container, self._stream = container, stream
-    self.stamps, self.heard = [], None
+    self.stamps, self.heard, self.cut = [], None, None
 
   def frames(self):
     """Yields frames.
@@ -232,10 +236,14 @@ class _Decoder:
         frames = packet.decode()
       except av.InvalidDataError as error:
         if begun:
-          raise
+          # Told as the end that is missing, if it is the last one.
+          self.cut = self.cut or error
+          continue
         failure = failure or error
         self.stamps.clear()
         continue
+      if self.cut is not None and packet.size:
+        raise self.cut
       for frame in frames:
         if not begun and blind and frame.pict_type in _DIFFERENCES:
           continue

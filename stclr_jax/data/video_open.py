@@ -42,6 +42,9 @@ _UNTIMED = {
 # Broadcasts, whose clocks may leap. Source: FFmpeg's AVFMT_TS_DISCONT.
 BROADCASTS = {'mpeg', 'mpegts', 'wtv', 'nut'}
 _GENPTS = 1  # Source: FFmpeg's AVFMT_FLAG_GENPTS
+_CUT_IN_HEADER = 'cut off within its header, before the picture is described'
+# Of .mp4 and .mov. Source: ISO/IEC 14496-12, and QuickTime before it.
+_FIRST_BOXES = (b'ftyp', b'moov', b'wide', b'free', b'skip', b'mdat')
 _SIGNATURE_GIT_LFS = b'version https://git-lfs'
 
 
@@ -82,6 +85,12 @@ def open_track(path):
     with container:
       container.flags = int(container.flags) & ~_GENPTS
       stream = _choose_track(path, container)
+      if stream.codec_context is None:
+        raise UnreadableError(
+          _CUT_IN_HEADER
+          if _is_cut_in_header(path)
+          else 'pictures in a code that is not known'
+        )
       check_size(stream.width, stream.height)
       stream.thread_type = 'AUTO'
       yield container, stream
@@ -202,6 +211,8 @@ def _say_why(path, error):
       return 'a Git LFS pointer in place of the video; run `git lfs pull`'
   if not os.path.getsize(path):
     return 'an empty file'
+  if _is_cut_in_header(path):
+    return _CUT_IN_HEADER
   reason = error.strerror or str(error)
   # FFmpeg's answer where the format is not among those allowed.
   if reason == os.strerror(22):
@@ -230,7 +241,7 @@ def _say_why_empty(path, container):
   if not container.streams:
     return 'damaged or cut off: its header names neither picture nor sound'
   if 'mov' in container.format.name and _is_cut_in_header(path):
-    return 'cut off within its header, before the picture is described'
+    return _CUT_IN_HEADER
   return 'no picture in it, only sound or text'
 
 
@@ -238,20 +249,20 @@ def _is_cut_in_header(path):
   """Whether an .mp4 ends within the box that describes its tracks."""
   size = os.path.getsize(path)
   with open(path, 'rb') as file:
-    at = 0
+    at, first = 0, True
     while at + 8 <= size:
       file.seek(at)
       head = file.read(16)
+      if first and head[4:8] not in _FIRST_BOXES:
+        return False
       length = int.from_bytes(head[:4], 'big')
       if length == 1:
         length = int.from_bytes(head[8:16], 'big')
-      if length == 0:
-        return False
       if head[4:8] == b'moov':
         return at + length > size
       if length < 8:
-        return True
-      at += length
+        return False
+      at, first = at + length, False
   return False
 
 
