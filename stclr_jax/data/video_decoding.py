@@ -4,9 +4,12 @@ What is missing at either end, and what happened to the clock, is told.
 """
 
 import itertools
+import os
 
+from stclr_jax.data import joined_files
 from stclr_jax.data import video_clock
 from stclr_jax.data import video_open
+from stclr_jax.data import video_packets
 from stclr_jax.data.unreadable import UnreadableError
 
 # A file is cut off if it ends this much before the end that its header names.
@@ -21,12 +24,6 @@ _REMARK_SECONDS = 0.1
 _SEEK_SECONDS = 4.0
 # Formats whose index names each key frame with its time of showing.
 _INDEXED = {'mov', 'matroska'}
-# Codecs whose decoders give pictures without the ones that they are made from.
-_BLIND = (
-  'mpeg1video', 'mpeg2video', 'mpeg4', 'h263', 'flv', 'msmpeg4', 'wmv', 'vc1',
-  'rv',
-)  # fmt: skip
-_DIFFERENCES = (2, 3, 4)  # Source: FFmpeg's AV_PICTURE_TYPE_P, _B and _S
 
 
 class Track:
@@ -40,15 +37,17 @@ class Track:
     ended: whether the file was read to its end.
   """
 
-  def __init__(self, path, start, end):
+  def __init__(self, path, start, end, part=None):
     """Opens nothing yet.
 
     Args:
       path: of the file.
       start: of the part, in seconds after the file's start.
       end: of the part, or None.
+      part: (first byte, byte after the last) of a recording in the file; None
+        for all that are joined in it.
     """
-    self._path, self._start, self._end = path, start, end
+    self._path, self._start, self._end, self._part = path, start, end, part
     self._account = video_clock.Account()
     self._notes = []
     self.aspect = self.first = self.last = None
@@ -64,15 +63,41 @@ class Track:
       UnreadableError: if the file is no video, a frame of the part is damaged,
         or the file is cut off.
     """
-    if self._start > _SEEK_SECONDS:
+    if self._part is None and os.path.isfile(self._path):
+      parts = joined_files.find_parts(self._path)
+      if len(parts) > 1:
+        yield from self._joined(parts)
+        return
+    if self._start > _SEEK_SECONDS and self._part is None:
       with video_open.open_track(self._path) as opened:
         found = self._look_for_start(*opened)
         if found is not None:
           yield from self._told(*opened, *found)
           return
-    with video_open.open_track(self._path) as opened:
-      decoder = _Decoder(*opened)
+    with video_open.open_track(self._path, self._part) as opened:
+      decoder = video_packets.Decoder(*opened)
       yield from self._told(*opened, decoder, decoder.frames(), None)
+
+  def _joined(self, parts):
+    """Yields the frames of several recordings, one after the other."""
+    for part in parts:
+      one = Track(self._path, 0.0, None, part)
+      shift = None
+      for time, duration, frame in one.frames():
+        if shift is None:
+          shift = 0.0 if self.last is None else self.last - time
+          if self.first is None:
+            self.first = time
+          else:
+            self._account.anew.append(self.last)
+          self.aspect, self.step = one.aspect, one.step
+        time += shift
+        self.last = time + duration
+        yield time, duration, frame
+        if self._end is not None and time >= self._end:
+          return
+      self._notes += one.notes()
+    self.ended = True
 
   def notes(self):
     """Says what the user should know, once the frames have been read."""
@@ -82,7 +107,7 @@ class Track:
     """Goes to a key frame before the start; None where that is not sure."""
     if not _INDEXED & set(container.format.name.split(',')):
       return None
-    first = next(_Decoder(container, stream).frames())
+    first = next(video_packets.Decoder(container, stream).frames())
     if first.time is None:
       return None
     if video_open.is_untimed(container, first):
@@ -99,7 +124,7 @@ class Track:
     leaps = (b - a for a, b in itertools.pairwise(times))
     if max(leaps, default=0) > video_clock.LONGEST_STANDSTILL:
       return None  # the clock before the part is not known
-    decoder = _Decoder(container, stream)
+    decoder = video_packets.Decoder(container, stream)
     raw = itertools.dropwhile(
       lambda frame: not frame.key_frame, decoder.frames()
     )
@@ -126,7 +151,7 @@ class Track:
       if broadcast
       else video_clock.LONGEST_STANDSTILL
     )
-    timed = _presented(
+    timed = video_packets.present(
       container, decoder, raw, self.step, zero if begin is None else begin
     )
     peeked = next(timed)
@@ -139,7 +164,7 @@ class Track:
       zero=zero,
       longest=longest,
       account=self._account,
-      size_of=_bytes_of,
+      size_of=video_packets.bytes_of,
       slips=broadcast,
     )
     if first is not None:
@@ -195,116 +220,3 @@ class Track:
         f'ends {missing:.2f} s before the {declared:.2f} s that its header '
         'names'
       )
-
-
-class _Decoder:
-  """Gives frames in the order in which they are shown.
-
-  What comes before the first frame that can be decoded is passed over.
-
-  Attributes:
-    stamps: times of decoding of the packets, in the file's unit, from the one
-      of the first frame on; missing where it has none.
-    heard: end of what other tracks hold, in seconds; None for no other.
-    cut: whether the last packet cannot be decoded.
-  """
-
-  def __init__(self, container, stream):
-    self._container, self._stream = container, stream
-    self.stamps, self.heard, self.cut = [], None, None
-
-  def frames(self):
-    """Yields frames.
-
-    Raises:
-      UnreadableError: if none can be decoded.
-    """
-    import av
-
-    blind = self._stream.codec_context.name.startswith(_BLIND)
-    begun, failure = False, None
-    for packet in self._container.demux():
-      if packet.stream is not self._stream:
-        self._hear(packet)
-        continue
-      # An empty packet says that the picture stays; it is no end.
-      if not packet.size and packet.dts is not None:
-        continue
-      if packet.dts is not None:
-        self.stamps.append(packet.dts)
-      try:
-        frames = packet.decode()
-      except av.InvalidDataError as error:
-        if begun:
-          # Told as the end that is missing, if it is the last one.
-          self.cut = self.cut or error
-          continue
-        failure = failure or error
-        self.stamps.clear()
-        continue
-      if self.cut is not None and packet.size:
-        raise self.cut
-      for frame in frames:
-        if not begun and blind and frame.pict_type in _DIFFERENCES:
-          continue
-        begun = True
-        video_open.check_size(frame.width, frame.height)
-        yield frame
-    if not begun:
-      raise failure or UnreadableError('no picture in it that can be decoded')
-
-  def _hear(self, packet):
-    if packet.pts is not None and packet.time_base:
-      end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
-      self.heard = end if self.heard is None else max(self.heard, end)
-
-
-def _presented(container, decoder, raw, step, begin):
-  """Yields (time or None, duration, frame), times as the file means them."""
-  first = next(raw)
-  frames = itertools.chain([first], raw)
-  if video_open.is_untimed(container, first):
-    times = _slots(decoder, frames, step, begin)
-  else:
-    times = ((_seconds(frame.pts, frame), frame) for frame in frames)
-  for time, frame in times:
-    duration = _seconds(frame.duration, frame) or 0.0
-    if not 0 < duration <= video_clock.LONGEST_STANDSTILL:
-      duration = step
-    yield time, duration, frame
-
-
-def _seconds(stamp, frame):
-  return None if stamp is None else float(stamp * (frame.time_base or 0))
-
-
-def _slots(decoder, frames, step, begin):
-  """Gives the first frame the first packet's time of decoding, and so on.
-
-  A file without times of showing has one packet for each moment at which a
-  picture is shown, in another order. When the decoder gives a frame it has
-  read some packets more, always as many, and names the time of the last.
-  """
-  positions, delay, position, previous = {}, None, -1, None
-  late = 0.0  # some begin to count below 0
-  for frame in frames:
-    for i in range(len(positions), len(decoder.stamps)):
-      positions.setdefault(decoder.stamps[i], i)
-    read = positions.get(frame.dts)
-    if delay is None:
-      delay = read or 0
-    position = position + 1 if read is None else max(read - delay, position + 1)
-    if position < len(decoder.stamps):
-      time = _seconds(decoder.stamps[position], frame)
-      late = max(late, begin - time) if previous is None else late
-      time += late
-    else:
-      time = begin if previous is None else previous + step
-    if previous is not None and previous - 1.5 * step < time <= previous:
-      time = previous + step
-    previous = time
-    yield time, frame
-
-
-def _bytes_of(frame):
-  return sum(plane.buffer_size for plane in frame.planes)

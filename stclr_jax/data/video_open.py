@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 
+from stclr_jax.data import joined_files
 from stclr_jax.data import regular_files
 from stclr_jax.data.unreadable import UnreadableError
 from stclr_jax.data.unreadable import naming_errors
@@ -49,7 +50,7 @@ _SIGNATURE_GIT_LFS = b'version https://git-lfs'
 
 
 @contextlib.contextmanager
-def open_track(path):
+def open_track(path, part=None):
   """Opens the picture track of a video file.
 
   Nothing but the file is opened, whatever its name or its content says, and
@@ -58,6 +59,7 @@ def open_track(path):
 
   Args:
     path: of the file.
+    part: (first byte, byte after the last) of it; None for the whole.
 
   Yields:
     (container, stream) of PyAV, which gives the times that lie in the file and
@@ -66,13 +68,16 @@ def open_track(path):
   Raises:
     UnreadableError: if it is no video, or its pictures are too large.
   """
-  with naming_errors():
+  with naming_errors(), contextlib.ExitStack() as stack:
     _check_is_file(path)
     import av
 
+    source = 'file:' + os.path.abspath(path)
+    if part is not None:
+      source = stack.enter_context(joined_files.PartOfFile(path, *part))
     try:
       container = av.open(
-        'file:' + os.path.abspath(path),
+        source,
         metadata_errors='replace',
         options={'max_pixels': str(MAX_PIXELS)},
         container_options={

@@ -1,0 +1,148 @@
+"""Frames as a decoder gives them, with the times that lie in the file."""
+
+import itertools
+
+from stclr_jax.data import video_clock
+from stclr_jax.data import video_open
+from stclr_jax.data.unreadable import UnreadableError
+
+# Codecs whose decoders give pictures without the ones that they are made from.
+_BLIND = (
+  'mpeg1video', 'mpeg2video', 'mpeg4', 'h263', 'flv', 'msmpeg4', 'wmv', 'vc1',
+  'rv',
+)  # fmt: skip
+_DIFFERENCES = (2, 3, 4)  # Source: FFmpeg's AV_PICTURE_TYPE_P, _B and _S
+
+
+class Decoder:
+  """Gives frames in the order in which they are shown.
+
+  What comes before the first frame that can be decoded is passed over.
+
+  Attributes:
+    stamps: times of decoding of the packets, in the file's unit, from the one
+      of the first frame on; missing where it has none.
+    heard: end of what other tracks hold, in seconds; None for no other.
+    cut: whether the last packet cannot be decoded.
+  """
+
+  def __init__(self, container, stream):
+    """Reads nothing yet.
+
+    Args:
+      container: of PyAV.
+      stream: its picture track.
+    """
+    self._container, self._stream = container, stream
+    self.stamps, self.heard, self.cut = [], None, None
+
+  def frames(self):
+    """Yields frames.
+
+    Raises:
+      UnreadableError: if none can be decoded.
+    """
+    import av
+
+    blind = self._stream.codec_context.name.startswith(_BLIND)
+    begun, failure = False, None
+    for packet in self._container.demux():
+      if packet.stream is not self._stream:
+        self._hear(packet)
+        continue
+      # An empty packet says that the picture stays; it is no end.
+      if not packet.size and packet.dts is not None:
+        continue
+      if packet.dts is not None:
+        self.stamps.append(packet.dts)
+      try:
+        frames = packet.decode()
+      except av.InvalidDataError as error:
+        if begun:
+          # Told as the end that is missing, if it is the last one.
+          self.cut = self.cut or error
+          continue
+        failure = failure or error
+        self.stamps.clear()
+        continue
+      if self.cut is not None and packet.size:
+        raise self.cut
+      for frame in frames:
+        if not begun and blind and frame.pict_type in _DIFFERENCES:
+          continue
+        begun = True
+        video_open.check_size(frame.width, frame.height)
+        yield frame
+    if not begun:
+      raise UnreadableError(
+        'no picture in it can be decoded: it is damaged, or cut between key '
+        'frames'
+      ) from failure
+
+  def _hear(self, packet):
+    if packet.pts is not None and packet.time_base:
+      end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
+      self.heard = end if self.heard is None else max(self.heard, end)
+
+
+def present(container, decoder, raw, step, begin):
+  """Gives frames the times that the file means.
+
+  Args:
+    container: of PyAV.
+    decoder: the `Decoder` that gives the frames.
+    raw: iterator of its frames, from which none was taken, or a key frame on.
+    step: usual seconds from one frame to the next.
+    begin: time in the file at which the track begins, in seconds.
+
+  Yields:
+    (time in the file or None, duration, frame), in seconds.
+  """
+  first = next(raw)
+  frames = itertools.chain([first], raw)
+  if video_open.is_untimed(container, first):
+    times = _slots(decoder, frames, step, begin)
+  else:
+    times = ((_seconds(frame.pts, frame), frame) for frame in frames)
+  for time, frame in times:
+    duration = _seconds(frame.duration, frame) or 0.0
+    if not 0 < duration <= video_clock.LONGEST_STANDSTILL:
+      duration = step
+    yield time, duration, frame
+
+
+def _seconds(stamp, frame):
+  return None if stamp is None else float(stamp * (frame.time_base or 0))
+
+
+def _slots(decoder, frames, step, begin):
+  """Gives the first frame the first packet's time of decoding, and so on.
+
+  A file without times of showing has one packet for each moment at which a
+  picture is shown, in another order. When the decoder gives a frame it has
+  read some packets more, always as many, and names the time of the last.
+  """
+  positions, delay, position, previous = {}, None, -1, None
+  late = 0.0  # some begin to count below 0
+  for frame in frames:
+    for i in range(len(positions), len(decoder.stamps)):
+      positions.setdefault(decoder.stamps[i], i)
+    read = positions.get(frame.dts)
+    if delay is None:
+      delay = read or 0
+    position = position + 1 if read is None else max(read - delay, position + 1)
+    if position < len(decoder.stamps):
+      time = _seconds(decoder.stamps[position], frame)
+      late = max(late, begin - time) if previous is None else late
+      time += late
+    else:
+      time = begin if previous is None else previous + step
+    if previous is not None and previous - 1.5 * step < time <= previous:
+      time = previous + step
+    previous = time
+    yield time, frame
+
+
+def bytes_of(frame):
+  """Says how much memory a decoded frame takes, in bytes."""
+  return sum(plane.buffer_size for plane in frame.planes)
