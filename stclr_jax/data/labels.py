@@ -79,7 +79,7 @@ def parse_label_map(text, classes=''):
         f'preset ({", ".join(PRESETS)}); as in happy=Happiness,neutral=.'
       )
   if classes:
-    fixed = [spelling.strip(name) for name in classes.split(',')]
+    fixed = spelling.parse_list(classes, '--labels')
     fixed = tuple(map(listings.as_text, fixed))
   keys = collections.Counter(map(spelling.key, fixed))
   repeated = [name for name in fixed if keys[spelling.key(name)] > 1]

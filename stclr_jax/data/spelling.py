@@ -114,11 +114,34 @@ def quote(names):
   return ', '.join(map(repr if as_is else ascii, names))
 
 
+def parse_list(text, option):
+  """Reads names as they are written on the command line.
+
+  Args:
+    text: comma separated; a name with a comma in it is put into double quotes.
+    option: its name, for messages.
+
+  Returns:
+    The names, stripped.
+
+  Raises:
+    ValueError: for quotes that do not end.
+  """
+  try:
+    rows = list(csv.reader([text], skipinitialspace=True, strict=True))
+  except csv.Error as error:
+    raise ValueError(
+      f'`{option}` (={text}) cannot be read: {error}; a name with a comma in '
+      'it is put into double quotes, all of it.'
+    ) from error
+  return [strip(name) for row in rows for name in row]
+
+
 def parse_map(text, option):
   """Reads 'this=that,other=' as it is written on the command line.
 
   Args:
-    text: comma separated; a name with a comma in it is put into double quotes.
+    text: comma separated, see `parse_list`.
     option: its name, for messages.
 
   Returns:
@@ -127,14 +150,8 @@ def parse_map(text, option):
   Raises:
     ValueError: for quotes that do not end, or '=that'.
   """
-  try:
-    entries = next(csv.reader([text], skipinitialspace=True, strict=True), [])
-  except csv.Error as error:
-    raise ValueError(
-      f'`{option}` (={text}) cannot be read: {error}; as in this=that,"a, b"=c.'
-    ) from error
   pairs = []
-  for entry in filter(None, map(strip, entries)):
+  for entry in filter(None, parse_list(text, option)):
     source, equals, target = entry.partition('=')
     source, target = strip(source), strip(target)
     if equals and not source:

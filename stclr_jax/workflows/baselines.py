@@ -17,7 +17,6 @@ from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
-from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import encoding
@@ -266,17 +265,9 @@ def _check(config):
 
 def _read_encoder(config, root, store, fold, part):
   workdir = pathlib.Path(root, config.encoder_from.replace('{fold}', str(fold)))
-  pretrained = checkpoints.read(workdir)
-  if pretrained.notes['workflow'] != 'pretrain':
-    raise ValueError(
-      f'`encoder_from` (={workdir}) is a {pretrained.notes["workflow"]} run; '
-      'give a pretraining.'
-    )
-  if workdirs.read_summary(workdir) is None:
-    raise FileNotFoundError(
-      f'The pretraining in {workdir} is not finished; run its command again, '
-      'it goes on where it stopped.'
-    )
+  pretrained = trained.open_finished(
+    workdir, workflow='pretrain', option='encoder_from'
+  )
   trained.refuse_seen(
     pretrained,
     store,

@@ -19,7 +19,6 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
-from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import class_checks
@@ -176,7 +175,9 @@ def relabel(store, classes, label_map):
   Raises:
     ValueError: if the data has a label that is neither a class nor mapped.
   """
-  parsed = labels.parse_label_map(label_map, ','.join(classes))
+  parsed = dataclasses.replace(
+    labels.parse_label_map(label_map), classes=tuple(classes)
+  )
   place = labels.class_indices(store.label_names, parsed)
   place = np.array([-1 if p is None else p for p in place] + [-1], np.int32)
   label = place[store.label]  # -1, without a label, finds the last
@@ -195,18 +196,9 @@ def _read_classifier(workdir):
       '`classifier` must be the workdir of a fine-tuning run: '
       '--config.classifier=WORKDIR.'
     )
-  classifier = checkpoints.read(workdir)
-  if classifier.notes['workflow'] != 'finetune':
-    raise ValueError(
-      f'`classifier` (={workdir}) is a {classifier.notes["workflow"]} run, '
-      'which trains no classifier; give the workdir of a fine-tuning.'
-    )
-  if workdirs.read_summary(workdir) is None:
-    raise FileNotFoundError(
-      f'The fine-tuning in {workdir} is not finished; run its command again, '
-      'it goes on where it stopped.'
-    )
-  return classifier
+  return trained.open_finished(
+    workdir, workflow='finetune', option='classifier'
+  )
 
 
 def _read_config(workdir):

@@ -4,6 +4,40 @@ A run can begin with another that began with a third: all of them count.
 """
 
 from stclr_jax.data import identity
+from stclr_jax.learning import checkpoints
+from stclr_jax.workflows import workdirs
+
+_RUNS = {'pretrain': 'pretraining', 'finetune': 'fine-tuning'}
+
+
+def open_finished(workdir, *, workflow, option):
+  """Reads the last checkpoint of a finished run.
+
+  Args:
+    workdir: of the run.
+    workflow: which it must be, 'pretrain' or 'finetune'.
+    option: the setting that names it, for messages.
+
+  Returns:
+    A `Checkpoint`.
+
+  Raises:
+    FileNotFoundError: if there is none, or the run is not finished.
+    ValueError: if it is a run of another workflow.
+  """
+  checkpoint = checkpoints.read(workdir)
+  wanted, found = _RUNS[workflow], checkpoint.notes['workflow']
+  if found != workflow:
+    raise ValueError(
+      f'`{option}` (={workdir}) is a {_RUNS.get(found) or found} run; give the '
+      f'workdir of a {wanted}.'
+    )
+  if workdirs.read_summary(workdir) is None:
+    raise FileNotFoundError(
+      f'The {wanted} in {workdir} is not finished; run its command again, it '
+      'goes on where it stopped.'
+    )
+  return checkpoint
 
 
 def history(checkpoint):

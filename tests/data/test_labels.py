@@ -132,6 +132,15 @@ def test_blanks_around_labels_do_not_count():
   assert name(['\u00a0', 'sad'])[0] == [None, 'sad']
 
 
+def test_names_may_hold_commas():
+  assert name(['b', 'a, b'], '"b=a, b"', '"a, b",c')[:2] == (
+    ['a, b'] * 2,
+    ('a, b', 'c'),
+  )
+  with pytest.raises(ValueError, match='cannot be read.*double quotes'):
+    labels.parse_label_map('', '"a')
+
+
 def test_a_classifiers_classes_are_found_by_any_spelling():
   label_map = labels.parse_label_map('', '1,happy,Wut')
   found = labels.class_indices(['Happy', '1.0', 'WUT'], label_map)

@@ -193,6 +193,13 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
   assert not (tmp_path / 'earlier').exists()
 
 
+def test_class_names_may_hold_commas(tiny_store):
+  names = ('a, b', *tiny_store.label_names[1:])
+  store = dataclasses.replace(tiny_store, label_names=names)
+  again, unlabelled = evaluate.relabel(store, names[::-1], '')
+  assert again.label.tolist() == (5 - store.label).tolist() and not unlabelled
+
+
 def test_sites_are_counted_apart():
   subject = np.repeat([1, 50, 51, 80], 3)
   correct = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0], bool)

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import identity
+from stclr_jax.learning import checkpoints
 from stclr_jax.learning.checkpoints import Checkpoint
 from stclr_jax.workflows import assembly
+from stclr_jax.workflows import finetune
 from stclr_jax.workflows import protocols
 from stclr_jax.workflows import trained
 
@@ -131,3 +133,21 @@ def test_the_scope_beside_a_number_is_true(
     assert kept.pretrained_on == 'tiny:videos'
   everybody = 'other_data' if scope == 'other_data' else 'all_unlabelled'
   assert told == [scope, everybody]
+
+
+@pytest.mark.slow
+def test_a_fine_tuning_can_begin_with_another_on_its_own_people(
+  tiny_store, tiny_config, tmp_path
+):
+  first = tiny_config('finetune', init='scratch', num_epochs=1)
+  finetune.run(first, tmp_path / 'first')
+  config = tiny_config(
+    'finetune', init_from=str(tmp_path / 'first'), num_epochs=1
+  )
+  summary = finetune.run(config, tmp_path / 'second')
+  assert summary['protocol']['pretrain_scope'] == 'train_folds'
+  seen = identity.history(checkpoints.read(tmp_path / 'second').notes)
+  assert [one.labels for one in seen] == [True, True]
+  config.data.fold, config.pretrain_scope = 3, 'all_unlabelled'
+  with pytest.raises(ValueError, match='on P004, tested in.*their labels'):
+    finetune.run(config, tmp_path / 'third')
