@@ -137,14 +137,17 @@ def _read_apex(path):
 def _apex_seconds(path, frame):
   """Says when the apex's frame has been shown; None for an unreadable file."""
   try:
+    if frame is not None:
+      end = video_files.find_frame_end(path, frame)
+      if end is not None:
+        return end
     header = video_files.read_header(path)
   except video_files.UnreadableError:
     return None  # told when it is read
   if frame is None:
     return header.start + header.seconds / 2 if header.seconds else None
-  # Half a frame early, so that the next one is not shown. Frames are counted
-  # from the first picture, seconds from the file's start.
-  return header.start + (frame - 0.5) / (header.rate or 25)
+  # Behind the end, which is told when it is read.
+  return header.start + frame / (header.rate or 25)
 
 
 def _attributes(path, name):

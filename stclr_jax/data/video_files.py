@@ -148,6 +148,34 @@ def count_frames(path, *, fps, start=0.0, end=None):
     return sum(1 for _ in _on_ticks(track, track.frames(), fps, start, end))
 
 
+def find_frame_end(path, number):
+  """Finds when a frame has been shown, by counting frames.
+
+  Lists that name frames count what lies in the file, whatever the times say.
+
+  Args:
+    path: of the file.
+    number: of the frame, from 1.
+
+  Returns:
+    Seconds after the file's start, in the middle of the time for which the
+    frame is shown, so that the next one is not; None if there are fewer frames.
+
+  Raises:
+    UnreadableError: as `read_frames` does.
+  """
+  with naming_errors():
+    frames = video_decoding.Track(path, 0.0, None).frames()
+    shown = [None, None]
+    for i, (time, duration, _) in enumerate(frames, 1):
+      if i == number:
+        shown = [time, time + duration]
+      elif i > number:
+        shown[1] = time
+        break
+    return None if shown[0] is None else sum(shown) / 2
+
+
 def _seen(timed, looks, start):
   for time, duration, frame, original in timed:
     if time + duration > start:
