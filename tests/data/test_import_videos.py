@@ -10,6 +10,7 @@ import making_videos
 import numpy as np
 import pytest
 
+from stclr_jax import commands
 from stclr_jax import import_videos
 from stclr_jax.data import face_detection
 from stclr_jax.data import imported
@@ -220,14 +221,19 @@ def test_a_name_that_is_taken_is_told_before_anything_is_read(folder):
   assert (first['num_videos'], again['num_videos']) == (4, 2)
 
 
-def test_an_interruption_says_that_nothing_was_written(folder, monkeypatch):
+def test_an_interruption_says_that_nothing_was_written(
+  folder, monkeypatch, capsys
+):
   def stop(*_, **__):
     raise KeyboardInterrupt
 
   monkeypatch.setattr(imported.Writer, 'add', stop)
-  message = refuse(folder, "'my videos' --out=mine")
-  assert 'Interrupted: nothing was written' in message
+  with pytest.raises(SystemExit) as stopped:
+    run(folder, "'my videos' --out=mine")
+  assert stopped.value.code == commands.INTERRUPTED
+  assert 'Interrupted: nothing was written' in capsys.readouterr().err
   assert list((folder / 'data' / imported.BUILDER).iterdir()) == []
+  assert imported.list_names(folder / 'data') == []
 
 
 def test_a_reader_who_goes_away_gets_a_whole_set(folder, monkeypatch):
