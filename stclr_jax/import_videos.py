@@ -16,6 +16,7 @@ import os
 import pathlib
 import sys
 
+from stclr_jax import commands
 from stclr_jax.data import face_crops
 from stclr_jax.data import face_detection
 from stclr_jax.data import import_report
@@ -46,7 +47,8 @@ def main(argv=None):
   except (ValueError, OSError, ImportError) as error:
     sys.exit(f'{type(error).__name__}: {error}')
   except KeyboardInterrupt:
-    sys.exit('\nInterrupted: nothing was written.')
+    print('\nInterrupted: nothing was written.', file=sys.stderr)
+    sys.exit(commands.INTERRUPTED)
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),

@@ -1,13 +1,13 @@
 """Trained networks as plain functions of clips."""
 
 import functools
-import json
 import pathlib
 import warnings
 
 import jax
 import jax.numpy as jnp
 
+from stclr_jax.files import json_files
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.models.encoders import Encoder
@@ -90,7 +90,7 @@ def _warn_of_another_epoch(directory, epoch):
   summary = pathlib.Path(directory) / 'summary.json'
   if not summary.exists():
     return
-  tested = json.loads(summary.read_text()).get('epoch_tested', epoch)
+  tested = json_files.read(summary).get('epoch_tested', epoch)
   if tested != epoch:
     warnings.warn(
       f'The accuracy in {summary} is that of epoch {tested}, which other '

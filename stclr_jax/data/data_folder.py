@@ -20,7 +20,9 @@ def find(data_dir=None):
   from tensorflow_datasets.core import constants
 
   folder = os.path.expanduser(data_dir or constants.DATA_DIR)
-  if folder.startswith('~'):  # what cannot be expanded is left as it is
+  in_home = not (data_dir or os.environ.get('TFDS_DATA_DIR'))
+  # What cannot be expanded is left as it is; an empty HOME gives the root.
+  if folder.startswith('~') or (in_home and os.environ.get('HOME') == ''):
     raise ValueError(
       f'The data folder (={folder}) lies in a home folder, and this user has '
       'none; say where data is kept: --data_dir=DIR in an import, '

@@ -1,7 +1,6 @@
 """Two finished runs, read from their workdirs and paired video by video."""
 
 import dataclasses
-import json
 import pathlib
 from collections import Counter
 
@@ -11,6 +10,7 @@ from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import predictions
 from stclr_jax.evaluation import protocol
+from stclr_jax.files import json_files
 
 PREDICTIONS = 'predictions.csv'
 # What a summary without a protocol says of how its figures came about.
@@ -161,7 +161,7 @@ def compare_runs(run_a, run_b, *, seed=0):
 
 
 def _read_json(path):
-  return json.loads(path.read_text()) if path.exists() else {}
+  return json_files.read(path) if path.exists() else {}
 
 
 def _read_summary(path, folders):

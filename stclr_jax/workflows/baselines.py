@@ -6,7 +6,6 @@ cross-validation are: `python -m stclr_jax.compare` pairs them with one.
 
 import copy
 import functools
-import json
 import pathlib
 
 import ml_collections
@@ -277,7 +276,7 @@ def _read_encoder(config, root, store, fold, part):
     same_names=config.data.same_names,
     unlabelled_is_meant=config.pretrain_scope == 'all_unlabelled',
   )
-  written = json.loads((workdir / workdirs.CONFIG).read_text())
+  written = workdirs.read_json(workdir / workdirs.CONFIG)
   variables = {
     name: pretrained.state[name] for name in ('params', 'batch_stats')
   }

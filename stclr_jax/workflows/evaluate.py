@@ -1,7 +1,6 @@
 """Testing a trained classifier on any data set, also of other labels."""
 
 import dataclasses
-import json
 import pathlib
 import time
 
@@ -202,8 +201,9 @@ def _read_classifier(workdir):
 
 
 def _read_config(workdir):
-  written = (pathlib.Path(workdir) / workdirs.CONFIG).read_text()
-  return ml_collections.ConfigDict(json.loads(written))
+  return ml_collections.ConfigDict(
+    workdirs.read_json(pathlib.Path(workdir) / workdirs.CONFIG)
+  )
 
 
 def _choose_videos(config, notes, store):

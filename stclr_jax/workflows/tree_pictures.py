@@ -1,6 +1,5 @@
 """The pictures of a report, drawn from finished runs."""
 
-import json
 import pathlib
 import shutil
 import textwrap
@@ -8,6 +7,7 @@ import textwrap
 from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import published
 from stclr_jax.workflows import journal
+from stclr_jax.workflows import workdirs
 
 
 def save(workdir, folds, summary):
@@ -48,7 +48,7 @@ def save(workdir, folds, summary):
     _save_finetuning_curves(path, folder)
     curves.append((fold, path))
   first, folder = next(iter(folds.items()))
-  begun = json.loads((folder / 'config.json').read_text())['init_from']
+  begun = workdirs.read_json(folder / workdirs.CONFIG)['init_from']
   views = []
   if begun:
     for found in sorted(pathlib.Path(begun).glob('figures/views_*.png'))[:2]:

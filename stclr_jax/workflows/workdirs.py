@@ -12,6 +12,7 @@ import sys
 
 import jax
 
+from stclr_jax.files import json_files
 from stclr_jax.files import whole
 
 CONFIG = 'config.json'
@@ -105,37 +106,13 @@ def make_folder(workdir):
     ) from error
 
 
+read_json = json_files.read
+
+
 def read_summary(workdir):
   """Returns the summary of a finished run, or None."""
   path = pathlib.Path(workdir) / SUMMARY
   return read_json(path) if path.exists() else None
-
-
-def read_json(path):
-  """Reads what `write_json` wrote.
-
-  Args:
-    path: of a file of a run or a tree.
-
-  Returns:
-    A dict.
-
-  Raises:
-    FileNotFoundError: if there is none.
-    ValueError: if it is damaged.
-  """
-  try:
-    found = json.loads(pathlib.Path(path).read_text())
-  except ValueError as error:  # JSON's, or bytes that are no text
-    found, reason = None, str(error)
-  else:
-    reason = f'it holds a {type(found).__name__}'
-  if not isinstance(found, dict):
-    raise ValueError(
-      f'{path} must hold what a run wrote there, a JSON object ({reason}); '
-      'bring it back, or run again in a new --workdir.'
-    )
-  return found
 
 
 def write_json(path, value):

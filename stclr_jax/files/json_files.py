@@ -1,0 +1,31 @@
+"""What runs write down for runs that follow: JSON objects."""
+
+import json
+import pathlib
+
+
+def read(path):
+  """Reads a JSON object that a run wrote.
+
+  Args:
+    path: of a file of a run or a tree.
+
+  Returns:
+    A dict.
+
+  Raises:
+    FileNotFoundError: if there is none.
+    ValueError: if it is damaged.
+  """
+  try:
+    found = json.loads(pathlib.Path(path).read_text())
+  except ValueError as error:  # JSON's, or bytes that are no text
+    found, reason = None, str(error)
+  else:
+    reason = f'it holds a {type(found).__name__}'
+  if not isinstance(found, dict):
+    raise ValueError(
+      f'{path} must hold what a run wrote there, a JSON object ({reason}); '
+      'bring it back, or run again in a new --workdir.'
+    )
+  return found
