@@ -52,9 +52,10 @@ def picture_checksum(frames):
 
   Returns:
     SHA-256 in hexadecimal of some frames' pixels and of how many there are;
-    '' where there is none, or one cannot be decoded.
+    '' where there is none, one cannot be decoded, or all are one picture: a
+    title or a black screen is in many recordings, and tells nobody.
   """
-  if not frames:
+  if len(set(frames)) < 2:
     return ''
   number = min(len(frames), _FRAMES_COMPARED)
   digest = hashlib.sha256(f'{len(frames)}'.encode())
