@@ -1,10 +1,12 @@
 """What to type after a run: commands that would run, or why there is none."""
 
+import copy
 import shlex
 
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.workflows import assembly
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import command_lines
 
@@ -39,7 +41,10 @@ def plan_fine_tuning(config, store):
     changes['data.num_folds'] = people
   if config.data.fold >= min(config.data.num_folds, people):
     changes['data.fold'] = 0
-  return {'changes': changes, 'hindrance': ''}
+  return {
+    'changes': changes,
+    'hindrance': _find_hindrance(config, store, changes),
+  }
 
 
 def after_pretraining(summary, workdir):
@@ -113,6 +118,20 @@ def after_fine_tuning(summary, config):
     'Next, pretrain an encoder to compare with:',
     f'  python main.py --config=configs/pretrain.py{_preset(summary)}{flags}',
   ]
+
+
+def _find_hindrance(config, store, changes):
+  """What would refuse a fine-tuning with these changes; '' for nothing."""
+  config = copy.deepcopy(config)
+  config.update_from_flattened_dict(changes)
+  try:
+    fold = assembly.select_fold(store, config.data)
+    class_checks.check_trained(
+      store, fold.train, where=f'of fold {config.data.fold}'
+    )
+  except ValueError as error:
+    return str(error).rstrip('.')
+  return ''
 
 
 def _preset(summary):

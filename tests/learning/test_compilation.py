@@ -98,3 +98,36 @@ def test_flags_are_set_for_several_gpus_only(monkeypatch, gpus):
     if gpus > 1
     else []
   )
+
+
+@pytest.mark.parametrize(
+  'given,home,kept',
+  [
+    ('/cache', '/home/a', '/cache'),
+    ('', '/home/a', '/home/a/.cache'),
+    ('relative', '/home/a', '/home/a/.cache'),
+    ('', None, None),
+    ('relative', None, None),
+  ],
+)
+def test_the_cache_is_where_the_user_has_one(
+  monkeypatch, capsys, given, home, kept
+):
+  def find_home():
+    if home is None:
+      raise RuntimeError('Could not determine home directory.')
+    return pathlib.Path(home)
+
+  monkeypatch.setattr(pathlib.Path, 'home', find_home)
+  monkeypatch.setenv('XDG_CACHE_HOME', given)
+  if kept is not None:
+    expected = pathlib.Path(kept) / 'stclr_jax/compiled'
+    assert compilation.cache_folder() == expected
+    return
+  before = jax.config.jax_compilation_cache_dir
+  jax.config.update('jax_compilation_cache_dir', None)
+  try:
+    assert compilation.use_cache() is None  # that is no error
+  finally:
+    jax.config.update('jax_compilation_cache_dir', before)
+  assert 'are not kept' in capsys.readouterr().err

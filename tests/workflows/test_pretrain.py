@@ -177,6 +177,7 @@ def test_foreign_folder_is_refused(tiny_store, tiny_config, tmp_path):
     ({'temperature': 0.0}, 'temperature.*must be positive'),
     ({'batch_size': 30}, '=30.*divisible by the 8 devices; 24 or 32'),
     ({'batch_size': 64}, '=64.*exceed the 54 training videos'),
+    ({'negatives.groups': 8}, r'`batch_size` \(=8\) must be at least 16.*neg'),
     ({'encoder.architecture': 'resnet'}, "'resnet'.*r2plus1d_18"),
     ({'encoder.dtype': 'float8'}, "'float8'.*bfloat16"),
     ({'views.size': 8}, '=8.*at least 16 pixels'),

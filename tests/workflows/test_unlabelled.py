@@ -31,7 +31,10 @@ def test_videos_without_any_label_are_all_pretrained_on(run, tmp_path):
   assert np.isfinite(summary['loss'])
   lines = (tmp_path / 'metrics.jsonl').read_text()
   assert 'loss' in lines and 'knn' not in lines
-  assert 'no kNN without labels' in pretrain.describe(summary, tmp_path)
+  described = pretrain.describe(summary, tmp_path)
+  assert 'no kNN without labels' in described
+  assert 'No fine-tuning on tiny' in described  # it would be refused
+  assert 'main.py' not in described and 'load_encoder' in described
   assert json.loads((tmp_path / 'summary.json').read_text()) == summary
 
 

@@ -1,0 +1,88 @@
+"""What is printed to be typed next would run, or the reason is printed."""
+
+import dataclasses
+import itertools
+import shlex
+
+import numpy as np
+import pytest
+
+from configs import pretrain as pretrain_configs
+from stclr_jax.workflows import assembly
+from stclr_jax.workflows import class_checks
+from stclr_jax.workflows import next_commands
+
+
+def label_some(store, people, classes):
+  """Leaves labels to so many people, of so many classes."""
+  known = (store.subject <= people) & (store.label < classes)
+  return dataclasses.replace(
+    store, label=np.where(known, store.label, -1).astype(np.int32)
+  )
+
+
+@pytest.mark.parametrize('scope', ['train_folds', 'all_unlabelled'])
+def test_a_fine_tuning_is_planned_that_can_be_dealt(
+  tiny_store, tiny_config, scope
+):
+  outcomes = set()
+  numbers = itertools.product((0, 1, 2, 3, 10), (1, 2, 6), (2, 10), (0, 9))
+  for people, classes, num_folds, fold in numbers:
+    changes = {'data.num_folds': num_folds, 'data.fold': fold}
+    config = tiny_config('pretrain', pretrain_scope=scope, **changes)
+    store = label_some(tiny_store, people, classes)
+    plan = next_commands.plan_fine_tuning(config, store)
+    possible = people > 1 and classes > 1
+    assert bool(plan['hindrance']) != possible, (people, classes)
+    outcomes.add(possible)
+    if not possible:
+      continue
+    config.update_from_flattened_dict(plan['changes'])
+    assert config.pretrain_scope == scope
+    part = assembly.select_fold(store, config.data)
+    class_checks.check_trained(store, part.train, where='')
+    assert len(part.test)
+  assert outcomes == {True, False}
+
+
+def test_a_fold_that_would_be_refused_is_not_offered(tiny_store, tiny_config):
+  # Of two people each shows a class of its own.
+  label = np.where(tiny_store.subject < 3, tiny_store.subject - 1, -1)
+  store = dataclasses.replace(tiny_store, label=label.astype(np.int32))
+  plan = next_commands.plan_fine_tuning(tiny_config('pretrain'), store)
+  assert 'at least two classes' in plan['hindrance']
+
+
+def test_changes_are_typed_after_what_the_user_gave(monkeypatch):
+  given = ['--config.data.num_folds=10', '--config.pretrain_scope=a']
+  monkeypatch.setattr('sys.argv', ['main.py', *given])
+  summary = {
+    'preset': 'paper',
+    'fine_tuning': {
+      'changes': {'data.num_folds': 3, 'pretrain_scope': 'a'},
+      'hindrance': '',
+    },
+  }
+  lines = next_commands.after_pretraining(summary, 'runs/x')
+  typed = shlex.split(lines[-1])
+  assert typed[3:] == [
+    '--config.init_from=runs/x',
+    *given,
+    '--config.data.num_folds=3',
+  ]
+
+
+@pytest.mark.parametrize('videos', [1, 2, 5, 31, 35, 36, 400])
+def test_a_pretraining_has_a_batch_that_its_videos_fill(monkeypatch, videos):
+  monkeypatch.setattr('sys.argv', ['main.py'])
+  summary = {
+    'preset': 'demo',
+    'init': 'scratch',
+    'pretraining_videos': videos,
+  }
+  *_, line = next_commands.after_fine_tuning(summary, {'data': {}})
+  assert ('main.py' in line) == (videos > 1)
+  batch = pretrain_configs.get_config('demo').batch_size
+  if '--config.batch_size=' in line:
+    batch = int(line.rpartition('=')[2])
+  assert videos == 1 or 2 <= batch <= videos
