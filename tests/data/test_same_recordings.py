@@ -119,19 +119,22 @@ def test_a_recording_that_occurs_twice_is_of_one_person(tmp_path):
 
 
 def test_a_black_screen_is_nobodys_recording(tmp_path):
-  clips = {}
+  items = []
   for name, last in (('black', 0), ('other', 9)):
-    frames = [np.zeros((48, 64, 3), np.uint8)] * 11
-    frames.append(np.full((48, 64, 3), last, np.uint8))
+    frames = [np.zeros((12, 16, 3), np.uint8)] * 3
+    frames.append(np.full((12, 16, 3), last, np.uint8))
     # Of other encodings, so that only what is seen can join them.
-    for suffix in ('.mp4', '.mkv'):
-      path = tmp_path / f'{name}{suffix}'
-      clips[path.name] = making_videos.write_video(path, frames)
-  items = [Item(name, path) for name, path in clips.items()]
+    for level in (1, 9):
+      folder = tmp_path / f'{name}{level}'
+      folder.mkdir()
+      options = [cv2.IMWRITE_PNG_COMPRESSION, level]
+      for i, frame in enumerate(frames):
+        cv2.imwrite(str(folder / f'{i}.png'), frame, options)
+      items.append(Item(folder.name, folder, tuple(sorted(folder.iterdir()))))
   report = import_items(items, tmp_path / 'data')
   number = people_read(report, tmp_path / 'data')
-  assert number['black.mp4'] != number['black.mkv']
-  assert number['other.mp4'] == number['other.mkv']
+  assert number['black1'] != number['black9']
+  assert number['other1'] == number['other9']
 
 
 @pytest.mark.parametrize(
