@@ -22,7 +22,19 @@ def numbers_of(frames, first=20, step=4):
 
 
 def write_video(
-  path, frames, *, rate=25, times=None, rotation=None, aspect=None, gop=12
+  path,
+  frames,
+  *,
+  rate=25,
+  times=None,
+  rotation=None,
+  aspect=None,
+  gop=12,
+  codec=None,
+  b_frames=None,
+  container=None,
+  interlaced=False,
+  sound=None,
 ):
   """Writes frames by the codec that goes with the suffix.
 
@@ -34,6 +46,11 @@ def write_video(
     rotation: degrees counterclockwise by which to turn when shown.
     aspect: width of a pixel over its height.
     gop: frames from one key frame to the next.
+    codec: in place of the suffix's.
+    b_frames: in a row, which are stored after what they come before.
+    container: FFmpeg's name of the format, in place of the suffix's.
+    interlaced: whether the encoder says so of each frame.
+    sound: seconds by which sound begins earlier than the picture; or None.
   """
   path.parent.mkdir(parents=True, exist_ok=True)
   if path.suffix == '.gif':
@@ -42,14 +59,21 @@ def write_video(
       path, save_all=True, append_images=images[1:], duration=1000 / rate
     )
     return path
-  codec = {'.avi': 'mpeg4', '.webm': 'libvpx', '.flv': 'flv1'}.get(
-    path.suffix, 'libx264'
-  )
+  codec = codec or {
+    '.avi': 'mpeg4', '.webm': 'libvpx', '.flv': 'flv1', '.wmv': 'wmv2',
+  }.get(path.suffix, 'libx264')  # fmt: skip
   base = fractions.Fraction(1, 1000) if times else fractions.Fraction(1, rate)
-  with av.open(str(path), 'w') as container:
+  late = round((sound or 0) * rate)
+  with av.open(str(path), 'w', format=container) as container:
     stream = container.add_stream(codec, rate=rate)
     stream.height, stream.width = frames[0].shape[:2]
     stream.pix_fmt = 'yuv420p'
+    if sound is not None:
+      track = container.add_stream('mp2', rate=48000, layout='mono')
+    if b_frames is not None:
+      stream.codec_context.max_b_frames = b_frames
+    if interlaced:
+      stream.codec_context.flags |= 1 << 29 | 1 << 18  # FFmpeg's +ildct+ilme
     stream.codec_context.time_base = base
     stream.codec_context.gop_size = gop
     stream.codec_context.bit_rate = 4_000_000
@@ -58,9 +82,16 @@ def write_video(
       stream.codec_context.sample_aspect_ratio = aspect
     if rotation is not None:
       stream.set_display_rotation(rotation)
+    if sound is not None:
+      silence = np.zeros((1, 1152), np.int16)
+      for i in range(round((late + len(frames)) / rate * 48000 / 1152)):
+        frame = av.AudioFrame.from_ndarray(silence, format='s16', layout='mono')
+        frame.rate, frame.pts = 48000, 1152 * i
+        container.mux(track.encode(frame))
+      container.mux(track.encode())
     for i, pixels in enumerate(frames):
       frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
-      frame.pts, frame.time_base = times[i] if times else i, base
+      frame.pts, frame.time_base = times[i] if times else i + late, base
       container.mux(stream.encode(frame))
     container.mux(stream.encode())
   return path

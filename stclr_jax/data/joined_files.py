@@ -1,7 +1,7 @@
 """Files that are several files, one after the other (`cat a.flv b.flv`).
 
-Of some formats players read the first alone. FFmpeg reads on in streams and in
-.avi and .mkv by itself; here are the others.
+Of some formats FFmpeg, and most players, read the first alone, or the first
+two. In streams and .avi it reads on by itself; here are the others.
 """
 
 import io
@@ -11,8 +11,10 @@ import re
 
 # How a file of the format begins. Sources: Adobe's Flash video file format
 # 10.1, annex E.2 (version 1, header of 9 bytes, then a size of 0); Microsoft's
-# ASF specification, the GUID of the header object.
+# ASF specification, the GUID of the header object; RFC 8794, an EBML header
+# with its DocType.
 _FLV = re.compile(rb'FLV\x01[\x01\x04\x05]\0\0\0\x09\0\0\0\0')
+_EBML = re.compile(rb'\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)', re.S)
 _ASF = re.compile(re.escape(bytes.fromhex('3026b2758e66cf11a6d900aa0062ce6c')))
 
 
@@ -29,8 +31,8 @@ def find_parts(path):
   if not size:
     return [(0, 0)]
   with open(path, 'rb') as file:
-    head = file.read(16)
-    for pattern in (_FLV, _ASF):
+    head = file.read(64)
+    for pattern in (_FLV, _ASF, _EBML):
       if pattern.match(head):
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
           begins = [found.start() for found in pattern.finditer(data)]

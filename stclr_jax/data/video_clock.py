@@ -9,6 +9,7 @@ import collections
 import dataclasses
 import heapq
 import itertools
+import statistics
 
 # Frames that are looked ahead. Source: as many as H.264 and HEVC can reorder.
 _AHEAD = 16
@@ -154,6 +155,7 @@ class _Stretch:
     self.top = None
     self.count = 0
     self.shift = self.last = None
+    self.slipped = 0.0  # of shift, where the clock slipped back
 
   def add(self, time):
     heapq.heappush(self.times, time)
@@ -164,8 +166,9 @@ class _Stretch:
   def step(self, usual):
     if len(self.recent) < 4:
       return usual
-    span = max(self.recent) - min(self.recent)
-    return span / (len(self.recent) - 1) or usual
+    gaps = [b - a for a, b in itertools.pairwise(sorted(self.recent))]
+    gaps = [gap for gap in gaps if gap > 1e-6]  # doubles tell nothing
+    return statistics.median(gaps) if gaps else usual
 
   def spread(self, time, last, step, slips):
     """Moves a run of times between a double and a hole by one into the hole.
@@ -198,6 +201,11 @@ class _Stretch:
       by, stop = step, find(is_hole)
       if stop is None and slips:
         self.shift += step
+        self.slipped += step
+    elif self.slipped and gaps[0] > _SLACK * step:  # and forth again
+      back = min(self.slipped, gaps[0] - step)
+      self.shift -= back
+      self.slipped -= back
     elif is_hole(gaps[0]):
       by, stop = -step, find(is_double)
     if by and stop is not None:

@@ -190,9 +190,9 @@ def _on_ticks(track, timed, fps, start, end):
     yield each
   if empty:
     span = f'{start:g} s to {"its end" if end is None else f"{end:g} s"}'
-    last = track.last or 0.0
+    first, last = track.first or 0.0, track.last or 0.0
     raise UnreadableError(
-      f'no frame from {span}; the recording has {last:.2f} s'
+      f'no frame from {span}; its pictures lie from {first:.2f} to {last:.2f} s'
     )
 
 

@@ -163,6 +163,8 @@ def declared_end(container, stream):
   whole = _meant(container.duration / 1e6 if container.duration else 0)
   if stream.duration and stream.time_base:
     seconds = _meant(float(stream.duration * stream.time_base))
+    if 'asf' in container.format.name:  # of picture and sound together
+      begin = zero_of(container, stream)
     return begin + seconds if seconds else None
   # Matroska's tag of each track, such as 00:00:04.000, counts from 0.
   tag = stream.metadata.get('DURATION', '')
