@@ -43,18 +43,7 @@ def own(lock_file, *, what, remedy, wait=False):
   # However it is spelled, a folder has one lock.
   path = pathlib.Path(os.path.realpath(lock_file))
   lock = filelock.FileLock(path, fallback_to_soft=False)
-  try:
-    _acquire(lock, path, what, remedy, wait)
-  except OSError as error:
-    if error.errno in _NO_LOCKS:
-      print(
-        f'Warning: the file system of {path.parent} has no locks '
-        f'({error.strerror}); nothing keeps a second process from {what}.',
-        file=sys.stderr,
-        flush=True,
-      )
-    elif error.errno not in _NO_WRITING:
-      raise
+  if not _acquire(lock, path, what, remedy, wait):
     yield
     return
   try:
@@ -67,6 +56,24 @@ def own(lock_file, *, what, remedy, wait=False):
 
 
 def _acquire(lock, path, what, remedy, wait):
+  """Takes a lock; False where the file system has none, or is not written."""
+  try:
+    _acquire_or_refuse(lock, path, what, remedy, wait)
+  except OSError as error:
+    if error.errno in _NO_LOCKS:
+      print(
+        f'Warning: the file system of {path.parent} has no locks '
+        f'({error.strerror}). {what} is not kept from a second process.',
+        file=sys.stderr,
+        flush=True,
+      )
+    elif error.errno not in _NO_WRITING:
+      raise
+    return False
+  return True
+
+
+def _acquire_or_refuse(lock, path, what, remedy, wait):
   told = False
   while True:
     try:
