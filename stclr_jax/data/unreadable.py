@@ -2,7 +2,14 @@
 
 import contextlib
 import errno
-import os
+
+# What FFmpeg's codes mean, beside those of the system.
+_DAMAGED = 'damaged: its decoder cannot make anything of it'
+_CODES = {
+  errno.EINVAL: _DAMAGED,
+  errno.EPERM: _DAMAGED,
+  errno.ENOMEM: 'damaged, or needs more memory than there is',
+}
 
 
 class UnreadableError(ValueError):
@@ -31,10 +38,24 @@ def naming_errors():
   except MemoryError as error:
     raise UnreadableError('needs more memory than there is') from error
   except Exception as error:
-    reason = getattr(error, 'strerror', None) or str(error).strip()
-    # Errors of Python itself say little without their kind.
-    if not isinstance(error, OSError | ValueError) or not reason:
-      reason = f'{type(error).__name__}: {reason}' if reason else repr(error)
-    if reason == os.strerror(errno.EINVAL):
-      reason = 'damaged: its decoder cannot make anything of it'
-    raise UnreadableError(' '.join(reason.split())) from error
+    raise UnreadableError(describe(error)) from error
+
+
+def describe(error):
+  """Says what an error means of the file that caused it.
+
+  Args:
+    error: an exception.
+
+  Returns:
+    A line.
+  """
+  reason = getattr(error, 'strerror', None) or str(error).strip()
+  if isinstance(error, OSError) and error.errno in _CODES:
+    reason = _CODES[error.errno]
+  elif isinstance(error, EOFError):
+    reason = 'damaged or cut off: it ends before its first picture'
+  # Errors of Python itself say little without their kind.
+  elif not isinstance(error, OSError | ValueError) or not reason:
+    reason = f'{type(error).__name__}: {reason}' if reason else repr(error)
+  return ' '.join(reason.split())

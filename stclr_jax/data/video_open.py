@@ -1,12 +1,14 @@
 """Opening a video file: as a file, in a known format, within stated limits."""
 
 import contextlib
+import errno
 import os
 import re
 
 from stclr_jax.data import joined_files
 from stclr_jax.data import regular_files
 from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.data.unreadable import describe
 from stclr_jax.data.unreadable import naming_errors
 
 # Pixels of a picture. chosen: above 8K (33 million); each takes 3 bytes here
@@ -220,14 +222,13 @@ def _say_why(path, error):
     return 'an empty file'
   if _is_cut_in_header(path):
     return _CUT_IN_HEADER
-  reason = error.strerror or str(error)
   # FFmpeg's answer where the format is not among those allowed.
-  if reason == os.strerror(22):
+  if error.errno == errno.EINVAL:
     return (
       'no recording in a format that can be read; playlists and scripts, '
       'which name other files, are not followed'
     )
-  return reason
+  return describe(error)
 
 
 def _choose_track(path, container):
