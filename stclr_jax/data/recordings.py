@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from stclr_jax.data import frame_images
 from stclr_jax.data import videos
+from stclr_jax.data import window_notes
 from stclr_jax.data.recording_frames import RecordingFrames
 from stclr_jax.data.unreadable import UnreadableError
 from stclr_jax.data.unreadable import naming_errors
@@ -136,62 +137,8 @@ def read_windows(item, options):
   recording = RecordingFrames(item, options)
   read = _read_cropped if options.face_crop else _read_whole
   with naming_errors():
-    windows = _without_stills(read(recording, options), options)
-    yield from _with_last_notes(windows, recording)
-
-
-def _with_last_notes(windows, recording):
-  """Adds to the last window what is known only when all has been read."""
-  previous = None
-  try:
-    for window in windows:
-      if previous is not None:
-        yield previous
-      previous = window
-  except UnreadableError:
-    if previous is not None:
-      yield previous
-    raise
-  if previous is not None:
-    yield previous._replace(notes=previous.notes + recording.remarks)
-
-
-def _without_stills(windows, options):
-  """Leaves out windows of fewer than `min_frames` different pictures.
-
-  Pictures are counted, not ticks: one that is shown for long is no video.
-
-  Args:
-    windows: iterable of (`Window`, how many different pictures it has).
-    options: an `Options`.
-
-  Yields:
-    `Window`s.
-
-  Raises:
-    UnreadableError: if that is all there is.
-  """
-  stills, moves = [], False
-  for window, different in windows:
-    if not window.frames or different >= options.min_frames:
-      moves = True
-    else:
-      reason = (
-        f'{different} different picture(s) in {len(window.frames)} frame(s) at '
-        f'{options.fps:g} a second; a video has {options.min_frames} or more '
-        '(--min_frames)'
-      )
-      window = window._replace(
-        frames=[], notes=[*window.notes, f'{reason}: left out']
-      )
-      if not moves:
-        stills.append((reason, window))
-        continue
-    yield from (still for _, still in stills)
-    stills.clear()
-    yield window
-  if stills:
-    raise UnreadableError(stills[0][0])
+    windows = window_notes.leave_stills_out(read(recording, options), options)
+    yield from window_notes.add_remarks(windows, recording.remarks)
 
 
 def _read_whole(recording, options):
@@ -202,7 +149,7 @@ def _read_whole(recording, options):
   for window in cut_windows(encoded, options.window_length):
     times, pictures, frames = zip(*window, strict=True)
     window = Window(list(frames), times[0], None, notes)
-    yield window, len(set(pictures))
+    yield window, set(pictures)
 
 
 def _read_cropped(recording, options):
@@ -230,13 +177,13 @@ def _read_cropped(recording, options):
         raise UnreadableError(f'no face from {start:g} s on (--no_face)')
       if options.no_face == 'skip':
         collections.deque(part, maxlen=0)
-        yield Window([], start, 0.0, notes + ['no face: left out']), 0
+        yield Window([], start, 0.0, notes + ['no face: left out']), set()
         continue
       notes.append('no face: whole frames')
     encode = functools.partial(_encode, options=options, square=track.square)
     _, pictures, encoded = zip(*_map_bounded(encode, part), strict=True)
     window = Window(list(encoded), start, float(track.coverage), notes)
-    yield window, len(set(pictures))
+    yield window, set(pictures)
   collections.deque(timed, maxlen=0)  # so that its remarks are complete
 
 
@@ -273,9 +220,8 @@ def _encode(timed, *, options, square=None):
   """Returns (time, what tells pictures apart, encoded image)."""
   import cv2
 
-  time, frame, picture = timed
-  if picture is None:  # files of a folder are pictures of their own
-    picture = zlib.crc32(frame)
+  time, frame, file = timed
+  picture = file, zlib.crc32(frame)
   if isinstance(frame, bytes):
     return time, picture, frame
   if square is not None:

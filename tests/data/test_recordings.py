@@ -255,3 +255,89 @@ def test_faces_need_frames_of_one_size(tmp_path):
   making_videos.write_image(item.frames[1], np.zeros((20, 20, 3), np.uint8))
   with pytest.raises(UnreadableError, match='different sizes, 16x12 and 20x20'):
     read(item, face_crop=FACES)
+
+
+def write_stills(folder, counts):
+  """Writes a video in which picture i is shown counts[i] times."""
+  levels = making_videos.level_frames(len(counts), step=20)
+  frames = [f for f, n in zip(levels, counts, strict=True) for _ in range(n)]
+  return Item('v', making_videos.write_video(folder / 'v.mp4', frames))
+
+
+def test_pictures_are_counted_and_not_ticks(tmp_path):
+  with pytest.raises(UnreadableError, match=r'1 different .* in 20 frame'):
+    read(write_stills(tmp_path, [20]))
+  item = write_stills(tmp_path, [10, 1, 9])
+  first, second = read(item, window_seconds=0.4)
+  assert first.frames == [] and len(second.frames) == 10
+  (note,) = first.notes
+  assert note.startswith('1 different') and note.endswith('left out')
+  with pytest.raises(UnreadableError, match='3 different .* has 4 or more'):
+    read(item, min_frames=4)
+  # Files of a folder were meant as pictures: noted only.
+  folder = folder_item(tmp_path / 'f', 1)
+  copy = folder.path / '001.jpg'
+  copy.write_bytes(folder.frames[0].read_bytes())
+  (window,) = read(dataclasses.replace(folder, frames=(*folder.frames, copy)))
+  assert window.notes == ['1 different picture(s) in 2 files']
+
+
+def test_windows_begin_on_a_players_clock(tmp_path):
+  path = making_videos.write_video(
+    tmp_path / 'v.mkv', making_videos.level_frames(25), sound=0.8
+  )
+  windows = read(Item('v', path), window_seconds=0.4)
+  assert [w.start for w in windows] == pytest.approx([0.8, 1.2], abs=0.04)
+  (part,) = read(Item('v', path, start=1.0, end=1.4))
+  assert numbers(part) == numbers(windows[0])[5:] + numbers(windows[1])[:5]
+
+
+@pytest.mark.parametrize('suffix', ['png', 'webp', 'tif'])
+def test_pictures_that_move_are_recordings(tmp_path, suffix):
+  from PIL import Image
+
+  frames = [Image.fromarray(f) for f in making_videos.level_frames(12)]
+  path = tmp_path / f'v.{suffix}'
+  options = {} if suffix == 'tif' else {'duration': 40}
+  if suffix == 'webp':
+    options['lossless'] = True
+  frames[0].save(path, save_all=True, append_images=frames[1:], **options)
+  (window,) = read(Item('v', path))
+  assert numbers(window) == list(range(12))
+  (window,) = read(Item('v', path, start=0.2, end=9))
+  assert numbers(window) == list(range(5, 12))
+  assert window.notes[-1].startswith('ends at 0.48 s')
+
+
+def test_an_end_behind_a_folders_end_is_told(tmp_path):
+  (window,) = read(folder_item(tmp_path / 'f', 12, end=12))
+  assert len(window.frames) == 12 and 'ends at 0.48 s' in window.notes[0]
+
+
+@pytest.mark.parametrize('face_crop', [None, FACES])
+def test_crops_read_the_same_frames_and_notes(tmp_path, monkeypatch, face_crop):
+  monkeypatch.setattr(face_crops, 'find_square', FakeTrack.find_square)
+  part = making_videos.write_video(
+    tmp_path / 'v.flv', moving_square(24), codec='flv1'
+  ).read_bytes()
+  path = tmp_path / 'both.flv'
+  path.write_bytes(part + part)
+  windows = read(Item('v', path), window_seconds=0.8, face_crop=face_crop)
+  assert [len(w.frames) for w in windows] == [20, 28]
+  assert windows[-1].notes[-1].startswith('2 recordings joined')
+
+
+def test_large_pictures_are_not_read_far_ahead(monkeypatch):
+  from stclr_jax.data import videos
+
+  monkeypatch.setattr(videos, '_AHEAD_BYTES', 1000)
+  read_ahead = []
+
+  def items():
+    for i in range(20):
+      read_ahead.append(i)
+      yield i
+
+  mapped = videos.map_threaded(lambda i: i, items(), size_of=lambda i: 400)
+  assert next(mapped) == 0 and len(read_ahead) == 3
+  assert list(mapped) == list(range(1, 20))

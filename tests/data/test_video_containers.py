@@ -70,6 +70,12 @@ def test_every_frame_once_and_parts_are_slices(tmp_path, kind):
       assert part_times == pytest.approx(times[inside])
 
 
+def test_packed_pictures_come_once(tmp_path):
+  path = making_videos.write_packed(tmp_path / 'v.avi', LEVELS[:50])
+  assert read(path)[1] == read(path, fps=None)[1] == list(range(50))
+  assert read(path, start=0.8, end=1.2)[1] == list(range(20, 30))
+
+
 JOINED = {
   'ts': ('libx264', 'mpegts'),
   'mpg': ('mpeg2video', 'mpeg'),
