@@ -37,8 +37,8 @@ def leave_stills_out(windows, options):
   folder each file was meant as a picture, and so equal ones are noted only.
 
   Args:
-    windows: iterable of (`recordings.Window`, set of its different (file or None, number
-      that tells pictures apart)).
+    windows: iterable of (`recordings.Window`, set of its different pictures,
+      each as (file of a folder or None, number that tells contents apart)).
     options: a `recordings.Options`.
 
   Yields:
