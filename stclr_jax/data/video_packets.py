@@ -11,6 +11,8 @@ _BLIND = (
   'mpeg1video', 'mpeg2video', 'mpeg4', 'h263', 'flv', 'msmpeg4', 'wmv', 'vc1',
   'rv',
 )  # fmt: skip
+# Decoders, of those that FFmpeg has, which give opacity as well.
+_WITH_OPACITY = {'vp8': 'libvpx', 'vp9': 'libvpx-vp9'}
 _DIFFERENCES = (2, 3, 4)  # Source: FFmpeg's AV_PICTURE_TYPE_P, _B and _S
 
 
@@ -46,6 +48,7 @@ class Decoder:
 
     blind = self._stream.codec_context.name.startswith(_BLIND)
     begun, failure = False, None
+    decode = _choose_decoder(self._stream)
     for packet in self._container.demux():
       if packet.stream is not self._stream:
         self._hear(packet)
@@ -56,7 +59,7 @@ class Decoder:
       if packet.dts is not None:
         self.stamps.append(packet.dts)
       try:
-        frames = packet.decode()
+        frames = decode(packet)
       except av.InvalidDataError as error:
         if begun:
           # Told as the end that is missing, if it is the last one.
@@ -83,6 +86,18 @@ class Decoder:
     if packet.pts is not None and packet.time_base:
       end = float((packet.pts + (packet.duration or 0)) * packet.time_base)
       self.heard = end if self.heard is None else max(self.heard, end)
+
+
+def _choose_decoder(stream):
+  """Takes the decoder that reads opacity, where there is some in the file."""
+  import av
+
+  name = _WITH_OPACITY.get(stream.codec_context.name)
+  # WebM's own mark; a decoder that does not read it shows what is hidden.
+  if name is None or stream.metadata.get('alpha_mode') != '1':
+    return lambda packet: packet.decode()
+  context = av.CodecContext.create(name, 'r')
+  return lambda packet: context.decode(packet if packet.size else None)
 
 
 def present(container, decoder, raw, step, begin):

@@ -1,5 +1,6 @@
 """Every frame once and parts that are slices, whatever the container."""
 
+import av
 import making_videos
 import numpy as np
 import pytest
@@ -182,3 +183,28 @@ def test_interlaced_pictures_lose_their_combs(tmp_path):
   assert combs(made[5]) < combs(frames[5]) / 4
   part = list(video_files.read_frames(path, fps=25, start=0.2))
   assert all((a == b).all() for a, b in zip(part, made[5:], strict=True))
+
+
+@pytest.mark.parametrize(
+  'name, codec, pix_fmt',
+  [
+    ('v.webm', 'libvpx-vp9', 'yuva420p'),
+    ('v.mov', 'qtrle', 'argb'),
+  ],
+)
+def test_what_is_transparent_is_black(tmp_path, name, codec, pix_fmt):
+  picture = np.full((48, 64, 4), 255, np.uint8)
+  picture[:, :32, 3] = 0
+  with av.open(str(tmp_path / name), 'w') as container:
+    stream = container.add_stream(codec, rate=25)
+    stream.height, stream.width, stream.pix_fmt = 48, 64, pix_fmt
+    for _ in range(3):
+      frame = av.VideoFrame.from_ndarray(picture, format='rgba')
+      container.mux(stream.encode(frame.reformat(format=pix_fmt)))
+    container.mux(stream.encode())
+  remarks = []
+  frames = video_files.read_frames(tmp_path / name, fps=25, remarks=remarks)
+  shown = next(frames)
+  assert shown[:, :28].max() < 20 and shown[:, 36:].min() > 235
+  assert len(list(frames)) == 2
+  assert 'transparent: laid on black' in remarks[-1]
