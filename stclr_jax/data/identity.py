@@ -10,6 +10,7 @@ import dataclasses
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.data import recording_parts
 from stclr_jax.data import spelling
 
 # Their people have the same names, P001 to P080, in every condition and size.
@@ -17,7 +18,6 @@ from stclr_jax.data import spelling
 OULU_CASIA, DRAWN = 'oulu_casia', 'synthetic'
 # Values of `data.same_names`.
 SAME_NAMES = ('same_people', 'other_people')
-_HASH_LENGTH = 16  # chosen: of 2**64, no two of a million are equal by chance
 _SHOWN = 10  # chosen: names in a message
 
 
@@ -85,6 +85,7 @@ class Seen:
     here = same_set(self.data, store.name)
     if self.numbers is not None:
       return set(self.numbers) if here else set()
+    parts = recording_parts.Parts(self.recordings)
     who = who_of(store)
     compared = here or (
       same_names == 'same_people' and _comparable(self.space, who.space)
@@ -99,6 +100,7 @@ class Seen:
       )
       if ((named or here) and spelling.key(name) in keys)
       or not self.recordings.isdisjoint(recordings)
+      or any(map(parts.overlap, recordings))
     }
 
   def unknown_in(self, store):
@@ -235,7 +237,11 @@ def describe_people(store, numbers):
 
 def shorten(checksums):
   """Returns what a checkpoint notes of checksums, without the empty ones."""
-  return tuple(checksum[:_HASH_LENGTH] for checksum in checksums if checksum)
+  return tuple(
+    checksum[: recording_parts.HASH_LENGTH]
+    for checksum in checksums
+    if checksum
+  )
 
 
 def same_set(name, other):

@@ -3,6 +3,7 @@
 from stclr_jax.data import checked_records
 from stclr_jax.data import identity
 from stclr_jax.data import imported
+from stclr_jax.data import recording_parts
 
 
 def find_who(report, store):
@@ -31,12 +32,7 @@ def find_who(report, store):
   return identity.Who(
     name=tuple(entry['subject'] for entry in found),
     named=tuple(map(_is_named, found)),
-    recordings=tuple(
-      identity.shorten(
-        entry.get(name, '') for name in ('source_checksum', 'picture_checksum')
-      )
-      for entry in found
-    ),
+    recordings=tuple(map(_fingerprints, found)),
     space=report.get('recipe', ''),
   )
 
@@ -45,3 +41,20 @@ def _is_named(entry):
   # An earlier version did not say who was called by their recording.
   unnamed = entry['video_id'].partition('#')[0]
   return entry.get('subject_named', entry['subject'] != unnamed)
+
+
+def _fingerprints(entry):
+  pictures, source = (
+    entry.get(name, '') for name in ('picture_checksum', 'source_checksum')
+  )
+  pictures = identity.shorten([pictures])
+  if not source:
+    return pictures
+  # Up to the last frame: parts that follow on each other share none.
+  last = entry['start'] + max(entry['frames'] - 1, 0) / entry['fps']
+  part = recording_parts.fingerprint_part(source, entry['start'], last)
+  # Whoever is not named is the person of the whole recording.
+  of_all = (
+    () if _is_named(entry) else (recording_parts.fingerprint_unnamed(source),)
+  )
+  return (*pictures, part, *of_all)

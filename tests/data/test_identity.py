@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import identity
+from stclr_jax.data import recording_parts
 
 
 def make_store(name='mine:videos', people=(1, 1, 2), videos='abc', who=None):
@@ -97,6 +98,35 @@ def test_a_recording_tells_who_it_is_under_any_name():
   assert seen.recordings == {'f1', 'f2'} and seen.labels
 
 
+def test_parts_of_one_file_may_be_of_several_people():
+  def parts(*times):
+    return [
+      [recording_parts.fingerprint_part(checksum * 64, start, last)]
+      for checksum, start, last in times
+    ]
+
+  recordings = parts(('a', 2, 3), ('a', 0, 1.9), ('a', 2.5, 2.6), ('b', 0, 9))
+  seen = see(named_store('ABCD', recordings=recordings))
+  table = [
+    # (recording, first and last time, whether it was seen)
+    ('a', 1.94, 1.98, False),
+    ('a', 3.04, 9.0, False),
+    ('a', 1.8, 1.98, True),
+    ('a', 2.9, 9.0, True),
+    ('a', 2.7, 2.8, True),
+    ('a', 0.0, 9.0, True),
+    ('c', 0.0, 9.0, False),
+  ]
+  others = parts(*(row[:3] for row in table))
+  store = named_store('STUVWXY', 'yours:videos', recordings=others)
+  assert seen.among(store) == {3, 4, 5, 6}
+  # Nobody is named in these: the person is the whole recording's.
+  unnamed = [[recording_parts.fingerprint_unnamed('a' * 64)]]
+  seen = see(named_store('a', named=False, recordings=unnamed))
+  store = named_store('x', 'yours:videos', named=False, recordings=unnamed)
+  assert seen.among(store) == {1}
+
+
 def test_people_who_are_one_have_all_their_names():
   who = identity.Who(('v0', 'v0 (1)', 'B'), (False,) * 3, ((),) * 3, '')
   store = make_store(people=(1, 1, 2), who=who)
@@ -155,7 +185,7 @@ def test_what_an_import_writes_tells_who_is_who(named):
     'videos': [
       {'video_id': 'a#0001', 'subject': 'A' if named else 'a',
        'subject_named': named, 'source_checksum': 'f' * 64,
-       'picture_checksum': ''},
+       'picture_checksum': '', 'start': 0.5, 'frames': 6, 'fps': 10},
       {'video_id': 'b', 'subject': 'B' if named else 'b'},  # an earlier version
     ],
   }  # fmt: skip
@@ -164,6 +194,7 @@ def test_what_an_import_writes_tells_who_is_who(named):
   )
   assert who.name == (('B', 'A') if named else ('b', 'a'))
   assert who.named == (named,) * 2 and who.space == 'mmi'
-  assert who.recordings == ((), ('f' * 16,))
+  part, of_all = f'{"f" * 16}@0.500-1.000', f'{"f" * 16}@unnamed'
+  assert who.recordings == ((), (part,) if named else (part, of_all))
   with pytest.raises(ValueError, match='does not know the video a'):
     imported_people.find_who(report, make_store())
