@@ -54,7 +54,12 @@ def read_rows(file, columns):
   if repeated:
     raise ValueError(f'{file} names these columns twice: {repeated}.')
   others = [as_text(name) for name in names if name not in columns]
-  notes = [f'columns passed over: {", ".join(others)}'] if others else []
+  notes = []
+  if others:
+    known = ', '.join(columns)
+    notes.append(
+      f'columns passed over: {", ".join(others)}; those read are called {known}'
+    )
   rows = []
   for line, cells in table:
     if any(cells):

@@ -13,9 +13,10 @@ from typing import NamedTuple
 
 from stclr_jax.data.frame_images import natural_key
 
-# 2024-01-31T12-30-05.250 and 20240131_123005: one number, not six.
+# 2024-01-31T12-30-05.250, 2024-01-31 at 12.30.05 and 20240131_123005: one
+# number, not six.
 _CLOCK = (
-  r'(?<!\d)(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d[T_ -]?'
+  r'(?<!\d)(?:19|20)\d\d([-_.]?)[01]\d\1[0-3]\d(?:[T_ -]| at )?'
   r'[0-2]\d([-_.:]?)[0-5]\d\2[0-5]\d(?:[.,]\d{1,9}|[_-]\d{3}(?:\d{3})?)?(?!\d)'
 )
 _WHOLE = re.compile(rf'{_CLOCK}|\d+')

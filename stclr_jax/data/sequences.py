@@ -110,17 +110,18 @@ def describe_gaps(numbers):
     A tuple of one note, or of none where nothing is missing, or the numbers do
     not count pictures one by one.
   """
-  if any(number != int(number) for number in numbers):
+  if len(numbers) < 2 or any(number != int(number) for number in numbers):
     return ()
-  missing = int(numbers[-1] - numbers[0]) + 1 - len(numbers)
+  numbers = [int(number) for number in numbers]
+  pairs = list(itertools.pairwise(numbers))
   # Every second or fifth frame is a choice, not a loss.
-  if not 0 < missing < len(numbers):
+  ((step, often),) = collections.Counter(b - a for a, b in pairs).most_common(1)
+  regular = 2 * often > len(pairs)
+  step = step if regular else 1
+  missing = sum((b - a) // step - 1 for a, b in pairs)
+  if not missing or (missing >= len(numbers) and not regular):
     return ()
-  holes = (
-    number
-    for a, b in itertools.pairwise(numbers)
-    for number in range(int(a) + 1, int(b))
-  )
+  holes = (hole for a, b in pairs for hole in range(a + step, b, step))
   shown = list(itertools.islice(holes, 2 * _NAMED))
   more = ', …' if missing > len(shown) else ''
   plural = '' if missing == 1 else 's'

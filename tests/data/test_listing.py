@@ -207,7 +207,10 @@ def test_csv_parts_of_one_video_are_one_person(tmp_path):
 def test_csv_columns_passed_over_are_told(tmp_path):
   touch(tmp_path, 'a.mp4')
   listing = read_csv(tmp_path, 'path,lable\na.mp4,happy\n')
-  assert listing.notes == ['columns passed over: lable']
+  assert listing.notes == [
+    'columns passed over: lable; those read are called path, label, subject, '
+    'start, end'
+  ]
   assert listing.items[0].label is None
 
 

@@ -24,6 +24,14 @@ ONE = {  # what is one sequence: its names in order, and words of its notes
   'capitals': (['F2.png', 'f10.png'], ''),
   'index and clock': ([f'f{i}_{977 * i + 100}.png' for i in range(6)], ''),
   'every fifth': (numbered('f{}.jpg', range(0, 50, 5)), ''),
+  'far holes': (
+    numbered('f{}.jpg', (1, 2, 3, 4, 50, 51, 52, 9000)),
+    '8992 frame numbers missing: 5, 6, 7',
+  ),
+  'every fifth with a hole': (
+    numbered('f{}.jpg', (0, 5, 10, 15, 30, 35)),
+    '2 frame numbers missing: 20, 25',
+  ),
   'a hole': (numbered('f{}.jpg', (1, 2, 3, 4, 6, 9)), 'missing: 5, 7, 8'),
   'nanoseconds': (numbered('{}.png', (10**18, 10**18 + 4 * 10**9)), ''),
   'many digits': (['1' * 240 + '.png', '2' * 240 + '.png'], ''),
@@ -35,6 +43,9 @@ ONE = {  # what is one sequence: its names in order, and words of its notes
   'with a comma': (numbered('{}.jpg', ('0,8', '0,9', '1,0')), 'decimals'),
   'no decimals': (numbered('1.{}.jpg', range(1, 13)), ''),
   'dates': (numbered('2024-01-31_23-59-{}.png', ('58.900', '59.020')), ''),
+  'screenshots': (
+    numbered('Screenshot 2024-01-31 at 12.{}.png', ('29.59', '30.00')), '',
+  ),
   'one picture': (['anna.jpg'], ''),
 }  # fmt: skip
 
