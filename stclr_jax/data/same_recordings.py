@@ -79,7 +79,8 @@ def pair_sources(items, checksums):
 
   Returns:
     Pairs of indices that show the same frames, enough to join all that do; and
-    pairs that need not, but are of one person, whom nobody named.
+    pairs that need not, but are of one person: those that nobody named, and
+    whoever is the only one named in the same recording.
   """
   groups = collections.defaultdict(list)
   for i, checksum in enumerate(checksums):
@@ -98,6 +99,9 @@ def pair_sources(items, checksums):
         last = i
     unnamed = [i for i in group if items[i].subject is None]
     people_only += itertools.pairwise(unnamed)
+    named = {items[i].subject: i for i in group if items[i].subject is not None}
+    if unnamed and len(named) == 1:  # nobody else is known to be in it
+      people_only.append((unnamed[0], *named.values()))
   return same, people_only
 
 

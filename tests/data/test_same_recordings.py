@@ -193,6 +193,23 @@ def test_parts_are_joined_as_all_pairs_that_overlap_would_join_them():
     assert numbers[0] == numbers[1]
 
 
+def test_a_part_of_nobody_named_is_of_the_only_person_named_there():
+  table = [  # who is named in parts of one file, and the people counted
+    (['Anna', None, None], 1),
+    ([None, 'Anna', 'Anna'], 1),
+    (['Anna', 'Ben', None], 3),
+    ([None, None, None], 1),
+  ]
+  for subjects, number in table:
+    items = [
+      Item(f'a@{i}', None, (), None, who, i, i + 1.0, recording='a')
+      for i, who in enumerate(subjects)
+    ]
+    _, pairs = same_recordings.pair_sources(items, ['f'] * 3)
+    linked = same_recordings.names_of_pairs(pairs, items)
+    assert len(set(people.number_people(items, linked).values())) == number
+
+
 def test_whatever_a_recording_causes_is_its_own_problem(tmp_path, monkeypatch):
   items = folder_items(tmp_path, [3, 4, 5])
   read = recordings.read_windows
