@@ -37,13 +37,15 @@ def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
   Raises:
     SystemExit: with 1, or `INTERRUPTED` or `TERMINATED`.
   """
-  _expect_termination()
   try:
-    with disk.naming_full_disk(
-      folder,
-      doing='was written',
-      kept='what was whole before is kept',
-      otherwise=f'choose another disk{otherwise}.',
+    with (
+      _termination_raised(),
+      disk.naming_full_disk(
+        folder,
+        doing='was written',
+        kept='what was whole before is kept',
+        otherwise=f'choose another disk{otherwise}.',
+      ),
     ):
       yield
   except KeyboardInterrupt as interrupt:
@@ -83,12 +85,20 @@ def call(run):
     os._exit(end.code)
 
 
-def _expect_termination():
+@contextlib.contextmanager
+def _termination_raised():
   def terminate(*_):
     raise Terminated
 
-  with contextlib.suppress(ValueError):  # only the main thread may
-    signal.signal(signal.SIGTERM, terminate)
+  try:
+    before = signal.signal(signal.SIGTERM, terminate)
+  except ValueError:  # only the main thread may
+    yield
+    return
+  try:
+    yield
+  finally:
+    signal.signal(signal.SIGTERM, before or signal.SIG_DFL)
 
 
 def _words(error):

@@ -131,7 +131,7 @@ def save_people(path, counts, *, title):
 
   Args:
     path: PNG file to write.
-    counts: {person: (number right, number of videos)}.
+    counts: {person's name: (number right, number of videos)}.
     title: says what was tested.
   """
   people = list(counts)

@@ -135,7 +135,7 @@ def test_interval_is_drawn_as_wide_as_it_is(tmp_path):
 def test_people_are_drawn_by_how_many_are_right(tmp_path):
   def blue(right):
     path = tmp_path / 'people.png'
-    figures.save_people(path, {1: (right, 6), 2: (6, 6)}, title='t')
+    figures.save_people(path, {'a': (right, 6), 'b': (6, 6)}, title='t')
     return read_rows(path).sum()
 
   assert blue(0) == pytest.approx(blue(6) / 2, rel=0.05)
