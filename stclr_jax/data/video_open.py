@@ -160,6 +160,9 @@ def declared_end(container, stream):
 
   Returns:
     Seconds on the file's own clock; None where the header does not say.
+
+  Raises:
+    UnreadableError: if it says so in no way that can be read.
   """
   begin = begin_of(stream) or 0.0
   whole = _meant(container.duration / 1e6 if container.duration else 0)
@@ -169,13 +172,19 @@ def declared_end(container, stream):
       begin = zero_of(container, stream)
     return begin + seconds if seconds else None
   # Matroska's tag of each track, such as 00:00:04.000, counts from 0.
-  tag = stream.metadata.get('DURATION', '')
-  if found := re.fullmatch(r'(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)', tag.strip()):
+  tag = stream.metadata.get('DURATION', '').strip()
+  if found := re.fullmatch(r'(\d{1,4}):(\d\d):(\d\d(?:\.\d+)?)', tag):
     hours, minutes, seconds = map(float, found.groups())
     end = 3600 * hours + 60 * minutes + seconds
     # A tag that contradicts the header is of another file.
     if 0 < end and (not whole or end <= 1.1 * (whole + max(0, begin)) + 1):
       return end
+  elif tag and 'matroska' in container.format.name:
+    # Passed over, it could not be told whether the file is cut off.
+    raise UnreadableError(
+      f'its tag DURATION (={tag[:40]!r}) is no length such as 00:00:04.000; '
+      'write it anew by `ffmpeg -i IN.mkv -map 0 -c copy OUT.mkv`'
+    )
   if whole and len(container.streams) == 1:
     return begin + whole
   return None

@@ -23,6 +23,10 @@ SCRIPTS = {
 }
 
 
+def _read_whole(path):
+  return list(video_files.read_frames(path, fps=25))
+
+
 @pytest.mark.parametrize('script', SCRIPTS)
 @pytest.mark.parametrize('suffix', ['mp4', 'm3u8', 'ffconcat', 'mpd'])
 def test_scripts_open_nothing(tmp_path, script, suffix):
@@ -59,14 +63,16 @@ def test_only_files_are_opened(tmp_path):
   'tag',
   [b'2.000000000 second', b'00:00:02,000000000', b'99:99:99.9\xff\xff\xff'],
 )
-def test_tags_that_cannot_be_read_are_passed_over(tmp_path, tag):
+def test_a_length_that_cannot_be_read_is_named(tmp_path, tag):
   path = making_videos.write_video(
     tmp_path / 'v.mkv', making_videos.level_frames(50)
   )
   data = path.read_bytes()
   assert b'00:00:02.000000000' in data
   path.write_bytes(data.replace(b'00:00:02.000000000', tag.ljust(18)[:18]))
-  assert video_files.count_frames(path, fps=25) == 50
+  for read in (video_files.read_header, _read_whole):
+    with pytest.raises(UnreadableError, match='DURATION.*ffmpeg -i'):
+      read(path)
 
 
 @pytest.mark.parametrize(
