@@ -13,6 +13,7 @@ import time
 from tqdm import tqdm
 
 from stclr_jax.data import import_report
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
 from stclr_jax.data import listing as listings
 from stclr_jax.data import people
@@ -88,7 +89,7 @@ def import_items(
   names = set()
   with (
     disk.naming_full_disk(imported.directory(name, data_dir)),
-    imported.Writer(
+    import_writer.Writer(
       name, classes=classes, data_dir=data_dir, overwrite=overwrite
     ) as writer,
   ):

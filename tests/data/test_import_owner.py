@@ -3,12 +3,13 @@
 import pytest
 
 from stclr_jax.data import data_folder
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
 from stclr_jax.files import locks
 
 
 def write(data_dir, *, before_commit=lambda: None, **options):
-  with imported.Writer(
+  with import_writer.Writer(
     'mine', classes=(), data_dir=data_dir, **options
   ) as writer:
     before_commit()
@@ -19,8 +20,8 @@ def test_a_second_import_of_a_name_is_refused(tmp_path):
   def second():
     for options in ({}, {'overwrite': True}):
       with pytest.raises(locks.OwnedError, match='data set .*mine.*--out'):
-        imported.Writer('mine', classes=(), data_dir=tmp_path, **options)
-    with imported.Writer('other', classes=(), data_dir=tmp_path):
+        import_writer.Writer('mine', classes=(), data_dir=tmp_path, **options)
+    with import_writer.Writer('other', classes=(), data_dir=tmp_path):
       pass
 
   write(tmp_path, before_commit=second)

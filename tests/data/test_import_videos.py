@@ -13,6 +13,7 @@ import pytest
 from stclr_jax import commands
 from stclr_jax import import_videos
 from stclr_jax.data import face_detection
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
 from stclr_jax.data import prepare
 from stclr_jax.data.performances import EXPRESSIONS
@@ -227,7 +228,7 @@ def test_an_interruption_says_that_nothing_was_written(
   def stop(*_, **__):
     raise KeyboardInterrupt
 
-  monkeypatch.setattr(imported.Writer, 'add', stop)
+  monkeypatch.setattr(import_writer.Writer, 'add', stop)
   with pytest.raises(SystemExit) as stopped:
     run(folder, "'my videos' --out=mine")
   assert stopped.value.code == commands.INTERRUPTED

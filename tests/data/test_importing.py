@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import import_report
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
 from stclr_jax.data import importing
 from stclr_jax.data import listing as listings
@@ -300,8 +301,9 @@ def test_what_a_killed_import_left_is_cleared_away(tmp_path):
   program = """
 import os, sys
 from stclr_jax.data import import_report
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
-writer = imported.Writer('mine', classes=['a'], data_dir=sys.argv[1])
+writer = import_writer.Writer('mine', classes=['a'], data_dir=sys.argv[1])
 writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
 os._exit(9)
 """
@@ -311,7 +313,7 @@ os._exit(9)
   assert len(left) == 1
   assert imported.list_names(tmp_path / 'data') == []
   # That of a process that is alive, and of another set, is not ours.
-  for name in (f'.mine.{imported.socket.gethostname()}-1.incomplete',
+  for name in (f'.mine.{import_writer.socket.gethostname()}-1.incomplete',
                left[0].name.replace('mine', 'yours')):  # fmt: skip
     (left[0].parent / name).mkdir()
   import_items(items, tmp_path / 'data')
@@ -355,8 +357,9 @@ def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
   before = tree(tmp_path / 'data')
   program = """
 import os, pathlib, sys
+from stclr_jax.data import import_writer
 from stclr_jax.data import imported
-writer = imported.Writer(
+writer = import_writer.Writer(
   'mine', classes=['a'], data_dir=sys.argv[1], overwrite=True)
 rename = pathlib.Path.rename
 def rename_one(path, target):
@@ -385,7 +388,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, error):
   def full(*_, **__):
     raise error
 
-  monkeypatch.setattr(imported.Writer, 'add', full)
+  monkeypatch.setattr(import_writer.Writer, 'add', full)
   with pytest.raises(OSError, match='disk became full while .*mine'):
     import_items(folder_items(tmp_path, [3]), tmp_path / 'data')
   assert tree(tmp_path / 'data') == ['imported_videos']
