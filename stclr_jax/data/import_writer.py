@@ -100,9 +100,7 @@ class Writer:
     written.rename(earlier)
     written.mkdir()
     self._writer = _make_writer(written, self._name, self._classes)
-    parse = imported.features(
-      self._classes, as_bytes=True
-    ).deserialize_example_np
+    features = imported.features(self._classes, as_bytes=True)
     for record in imported.open_source(earlier):
       example = features.deserialize_example_np(record)
       video_id = example['video_id'].decode()
