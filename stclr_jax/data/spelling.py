@@ -9,10 +9,12 @@ import shlex
 import unicodedata
 
 # What tables have in the place of a name that is not there. Source: the texts
-# that pandas reads as missing, and the marks that people make by hand.
+# that pandas reads as missing, errors of spreadsheets, and the marks that people
+# make by hand.
 MISSING = frozenset(
-  ('', '-', '--', '–', '—', '.', '?', 'n/a', '#n/a', '#na', 'na', '<na>', 'nan',
-   '-nan', 'nat', 'none', 'null')
+  ('', '-', '--', '–', '—', '.', '?', 'n/a', 'n.a.', '#n/a', '#n/a n/a', '#na',
+   'na', '<na>', 'nan', '-nan', '1.#qnan', '-1.#qnan', '1.#ind', '-1.#ind',
+   'nat', 'nil', 'none', 'null', '#null!', '#ref!', '#value!')
 )  # fmt: skip
 _NUMBER = re.compile(r'[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d{1,3})?', re.ASCII)
 

@@ -109,7 +109,9 @@ def test_numbers_are_what_they_are_worth():
   assert name(['1.0', '01'], '1=Anger')[0] == ['Anger'] * 2
 
 
-@pytest.mark.parametrize('none', ['nan', 'None', 'NULL', 'n/a', '-', ' NA '])
+@pytest.mark.parametrize(
+  'none', ['nan', 'None', 'NULL', 'n/a', '-', ' NA ', '.', '#N/A N/A', '#REF!']
+)
 def test_what_stands_for_no_label_is_none_and_said(none):
   named, classes, notes, problems = name([none, 'happy', none])
   assert named == [None, 'happy', None] and classes == ('happy',)
