@@ -13,6 +13,7 @@ from stclr_jax import commands
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
 from stclr_jax.workflows import command_lines
+from stclr_jax.workflows import notices
 from stclr_jax.workflows import settings
 from stclr_jax.workflows import workdirs
 
@@ -53,8 +54,8 @@ def main(argv):
 
 def _run(config, workdir):
   settings.check(config)
-  if config.notice:
-    print(config.notice, flush=True)
+  if notice := notices.notice(config):
+    print(notice, flush=True)
   parallel.use_cpu_cores(_common_batch_size(config))
   compilation.use_several_gpus()
   compilation.use_cache()
@@ -68,8 +69,8 @@ def _run(config, workdir):
     return
   summary = workflow.run(config, workdir)
   print(workflow.describe(summary, workdir))
-  if config.notice:
-    print(config.notice)
+  if notice:
+    print(notice)
 
 
 def _parse_flags(argv):

@@ -17,10 +17,6 @@ import ml_collections
 
 from configs import common
 
-NOTICE = (
-  'This is the demo: drawn faces. Its figures say nothing about Oulu-CASIA.'
-)
-
 
 def get_config(preset='demo'):
   """Returns the config of the baselines; see `common.make`."""
@@ -31,7 +27,6 @@ def _paper():
   config = ml_collections.ConfigDict()
   config.workflow = 'baselines'
   config.preset = ''
-  config.notice = ''
   config.methods = ('chance', 'lbp_top', 'lbp_last_frame')
   config.folds = (0,)  # of data.num_folds; data.fold has no meaning here
   # Workdir of a pretraining, for the methods that need one; {fold} stands for
@@ -55,7 +50,6 @@ def _paper():
 
 
 def _demo(config):
-  config.notice = NOTICE
   config.data.name = 'synthetic_demo'
   config.data.frame_size = (64, 64)
   config.views.size = 64

@@ -13,12 +13,6 @@ KINETICS_STD = (0.22803, 0.22145, 0.216989)
 
 PRESETS = ('demo', 'paper', 'paper_112')
 
-DEMO_NOTICE = (
-  'This is the demo: a small encoder and, unless you name others, drawn faces, '
-  'to show that everything runs. Its figures say nothing about Oulu-CASIA.\n'
-  "The paper's recipe: python main.py --config=configs/{workflow}.py:paper"
-)
-
 
 def make(preset, *, paper, demo):
   """Makes the config of a preset.
@@ -149,13 +143,12 @@ def views():
   )
 
 
-def demo_overrides(config, *, workflow):
+def demo_overrides(config):
   """Makes a config small: drawn faces, few pixels, a narrow encoder.
 
   Each line, here and in the demos themselves, is a deviation from the paper
   for a laptop's sake.
   """
-  config.notice = DEMO_NOTICE.format(workflow=workflow)
   config.data.name = 'synthetic_demo'
   config.data.frame_size = (64, 64)
   config.views.num_frames = 4  # first to last still shows the change

@@ -10,7 +10,6 @@ A stage's own settings are under `pretrain.` and `finetune.`; what both share
 
 import ml_collections
 
-from configs import common
 from configs import finetune
 from configs import pretrain
 
@@ -22,9 +21,6 @@ def get_config(preset='demo'):
   config = ml_collections.ConfigDict()
   config.workflow = 'crossval'
   config.preset = preset
-  config.notice = ''
-  if preset == 'demo':
-    config.notice = common.DEMO_NOTICE.format(workflow='crossval')
   # () is all of them. Not part of what a run is: folds can be run one by one
   # and on several machines, into one workdir.
   config.folds = ()
@@ -45,7 +41,7 @@ def get_config(preset='demo'):
       both = config.pretrain[name].to_dict() | config.finetune[name].to_dict()
       config[name] = ml_collections.ConfigDict(both)
   for stage in (config.pretrain, config.finetune):
-    for name in (*SHARED, 'workflow', 'preset', 'notice'):
+    for name in (*SHARED, 'workflow', 'preset'):
       del stage[name]
   for name in ('init', 'init_from', 'init_weights', 'selection'):
     del config.finetune[name]

@@ -12,10 +12,6 @@ import ml_collections
 
 from configs import common
 
-NOTICE = (
-  'This is the demo: drawn faces. Its figures say nothing about Oulu-CASIA.'
-)
-
 
 def get_config(preset='demo'):
   """Returns the config of an evaluation; see `common.make`."""
@@ -30,7 +26,6 @@ def _paper():
   config = ml_collections.ConfigDict()
   config.workflow = 'evaluate'
   config.preset = ''
-  config.notice = ''
   config.classifier = ''  # workdir of a fine-tuning run
   # People that the classifier was trained on, where the data set has them:
   # 'refuse' to run, 'drop' their videos, or 'mark' them and test all.
@@ -44,6 +39,5 @@ def _paper():
 
 
 def _demo(config):
-  config.notice = NOTICE
   config.data.name = 'synthetic_demo'
   config.data.frame_size = (64, 64)

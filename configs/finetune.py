@@ -23,7 +23,6 @@ def _paper():
   config = ml_collections.ConfigDict()
   config.workflow = 'finetune'
   config.preset = ''
-  config.notice = ''
   config.seed = 0
   # 'pretrained': the encoder of the run `init_from`; 'scratch': fresh, and
   # everything is trained for all epochs, as a frozen random encoder would be
@@ -83,7 +82,7 @@ def _paper():
 
 
 def _demo(config):
-  common.demo_overrides(config, workflow='finetune')
+  common.demo_overrides(config)
   config.num_epochs = 50
   config.frozen_epochs = 2
   config.batch_size = 24  # eighteen steps an epoch

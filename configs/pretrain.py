@@ -22,7 +22,6 @@ def _paper():
   config = ml_collections.ConfigDict()
   config.workflow = 'pretrain'
   config.preset = ''
-  config.notice = ''
   config.seed = 0
   # 'scratch' (chosen: the paper does not say) or 'kinetics400': torchvision's
   # weights of the same encoder, from the file `init_weights`.
@@ -88,7 +87,7 @@ def _paper():
 
 
 def _demo(config):
-  common.demo_overrides(config, workflow='pretrain')
+  common.demo_overrides(config)
   # chosen: a minute. The optimiser stays the paper's.
   config.num_epochs = 12
   config.batch_size = 36  # twelve steps an epoch

@@ -27,11 +27,6 @@ TABLES = (
   'conditions',
 )
 
-SMOKE_NOTICE = (
-  'SMOKE RUN: a few epochs of a tiny encoder on drawn faces, to see whether '
-  'everything runs. No figure of it means anything.'
-)
-
 
 def get_config(which='all'):
   """Returns the config of a reproduction.
@@ -55,8 +50,6 @@ def get_config(which='all'):
   config = crossval.get_config('demo' if preset == 'smoke' else preset)
   config.workflow = 'reproduce'
   config.preset = preset
-  config.notice = config.notice.replace('crossval.py', f'reproduce.py:{table}')
-  config.notice = config.notice.replace(':paper', ',paper')
   config.table = table
   # Each row has its own; a table tests the last epoch, and the oracle's.
   for name in ('seed', 'init', 'init_weights', 'inner_validation'):
@@ -96,7 +89,6 @@ def get_config(which='all'):
 
 
 def _smoke(config):
-  config.notice = SMOKE_NOTICE
   config.data.num_folds = 2
   config.labelled_draws = (0,)
   config.pretraining_epochs = (1, 2, 3)

@@ -131,10 +131,6 @@ def compare_runs(run_a, run_b, *, seed=0):
     {'path': str(run.path), 'protocol': kept, **dataclasses.asdict(accuracy)}
     for run, kept, accuracy in zip(runs, protocols, accuracies, strict=True)
   ]
-  configs = [
-    {name: value for name, value in run.config.items() if name != 'notice'}
-    for run in runs  # words for the terminal
-  ]
   return {
     'data': run_a.summary.get('data') or run_b.summary.get('data'),
     'synthetic': next(
@@ -144,7 +140,7 @@ def compare_runs(run_a, run_b, *, seed=0):
     'run_b': written[1],
     'comparison': dataclasses.asdict(compared),
     'protocol_differences': protocol.differences(*protocols),
-    'config_differences': protocol.differences(*configs),
+    'config_differences': protocol.differences(*(r.config for r in runs)),
     'gained': [videos[i] for i in np.flatnonzero(correct_b & ~correct_a)],
     'lost': [videos[i] for i in np.flatnonzero(correct_a & ~correct_b)],
     'same_answer': sum(

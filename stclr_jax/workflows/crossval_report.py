@@ -4,6 +4,7 @@ import shlex
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import report
+from stclr_jax.workflows import notices
 from stclr_jax.workflows import report_parts
 
 _READING = (
@@ -24,8 +25,8 @@ def write(config, workdir, summary, folds):
     folds: {fold: path of its fine-tuning}, those that are finished.
   """
   blocks = [report.Heading('ST-CLR: cross-validation', 1)]
-  if config.notice:
-    blocks.append(report.Text(config.notice, warning=True))
+  if notice := notices.notice(config):
+    blocks.append(report.Text(notice, warning=True))
   if not summary['complete']:
     blocks.append(
       report.Text(

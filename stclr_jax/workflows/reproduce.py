@@ -83,7 +83,6 @@ def _make_tables(config, tables, runs, workdir):
 # Of a config, what does not belong to the tree: later calls may change it.
 _OF_THE_CALL = (
   'table',
-  'notice',
   'plan',
   'conditions',
   'kinetics_weights',

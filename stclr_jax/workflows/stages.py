@@ -17,7 +17,7 @@ from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import workdirs
 
 # Settings that change nothing of what a run finds, and those of its data.
-_NO_MATTER = ('notice', 'preset')
+_NO_MATTER = ('preset',)
 _NO_MATTER_OF_DATA = ('data_dir', *workdirs.WITHOUT_EFFECT)
 
 
@@ -183,7 +183,6 @@ def _stage_config(recipe, stage, fold):
   config = ml_collections.ConfigDict(copy.deepcopy(recipe[stage].to_dict()))
   config.workflow = stage
   config.preset = recipe.preset
-  config.notice = recipe.notice
   for name in ('seed', 'pretrain_scope'):
     config[name] = recipe[name]
   for name in ('data', 'encoder', 'batch_norm'):

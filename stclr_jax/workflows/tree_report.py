@@ -4,6 +4,7 @@ import shlex
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import report
+from stclr_jax.workflows import notices
 from stclr_jax.workflows import report_parts
 from stclr_jax.workflows import tree_pictures
 from stclr_jax.workflows import workdirs
@@ -32,8 +33,8 @@ def write(config, workdir, headline):
   """
   smoke = config.preset == 'smoke'
   blocks = [report.Heading('ST-CLR: the tables and figures again', 1)]
-  if config.notice:
-    blocks.append(report.Text(config.notice, warning=True))
+  if notice := notices.notice(config):
+    blocks.append(report.Text(notice, warning=True))
   blocks.append(report.Text(_READING))
   for path in sorted((workdir / 'tables').glob('*.json')):
     blocks += _table_blocks(workdir, workdirs.read_json(path))

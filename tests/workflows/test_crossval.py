@@ -244,7 +244,7 @@ def test_address_tells_apart_what_finds_something_else(tiny_crossval):
 
   same = address()
   assert address(**{'data.labelled_fraction': 0.1}) == same
-  assert address(preset='other', notice='words') == same
+  assert address(preset='other') == same
   assert address(**{'data.data_dir': 'elsewhere'}) == same
   for changes in (
     {'seed': 1},
