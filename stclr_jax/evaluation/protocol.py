@@ -111,6 +111,16 @@ class Protocol:
       found.append(PRETRAINING_LEAKS[self.pretrain_scope])
     return tuple(found)
 
+  @property
+  def people_tested(self):
+    """The people whom the tested videos show, in words."""
+    if self.fold_assignment == 'leaky_clips':
+      return 'people trained on'
+    return {
+      'all_unlabelled': 'people pretrained on, unlabelled',
+      'unknown': 'people whom pretraining may have seen',
+    }.get(self.pretrain_scope, 'unseen people')
+
   def describe(self):
     """Returns a few lines to stand beside the number."""
     of_clips = self.fold_assignment == 'leaky_clips'

@@ -112,12 +112,13 @@ def run(config, workdir):
   tables.write_predictions(
     workdir / 'predictions.csv', store, tested, probabilities, seen=seen
   )
+  mixed = f', {seen.sum()} of people trained on' if seen.any() else ''
   figures.save_confusion_matrix(
     workdir / 'figures' / 'confusion_matrix.png',
     summary['confusion'],
     summary['labels'],
     title=f'{store.name}: {summary["correct"]} of {summary["total"]} videos, '
-    f'trained on {classifier.notes["data"]}',
+    f'trained on {classifier.notes["data"]}{mixed}',
   )
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)
   return summary

@@ -129,12 +129,10 @@ def describe(summary, workdir):
   ]
   oracle = summary.get('test_oracle')
   kept = protocol.Protocol.from_dict(summary['protocol'])
-  tested = 'videos of unseen people'
-  if kept.fold_assignment == 'leaky_clips':
-    tested = 'test videos of people trained on'
   return '\n'.join(
     [
-      f'Confusion matrix, {tested} (rows true, columns predicted):',
+      f'Confusion matrix, videos of {kept.people_tested} (rows true, columns '
+      'predicted):',
       head,
       *rows,
       f'Accuracy {summary["correct"]}/{summary["total"]} = '

@@ -7,6 +7,7 @@ import jax
 import numpy as np
 
 from stclr_jax.evaluation import figures
+from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
 from stclr_jax.views import views
 from stclr_jax.workflows import journal
@@ -82,12 +83,13 @@ def save_confusion(workdir, summary):
 
   Args:
     workdir: path of the run.
-    summary: of `metrics.classification_summary`, with 'data'.
+    summary: of `metrics.classification_summary`, with 'data' and 'protocol'.
   """
+  shown = protocol.Protocol.from_dict(summary['protocol']).people_tested
   figures.save_confusion_matrix(
     pathlib.Path(workdir) / 'figures' / 'confusion_matrix.png',
     summary['confusion'],
     summary['labels'],
     title=f'{summary["data"]}: {summary["correct"]} of {summary["total"]} '
-    'videos of unseen people',
+    f'videos of {shown}',
   )

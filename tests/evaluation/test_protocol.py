@@ -43,6 +43,21 @@ def test_a_protocol_of_another_version_is_refused():
     protocol.Protocol.from_dict(written)
 
 
+@pytest.mark.parametrize(
+  'changes,whom',
+  [
+    ({}, 'unseen people'),
+    ({'pretrain_scope': 'none'}, 'unseen people'),
+    ({'pretrain_scope': 'other_data'}, 'unseen people'),
+    ({'pretrain_scope': 'all_unlabelled'}, 'people pretrained on, unlabelled'),
+    ({'pretrain_scope': 'unknown'}, 'people whom pretraining may have seen'),
+    ({'fold_assignment': 'leaky_clips'}, 'people trained on'),
+  ],
+)
+def test_whom_the_tested_videos_show(changes, whom):
+  assert make(**changes).people_tested == whom
+
+
 OTHER = {
   'data': 'other',
   'data_hash': 'cd' * 32,

@@ -1,0 +1,101 @@
+import itertools
+
+import pytest
+
+from configs import baselines
+from configs import crossval
+from configs import evaluate
+from configs import finetune
+from configs import pretrain
+from configs import reproduce
+from stclr_jax.evaluation import figures
+from stclr_jax.evaluation import protocol
+from stclr_jax.workflows import notices
+from stclr_jax.workflows import pictures
+from stclr_jax.workflows import workdirs
+
+WORKFLOWS = (baselines, crossval, evaluate, finetune, pretrain, reproduce)
+
+
+def make_configs():
+  for module in WORKFLOWS[:-1]:
+    for preset in ('demo', 'paper', 'paper_112'):
+      yield module.get_config(preset)
+  for preset in ('demo', 'paper', 'smoke'):
+    yield reproduce.get_config(f'table3,{preset}')
+
+
+def list_leaves(value):
+  if isinstance(value, dict):
+    return itertools.chain(*map(list_leaves, value.values()))
+  if isinstance(value, list):
+    return itertools.chain(*map(list_leaves, value))
+  return [value]
+
+
+def test_no_config_holds_words_for_a_reader():
+  told = [
+    (config.workflow, config.preset, leaf)
+    for config in make_configs()
+    for leaf in list_leaves(workdirs.as_json(config))
+    if isinstance(leaf, str) and ' ' in leaf
+  ]
+  assert not told
+
+
+def test_a_run_goes_on_after_its_words_were_changed(tmp_path, monkeypatch):
+  for words in ('old {recipe}', 'new {recipe}'):
+    monkeypatch.setattr(notices, 'DEMO', words)
+    for module in WORKFLOWS:
+      config = module.get_config(*['all'] * (module is reproduce))
+      assert notices.notice(config).startswith(words[:4])
+      workdirs.open_workdir(tmp_path / config.workflow, config)
+
+
+def test_what_is_said_is_of_the_run():
+  for config in make_configs():
+    said = notices.notice(config)
+    assert ('Oulu-CASIA' in said) == (config.preset == 'demo')
+    assert ('SMOKE RUN' in said) == (config.preset == 'smoke')
+    assert not said or 'drawn faces' in said
+  crossed = notices.notice(crossval.get_config('demo'))
+  assert crossed.endswith('main.py --config=configs/crossval.py:paper')
+  table = notices.notice(reproduce.get_config('table3'))
+  assert table.endswith('main.py --config=configs/reproduce.py:table3,paper')
+  paper = pretrain.get_config('paper')
+  paper.data.name = 'synthetic'
+  assert 'faces are drawn' in notices.notice(paper)
+
+
+@pytest.mark.parametrize(
+  'changes,shown',
+  [
+    ({}, 'unseen people'),
+    ({'fold_assignment': 'leaky_clips'}, 'people trained on'),
+    ({'pretrain_scope': 'all_unlabelled'}, 'people pretrained on'),
+  ],
+)
+def test_a_confusion_matrix_says_whom_it_shows(
+  tmp_path, monkeypatch, changes, shown
+):
+  given = {}
+  monkeypatch.setattr(
+    figures, 'save_confusion_matrix', lambda *_, **named: given.update(named)
+  )
+  texts = ('data', 'data_hash', 'view')
+  counts = ('num_videos', 'num_people', 'num_folds', 'fold_seed', 'seed')
+  fields = {
+    **dict.fromkeys(texts, 'd'),
+    **dict.fromkeys((*counts, 'labelled_draw'), 0),
+    **dict.fromkeys(('folds_run', 'fold_hashes'), ()),
+    'fold_assignment': 'strided',
+    'pretrain_scope': 'none',
+    'selection': 'last',
+    'labelled_fraction': 1.0,
+    'labelled_unit': 'clip',
+  }
+  kept = protocol.Protocol(**fields | changes).as_dict()
+  summary = {'data': 'd', 'correct': 1, 'total': 2, 'confusion': []}
+  summary |= {'labels': [], 'protocol': kept}
+  pictures.save_confusion(tmp_path, summary)
+  assert given['title'].startswith('d: 1 of 2 videos of ' + shown)
