@@ -1,7 +1,8 @@
 """Files that are several files, one after the other (`cat a.flv b.flv`).
 
 Of some formats FFmpeg, and most players, read the first alone, or the first
-two. In streams and .avi it reads on by itself; here are the others.
+two; of .avi all, but as if they were one, of the first one's codec. In streams
+it reads on by itself, and they are found by their clock; here are the others.
 """
 
 import io
@@ -12,10 +13,15 @@ import re
 # How a file of the format begins. Sources: Adobe's Flash video file format
 # 10.1, annex E.2 (version 1, header of 9 bytes, then a size of 0); Microsoft's
 # ASF specification, the GUID of the header object; RFC 8794, an EBML header
-# with its DocType.
+# with its DocType; SMPTE 377-1, the key of a header partition; NUT's and IVF's
+# signatures, as in FFmpeg; RFC 3533, a page that begins a stream.
 _FLV = re.compile(rb'FLV\x01[\x01\x04\x05]\0\0\0\x09\0\0\0\0')
 _EBML = re.compile(rb'\x1a\x45\xdf\xa3.{1,40}?\x42\x82.(?:matroska|webm)', re.S)
 _ASF = re.compile(re.escape(bytes.fromhex('3026b2758e66cf11a6d900aa0062ce6c')))
+_MXF = re.compile(re.escape(bytes.fromhex('060e2b34020501010d0102010102')))
+_NUT = re.compile(rb'nut/multimedia container\0')
+_IVF = re.compile(rb'DKIF\0\0\x20\0')
+_OGG = re.compile(rb'OggS\0[\x02\x06]')
 
 
 def find_parts(path):
@@ -32,14 +38,50 @@ def find_parts(path):
     return [(0, 0)]
   with open(path, 'rb') as file:
     head = file.read(64)
-    for pattern in (_FLV, _ASF, _EBML):
+    for pattern in (_FLV, _ASF, _EBML, _MXF, _NUT, _IVF, _OGG):
       if pattern.match(head):
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
           begins = [found.start() for found in pattern.finditer(data)]
+          if pattern is _OGG:
+            begins = _first_pages(begins, data)
         break
     else:
-      begins = _find_movies(file, size) if head[4:8] == b'ftyp' else [0]
+      if head[4:8] == b'ftyp':
+        begins = _find_movies(file, size)
+      elif head[:4] == b'RIFF' and head[8:12] == b'AVI ':
+        begins = _find_riffs(file, size)
+      else:
+        begins = [0]
   return list(zip(begins, [*begins[1:], size], strict=True))
+
+
+def _first_pages(begins, data):
+  """Of pages that begin Ogg's streams, those that follow another page.
+
+  Picture and sound that are shown together begin one right after the other.
+  """
+  first, after = [], None
+  for at in begins:
+    if at != after:
+      first.append(at)
+    count = sum(data[at + 26 : at + 27])  # of a page that is cut off, 0
+    after = at + 27 + count + sum(data[at + 27 : at + 27 + count])
+  return first
+
+
+def _find_riffs(file, size):
+  """Where an .avi begins anew: long ones go on in others, named AVIX."""
+  begins, at = [], 0
+  while at + 12 <= size:
+    file.seek(at)
+    head = file.read(12)
+    if head[:4] != b'RIFF':
+      break
+    if head[8:] == b'AVI ':
+      begins.append(at)
+    length = int.from_bytes(head[4:8], 'little')
+    at += 8 + length + length % 2
+  return begins
 
 
 def _find_movies(file, size):

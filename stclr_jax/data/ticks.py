@@ -7,6 +7,7 @@ import math
 # whole fraction of a tick, where 50 or 60 frames a second would alternate. By
 # as much a tick may come before `start`, so that each is in one part only.
 _LATENESS = 0.3
+_ROUNDING = 1e-5  # chosen: seconds; more than one clock differs from another
 
 
 def resample(timed, *, fps, start=0.0, end=None):
@@ -62,7 +63,8 @@ def resample(timed, *, fps, start=0.0, end=None):
 
 def _each_once(timed, start, end):
   for time, _, value in timed:
-    if end is not None and time >= end:
+    # The small term is for clocks of microseconds and of 1/90000 s.
+    if end is not None and time >= end - _ROUNDING:
       return
-    if time >= start:
+    if time >= start - _ROUNDING:
       yield time, value

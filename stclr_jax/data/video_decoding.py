@@ -75,8 +75,11 @@ class Track:
           yield from self._told(*opened, *found)
           return
     with video_open.open_track(self._path, self._part) as opened:
-      decoder = video_packets.Decoder(*opened)
+      decoder = video_packets.Decoder(*opened, self._reopen)
       yield from self._told(*opened, decoder, decoder.frames(), None)
+
+  def _reopen(self):
+    return video_open.open_track(self._path, self._part, one_thread=True)
 
   def _joined(self, parts):
     """Yields the frames of several recordings, one after the other."""
@@ -124,7 +127,7 @@ class Track:
     leaps = (b - a for a, b in itertools.pairwise(times))
     if max(leaps, default=0) > video_clock.LONGEST_STANDSTILL:
       return None  # the clock before the part is not known
-    decoder = video_packets.Decoder(container, stream)
+    decoder = video_packets.Decoder(container, stream, self._reopen)
     raw = itertools.dropwhile(
       lambda frame: not frame.key_frame, decoder.frames()
     )

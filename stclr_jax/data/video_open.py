@@ -52,7 +52,7 @@ _SIGNATURE_GIT_LFS = b'version https://git-lfs'
 
 
 @contextlib.contextmanager
-def open_track(path, part=None):
+def open_track(path, part=None, *, one_thread=False):
   """Opens the picture track of a video file.
 
   Nothing but the file is opened, whatever its name or its content says, and
@@ -62,6 +62,7 @@ def open_track(path, part=None):
   Args:
     path: of the file.
     part: (first byte, byte after the last) of it; None for the whole.
+    one_thread: whether each packet is decoded before the next is read.
 
   Yields:
     (container, stream) of PyAV, which gives the times that lie in the file and
@@ -99,7 +100,10 @@ def open_track(path, part=None):
           else 'pictures in a code that is not known'
         )
       check_size(stream.width, stream.height)
-      stream.thread_type = 'AUTO'
+      if one_thread:
+        stream.codec_context.thread_count = 1
+      else:
+        stream.thread_type = 'AUTO'
       yield container, stream
 
 

@@ -13,6 +13,9 @@ _BLIND = (
 )  # fmt: skip
 # Decoders, of those that FFmpeg has, which give opacity as well.
 _WITH_OPACITY = {'vp8': 'libvpx', 'vp9': 'libvpx-vp9'}
+# Packets that several threads may have in hand, and lose without a word where
+# those are damaged. Source: FFmpeg starts 16 threads at most.
+_IN_HAND = 16
 _DIFFERENCES = (2, 3, 4)  # Source: FFmpeg's AV_PICTURE_TYPE_P, _B and _S
 
 
@@ -28,14 +31,16 @@ class Decoder:
     cut: whether the last packet cannot be decoded.
   """
 
-  def __init__(self, container, stream):
+  def __init__(self, container, stream, reopen=None):
     """Reads nothing yet.
 
     Args:
       container: of PyAV.
       stream: its picture track.
+      reopen: opens it again for one thread, a context manager of the two.
     """
     self._container, self._stream = container, stream
+    self._reopen = reopen
     self.stamps, self.heard, self.cut = [], None, None
 
   def frames(self):
@@ -47,7 +52,7 @@ class Decoder:
     import av
 
     blind = self._stream.codec_context.name.startswith(_BLIND)
-    begun, failure = False, None
+    failure, first, given, taken = None, None, 0, 0
     decode = _choose_decoder(self._stream)
     for packet in self._container.demux():
       if packet.stream is not self._stream:
@@ -58,29 +63,48 @@ class Decoder:
         continue
       if packet.dts is not None:
         self.stamps.append(packet.dts)
+      taken += bool(packet.size)
       try:
         frames = decode(packet)
       except av.InvalidDataError as error:
-        if begun:
-          # Told as the end that is missing, if it is the last one.
-          self.cut = self.cut or error
+        if given and self.cut is None:
+          self.cut = error  # told as the missing end, if it is the last one
           continue
-        failure = failure or error
+        if given and packet.size:
+          raise
+        failure, taken = failure or error, 0
         self.stamps.clear()
         continue
       if self.cut is not None and packet.size:
         raise self.cut
       for frame in frames:
-        if not begun and blind and frame.pict_type in _DIFFERENCES:
+        if not given and blind and frame.pict_type in _DIFFERENCES:
           continue
-        begun = True
+        first, given = first if given else frame.pts, given + 1
         video_open.check_size(frame.width, frame.height)
         yield frame
-    if not begun:
+    if not given:
       raise UnreadableError(
         'no picture in it can be decoded: it is damaged, or cut between key '
         'frames'
       ) from failure
+    fewer = 0 < taken - given <= _IN_HAND
+    if self._reopen is not None and (self.cut is not None or fewer):
+      yield from self._last_ones(first, given)
+
+  def _last_ones(self, first, given):
+    """Yields what several threads had in hand when the last packets failed.
+
+    At the end they give frames or an error, and of some neither; one thread
+    gives both.
+    """
+    with self._reopen() as opened:
+      decoder = Decoder(*opened)
+      frames = itertools.dropwhile(
+        lambda frame: frame.pts != first, decoder.frames()
+      )
+      yield from itertools.islice(frames, given, None)
+      self.cut = decoder.cut
 
   def _hear(self, packet):
     if packet.pts is not None and packet.time_base:

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import video_files
+from stclr_jax.data.unreadable import UnreadableError
 
 LEVELS = making_videos.level_frames(150, step=3)
 
@@ -84,7 +85,12 @@ JOINED = {
   'mp4': ('libx264', None),
   'wmv': ('wmv2', None),
   'mkv': ('libx264', None),
-  'avi': ('mpeg4', None),  # nothing in it tells where the second begins
+  'avi': ('mpeg4', None),
+  'mxf': ('mpeg2video', None),
+  'nut': ('libx264', None),
+  'ivf': ('libvpx', None),
+  'ogv': ('libvpx', None),
+  # nothing in it tells where the second begins
   'm2v': ('mpeg2video', 'mpeg2video'),
 }
 
@@ -103,13 +109,44 @@ def test_joined_recordings_are_read_on(tmp_path, suffix):
   _, numbers, notes = read(path)
   expected = [*range(40), *range(10), *range(30)]
   assert numbers == expected
-  if suffix not in ('avi', 'm2v'):
+  if suffix != 'm2v':
     (note,) = notes
     # Of so short a one MPEG's packets name the time of one frame alone.
     short = suffix == 'mpg'
     assert note.startswith(f'{3 - short} recordings joined')
     assert 'begins anew after 1.60 s' in note and ('2.00 s' in note) != short
   assert read(path, start=1.2, end=2.4)[1] == expected[30:60]
+
+
+def test_joined_recordings_may_be_of_two_codecs(tmp_path):
+  joined = b''
+  for codec in ('mpeg4', 'libx264'):
+    path = making_videos.write_video(
+      tmp_path / 'v.avi', LEVELS[:10], codec=codec, container='avi'
+    )
+    joined += path.read_bytes()
+  path.write_bytes(joined)
+  assert read(path)[1] == [*range(10)] * 2
+
+
+def test_only_the_last_picture_is_left_out_as_cut_off(tmp_path):
+  whole = making_videos.write_video(
+    tmp_path / 'v.avi', LEVELS[:30], codec='libx264', b_frames=0
+  ).read_bytes()
+  before, header, *pictures = whole.split(b'00dc')
+  for lost in (1, 5):
+    broken = pictures[:]
+    for i in range(30 - lost, 30):
+      length = int.from_bytes(broken[i][:4], 'little')
+      broken[i] = broken[i][:4] + b'\0' * length + broken[i][4 + length :]
+    path = tmp_path / 'v.avi'
+    path.write_bytes(b'00dc'.join([before, header, *broken]))
+    if lost == 1:
+      _, numbers, (note,) = read(path)
+      assert numbers == list(range(29)) and 'last picture' in note
+    else:
+      with pytest.raises(UnreadableError):
+        read(path)
 
 
 def test_what_is_missing_is_told_as_what_it_is(tmp_path):
