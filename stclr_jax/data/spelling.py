@@ -9,7 +9,7 @@ import shlex
 import unicodedata
 
 # What tables have in the place of a name that is not there. Source: the texts
-# that pandas reads as missing, errors of spreadsheets, and the marks that people
+# that pandas reads as missing, errors of spreadsheets, and marks that people
 # make by hand.
 MISSING = frozenset(
   ('', '-', '--', '–', '—', '.', '?', 'n/a', 'n.a.', '#n/a', '#n/a n/a', '#na',
