@@ -286,7 +286,7 @@ def _read_encoder(config, root, store, fold, part):
 def _write(place, config, store, method, fold, part, probabilities):
   place.mkdir(parents=True, exist_ok=True)
   tables.write_predictions(
-    place / 'predictions.csv', store, part.test, probabilities
+    place / workdirs.PREDICTIONS, store, part.test, probabilities
   )
   workdirs.write_json(
     place / workdirs.SUMMARY,

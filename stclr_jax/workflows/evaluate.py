@@ -110,7 +110,7 @@ def run(config, workdir):
     'seconds': time.monotonic() - started,
   }
   tables.write_predictions(
-    workdir / 'predictions.csv', store, tested, probabilities, seen=seen
+    workdir / workdirs.PREDICTIONS, store, tested, probabilities, seen=seen
   )
   mixed = f', {seen.sum()} of people trained on' if seen.any() else ''
   figures.save_confusion_matrix(

@@ -103,7 +103,7 @@ def run(config, workdir):
     'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
   tables.write_predictions(
-    workdir / 'predictions.csv', store, fold.test, probabilities
+    workdir / workdirs.PREDICTIONS, store, fold.test, probabilities
   )
   pictures.save_confusion(workdir, summary)
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)

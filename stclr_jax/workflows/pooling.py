@@ -15,9 +15,6 @@ from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
 from stclr_jax.workflows import workdirs
 
-PREDICTIONS = 'predictions.csv'
-ORACLE_PREDICTIONS = 'oracle_predictions.csv'
-
 
 class Pooled(NamedTuple):
   """What was predicted in several folds, each video once, sorted by id.
@@ -37,7 +34,7 @@ class Pooled(NamedTuple):
   rows: list
 
 
-def pool(folders, *, table=PREDICTIONS):
+def pool(folders, *, table=workdirs.PREDICTIONS):
   """Pools the finished fine-tunings of one recipe.
 
   Args:
@@ -69,7 +66,7 @@ def pool(folders, *, table=PREDICTIONS):
   )
   # Of clip-level folds a person is in several.
   kept = dataclasses.replace(kept, num_people=len(np.unique(subject)))
-  if table == ORACLE_PREDICTIONS:
+  if table == workdirs.ORACLE_PREDICTIONS:
     kept = dataclasses.replace(kept, selection='test_oracle')
   labels = summaries[0]['labels']
   index = {name: i for i, name in enumerate(labels)}
@@ -144,7 +141,7 @@ def write(pooled, workdir):
     workdir: path of the folder; `stclr_jax.compare` takes it.
   """
   workdir = pathlib.Path(workdir)
-  path = workdir / PREDICTIONS
+  path = workdir / workdirs.PREDICTIONS
   with whole.writing(path, newline='', encoding='utf-8') as file:
     csv_tables.write(file, pooled.rows)
   workdirs.write_json(workdir / workdirs.SUMMARY, pooled.summary)

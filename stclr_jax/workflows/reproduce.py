@@ -207,7 +207,7 @@ def _pool(one, row, workdir, folds):
 
   pooling.write(pool(stages.finished_folds([folder])), folder)
   if row.oracle:
-    return pool(folds, table=pooling.ORACLE_PREDICTIONS)
+    return pool(folds, table=workdirs.ORACLE_PREDICTIONS)
   return pool(folds)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
 from stclr_jax.files import whole
+from stclr_jax.workflows import workdirs
 
 SELECTIONS = ('last', 'inner_validation')
 ORACLE = 'oracle_test_correct'
@@ -143,7 +144,7 @@ class LastEpoch:
         'accuracy': int(best.correct) / len(self._fold.test),
       }
       predictions.write_predictions(
-        self._workdir / 'oracle_predictions.csv',
+        self._workdir / workdirs.ORACLE_PREDICTIONS,
         self._store,
         self._fold.test,
         best.test,

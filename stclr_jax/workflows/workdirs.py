@@ -18,6 +18,8 @@ from stclr_jax.files import whole
 CONFIG = 'config.json'
 SUMMARY = 'summary.json'
 ENVIRONMENT = 'environment.json'
+PREDICTIONS = 'predictions.csv'
+ORACLE_PREDICTIONS = 'oracle_predictions.csv'
 # Of `data`: where frames live changes no view, so that a run may go on on a
 # smaller machine; what names mean forbids or allows a run, and changes none.
 WITHOUT_EFFECT = ('placement', 'memory_share', 'same_names')
