@@ -1,6 +1,7 @@
 """Benchmarks run in processes of their own, here at a tiny size on a CPU."""
 
 import os
+import pathlib
 
 import pytest
 
@@ -16,6 +17,13 @@ TINY = [
   '--steps=2',
   '--warmup=1',
 ]
+
+
+def pytest_collection_modifyitems(items):
+  """Marks the tests of this folder: `pytest tests/` leaves them out."""
+  for item in items:
+    if item.path.is_relative_to(pathlib.Path(__file__).parent):
+      item.add_marker('benchmarks')
 
 
 @pytest.fixture(scope='session')

@@ -18,7 +18,7 @@ from stclr_jax.data import file_kinds
 from stclr_jax.data import frame_images
 from stclr_jax.data import prepare
 
-NUM_CASES = 40
+NUM_CASES = [pytest.param(40, marks=pytest.mark.slow), 10]
 VIDEOS = {'a b/smile.mp4': 14, 'c.avi': 9, 'd/ü.gif': 7, 'd/e.mkv': 30}
 FOLDERS = {'frames/P1': 5, 'frames/P2': 4, 'f/g.h': 6}
 
@@ -186,9 +186,10 @@ def check_account(report, root, found, others, pristine):
   assert left_out == 0 or skipped
 
 
-def test_no_nameless_crash_and_no_silent_loss(pristine, tmp_path):
+@pytest.mark.parametrize('cases', NUM_CASES)
+def test_no_nameless_crash_and_no_silent_loss(cases, pristine, tmp_path):
   outcomes, failures = collections.Counter(), []
-  for case in range(NUM_CASES):
+  for case in range(cases):
     folder = tmp_path / f'case {case}'
     folder.mkdir()
     try:
@@ -198,4 +199,4 @@ def test_no_nameless_crash_and_no_silent_loss(pristine, tmp_path):
     shutil.rmtree(folder)
   assert not failures, '\n'.join(failures)
   # It is no test if all of them end alike.
-  assert min(outcomes['named error'], outcomes['accounted']) > NUM_CASES / 10
+  assert min(outcomes['named error'], outcomes['accounted']) > cases / 10

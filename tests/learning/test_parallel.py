@@ -101,6 +101,14 @@ def run(kind, dtype, devices, *, sync=True):
   return float(metrics['loss']), gradients, jax.device_get(after.batch_stats)
 
 
+def devices_quick(quick):
+  """Numbers of devices to try, all but one of them in the slow suite."""
+  return [
+    n if n == quick else pytest.param(n, marks=pytest.mark.slow)
+    for n in (2, 4, 8)
+  ]
+
+
 @functools.cache
 def run_on_one(kind, dtype):
   return run(kind, dtype, 1)
@@ -111,7 +119,7 @@ def largest_difference(a, b):
   return max(jax.tree.leaves(differences))
 
 
-@pytest.mark.parametrize('devices', [2, 4, 8])
+@pytest.mark.parametrize('devices', devices_quick(2))
 @pytest.mark.parametrize('kind', ['pretrain', 'finetune'])
 def test_loss_and_statistics_equal_one_devices(kind, devices, clips_as_views):
   loss, _, statistics = run(kind, np.float32, devices)
@@ -125,7 +133,7 @@ def test_loss_and_statistics_equal_one_devices(kind, devices, clips_as_views):
   assert difference < 1e-5
 
 
-@pytest.mark.parametrize('devices', [2, 4, 8])
+@pytest.mark.parametrize('devices', devices_quick(8))
 @pytest.mark.parametrize('kind', ['pretrain', 'finetune'])
 def test_gradients_equal_one_devices(kind, devices, clips_as_views, float64):
   loss, gradients, _ = run(kind, np.float64, devices)

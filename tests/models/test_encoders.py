@@ -163,7 +163,12 @@ def make_block(in_features, features, stride, lowering):
 
 @pytest.mark.parametrize('lowering', ['im2col', 'convolution'])
 @pytest.mark.parametrize(
-  'in_features,features,stride', [(8, 8, 1), (8, 16, 2), (64, 128, 2)]
+  'in_features,features,stride',
+  [
+    (8, 8, 1),
+    (8, 16, 2),
+    pytest.param(64, 128, 2, marks=pytest.mark.slow),
+  ],
 )
 def test_block_equals_plain_lax(
   in_features, features, stride, lowering, float64
@@ -267,6 +272,16 @@ def make_small(**options):
   return encoder, variables, clips
 
 
+@pytest.fixture(
+  params=['shallow', pytest.param('whole', marks=pytest.mark.slow)]
+)
+def depth(request):
+  """A quarter of the encoder, which has all that it repeats, or all of it."""
+  if request.param == 'shallow':
+    request.getfixturevalue('shallow_encoder')
+  return request.param
+
+
 @pytest.mark.parametrize(
   'architecture',
   [
@@ -284,7 +299,9 @@ def make_small(**options):
   ],
   ids=lambda options: '-'.join(map(str, *options.items())),
 )
-def test_how_it_is_computed_changes_nothing(architecture, options, float64):
+def test_how_it_is_computed_changes_nothing(
+  architecture, options, depth, float64
+):
   if 'channel_multiple' in options and architecture != 'r2plus1d_18':
     pytest.skip('Only (2+1)D blocks have channels that fill no tensor core.')
   encoder, variables, clips = make_small(

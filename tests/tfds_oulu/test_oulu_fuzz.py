@@ -18,7 +18,7 @@ from tfds_oulu import integrity_table
 from tfds_oulu import source_files
 from tfds_oulu import survey
 
-NUM_CASES = 300
+NUM_CASES = [pytest.param(300, marks=pytest.mark.slow), 40]
 VIDEOS = oulu_trees.make_videos(
   ('vl_strong', 'vl_strong_cropped'),
   people=(1, 2),
@@ -252,9 +252,10 @@ def check_account(result, folder, files):
   return 'accounted' if result.videos else 'nothing found'
 
 
-def test_no_nameless_crash_and_no_silent_loss(tmp_path):
+@pytest.mark.parametrize('cases', NUM_CASES)
+def test_no_nameless_crash_and_no_silent_loss(cases, tmp_path):
   outcomes, failures = collections.Counter(), []
-  for case in range(NUM_CASES):
+  for case in range(cases):
     folder = tmp_path / f'case {case}'
     folder.mkdir()
     try:
@@ -264,7 +265,7 @@ def test_no_nameless_crash_and_no_silent_loss(tmp_path):
     shutil.rmtree(folder)
   assert not failures, '\n'.join(failures)
   # It is no test if all of them end alike.
-  assert min(outcomes['named error'], outcomes['accounted']) > NUM_CASES / 10
+  assert min(outcomes['named error'], outcomes['accounted']) > cases / 10
 
 
 @pytest.mark.parametrize('damage', DAMAGES, ids=lambda d: d.__name__)
