@@ -1,6 +1,7 @@
 """How every command ends when it cannot go on: in a line, not a traceback."""
 
 import contextlib
+import errno
 import os
 import pathlib
 import signal
@@ -59,6 +60,8 @@ def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
     sys.exit(f'{type(error).__name__}: {error}')
   except OSError as error:
     said = f'{type(error).__name__}: {_words(error)}'
+    if error.errno == errno.EROFS and otherwise:
+      said += f'; write to another place{otherwise}.'
     sys.exit(_join(said, describe_kept()))
   except (ValueError, FloatingPointError) as error:
     if not _is_ours(error):

@@ -28,8 +28,11 @@ def writing(path, mode='w', **options):
     with partial.open(mode, **options) as file:
       yield file
     partial.replace(path)
-  except BaseException:  # Ctrl-C as well
-    partial.unlink(missing_ok=True)
+  except BaseException as error:  # Ctrl-C as well
+    with contextlib.suppress(OSError):
+      partial.unlink(missing_ok=True)
+    if isinstance(error, OSError) and error.filename == str(partial):
+      error.filename = str(path)  # the name that was asked for
     raise
 
 

@@ -29,3 +29,10 @@ def test_only_what_killed_processes_left_is_removed(tmp_path):
     (tmp_path / name).touch()
   whole.clear(tmp_path)
   assert {path.name for path in tmp_path.iterdir()} == set(theirs)
+
+
+def test_a_file_that_cannot_be_made_is_named_as_asked_for(tmp_path):
+  path = tmp_path / 'gone' / 'a.json'
+  with pytest.raises(FileNotFoundError) as caught:
+    whole.write_text(path, '')
+  assert caught.value.filename == str(path)
