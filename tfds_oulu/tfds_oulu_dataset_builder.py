@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 # At module top, because the `tfds` command keeps the repository on sys.path
 # only during this import.
+from stclr_jax.data import data_folder
 from stclr_jax.data import synthetic_faces
 from stclr_jax.files import disk
 from tfds_oulu import build_lock
@@ -131,6 +132,8 @@ class Builder(tfds.core.GeneratorBasedBuilder):
   builder_config_cls = FolderConfig
 
   def __init__(self, *, file_format=None, **kwargs):
+    # Else TFDS builds in a folder called '~' where a user has no home.
+    data_folder.find(kwargs.get('data_dir'))
     # ArrayRecord is read without TensorFlow.
     super().__init__(file_format=file_format or 'array_record', **kwargs)
     crop = getattr(self.builder_config, 'face_crop', None)

@@ -25,7 +25,8 @@ def find(data_dir=None):
   if folder.startswith('~') or (in_home and os.environ.get('HOME') == ''):
     raise ValueError(
       f'The data folder (={folder}) lies in a home folder, and this user has '
-      'none; say where data is kept: --data_dir=DIR in an import, '
-      '--config.data.data_dir=DIR in all other commands, or TFDS_DATA_DIR=DIR.'
+      'none; say where data is kept: --data_dir=DIR in an import and in `tfds '
+      'build`, --config.data.data_dir=DIR in all other commands, or '
+      'TFDS_DATA_DIR=DIR.'
     )
   return pathlib.Path(folder)

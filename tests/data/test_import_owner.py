@@ -56,3 +56,7 @@ def test_without_a_home_a_folder_is_asked_for(tmp_path, monkeypatch):
   monkeypatch.setattr('os.path.expanduser', lambda path: path)  # unknown user
   with pytest.raises(ValueError, match='home folder.*--config.data.data_dir'):
     data_folder.find()
+  from tfds_oulu import tfds_oulu_dataset_builder as oulu
+
+  with pytest.raises(ValueError, match='in `tfds build`'):
+    oulu.Builder(config='synthetic_demo')
