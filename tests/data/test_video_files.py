@@ -2,6 +2,7 @@ import fractions
 import itertools
 import tracemalloc
 
+import av
 import making_videos
 import numpy as np
 import pytest
@@ -167,6 +168,10 @@ def test_unreadable_files_say_why(tmp_path, name, reason):
   whole = whole.read_bytes()
   movie = making_videos.write_video(tmp_path / 'whole.mp4', noise(20))
   middle = len(whole) // 2
+  with av.open(str(tmp_path / 'whole.mkv')) as container:
+    frame = bytes([p for p in container.demux(video=0) if p.size][50])
+  # Its head stays, so that it is still a picture, and all else is lost.
+  damaged = whole.replace(frame, frame[:40] + bytes(len(frame) - 40))
   animation = making_videos.write_video(tmp_path / 'whole.gif', noise(8))
   contents = {
     'half.gif': animation.read_bytes()[: animation.stat().st_size // 2],
@@ -174,7 +179,7 @@ def test_unreadable_files_say_why(tmp_path, name, reason):
     'empty.mkv': b'',
     'half.mp4': movie.read_bytes()[:-2000],
     'half.mkv': whole[:middle],
-    'damaged.mkv': whole[:middle] + bytes(3000) + whole[middle + 3000 :],
+    'damaged.mkv': damaged,
     'pointer.flv': b'version https://git-lfs.github.com/spec/v1\noid sha256:1',
   }
   path = tmp_path / name
