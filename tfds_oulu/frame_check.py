@@ -3,7 +3,7 @@
 from stclr_jax.data import frame_images
 from stclr_jax.data import opacity
 from stclr_jax.data import picture_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 FORMATS = ('JPEG', 'PNG', 'BMP')
 

@@ -12,8 +12,8 @@ import zipfile
 import zlib
 from collections.abc import Callable
 
-from stclr_jax.data import regular_files
 from stclr_jax.files import disk
+from stclr_jax.files import regular_files
 
 # What operating systems leave behind, and resource forks such as ._000.jpeg.
 _SYSTEM_NAMES = ('thumbs.db', 'ehthumbs.db', 'desktop.ini', 'icon\r')

@@ -12,8 +12,8 @@ import numpy as np
 from stclr_jax.data import frame_images
 from stclr_jax.data import opacity
 from stclr_jax.data import picture_files
-from stclr_jax.data import regular_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files import regular_files
+from stclr_jax.files.unreadable import UnreadableError
 
 # chosen: 8000 pictures of 1920x1080; a file of a few megabytes can ask for a
 # thousand times that, which would take days.

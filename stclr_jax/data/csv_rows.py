@@ -5,9 +5,9 @@ import io
 import re
 
 from stclr_jax.data import path_hints
-from stclr_jax.data import regular_files
 from stclr_jax.data import spelling
 from stclr_jax.data.listing import as_text
+from stclr_jax.files import regular_files
 
 # chosen: a million rows of sixty letters; more is some other file.
 MAX_BYTES = 2**26

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from stclr_jax.data import regular_files
+from stclr_jax.files import regular_files
 
 VIDEO_SUFFIXES = (
   '.mp4', '.avi', '.mov', '.mkv', '.gif', '.webm', '.m4v', '.flv', '.f4v',

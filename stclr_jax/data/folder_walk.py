@@ -9,9 +9,9 @@ from stclr_jax.data import animations
 from stclr_jax.data import file_kinds
 from stclr_jax.data import frame_images
 from stclr_jax.data import path_hints
-from stclr_jax.data import regular_files
 from stclr_jax.data.listing import Problem
 from stclr_jax.data.listing import as_text
+from stclr_jax.files import regular_files
 
 
 @dataclasses.dataclass

@@ -11,7 +11,7 @@ from stclr_jax.data import opacity
 from stclr_jax.data.picture_files import describe_error
 from stclr_jax.data.picture_files import open_picture
 from stclr_jax.data.picture_files import read_picture
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 SUFFIXES = (
   '.jpg', '.jpeg', '.png', '.apng', '.bmp', '.tif', '.tiff', '.webp', '.pgm',

@@ -21,8 +21,8 @@ from stclr_jax.data import picture_files
 from stclr_jax.data import recordings
 from stclr_jax.data import same_recordings
 from stclr_jax.data.listing import Problem
-from stclr_jax.data.unreadable import UnreadableError
-from stclr_jax.data.unreadable import naming_errors
+from stclr_jax.files.unreadable import UnreadableError
+from stclr_jax.files.unreadable import naming_errors
 
 ON_ERROR = ('stop', 'skip')
 _PACKAGES = (

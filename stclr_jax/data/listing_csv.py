@@ -9,10 +9,10 @@ from stclr_jax.data import frame_images
 from stclr_jax.data import listing as listings
 from stclr_jax.data import path_hints
 from stclr_jax.data import picture_folders
-from stclr_jax.data import regular_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 from stclr_jax.data.listing import Problem
+from stclr_jax.files import regular_files
 
 COLUMNS = ('path', 'label', 'subject', 'start', 'end')
 _SHOWN = 200  # chosen: letters of a path in a message

@@ -8,8 +8,8 @@ for gigabytes.
 
 import io
 
-from stclr_jax.data import regular_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files import regular_files
+from stclr_jax.files.unreadable import UnreadableError
 
 # Pillow's names; PPM is PNM as a whole. An MPO, as some phones write, is taken
 # for the JPEG that it begins with.

@@ -7,11 +7,11 @@ from xml.etree import ElementTree
 
 from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
-from stclr_jax.data import regular_files
 from stclr_jax.data import video_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 from stclr_jax.data.listing import Problem
+from stclr_jax.files import regular_files
 
 # Source: MMI's Metatag "Emotion", 1 to 6; further codes are no expressions.
 CODES = ('anger', 'disgust', 'fear', 'happy', 'sadness', 'surprise')

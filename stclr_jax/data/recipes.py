@@ -13,10 +13,10 @@ from stclr_jax.data import folder_walk
 from stclr_jax.data import listing as listings
 from stclr_jax.data import picture_folders
 from stclr_jax.data import recipe_mmi
-from stclr_jax.data import regular_files
 from stclr_jax.data.listing import Item
 from stclr_jax.data.listing import Listing
 from stclr_jax.data.listing import Problem
+from stclr_jax.files import regular_files
 
 # Source: ReadMe of CK+'s Emotion labels; 0 is neutral, which none has.
 CK_PLUS_CODES = (

@@ -8,7 +8,7 @@ from stclr_jax.data import animations
 from stclr_jax.data import frame_images
 from stclr_jax.data import ticks
 from stclr_jax.data import video_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 
 class RecordingFrames:

@@ -17,8 +17,8 @@ from stclr_jax.data import frame_images
 from stclr_jax.data import videos
 from stclr_jax.data import window_notes
 from stclr_jax.data.recording_frames import RecordingFrames
-from stclr_jax.data.unreadable import UnreadableError
-from stclr_jax.data.unreadable import naming_errors
+from stclr_jax.files.unreadable import UnreadableError
+from stclr_jax.files.unreadable import naming_errors
 
 NO_FACE = ('keep', 'skip', 'stop')
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from stclr_jax.data import frame_images
 from stclr_jax.data import people
-from stclr_jax.data import regular_files
+from stclr_jax.files import regular_files
 
 # chosen: frames of a video whose pixels are compared, at equal distances. Two
 # videos that agree in all of them, and in their number, are taken for one.

@@ -10,7 +10,7 @@ from stclr_jax.data import joined_files
 from stclr_jax.data import video_clock
 from stclr_jax.data import video_open
 from stclr_jax.data import video_packets
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 # A file is cut off if it ends this much before the end that its header names.
 # chosen: headers that round, or count sound, are less; of anything over two

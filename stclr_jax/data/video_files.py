@@ -17,8 +17,8 @@ from stclr_jax.data import ticks
 from stclr_jax.data import video_decoding
 from stclr_jax.data import video_open
 from stclr_jax.data import video_pictures
-from stclr_jax.data.unreadable import UnreadableError
-from stclr_jax.data.unreadable import naming_errors
+from stclr_jax.files.unreadable import UnreadableError
+from stclr_jax.files.unreadable import naming_errors
 
 # An `end` so much behind the last picture is told. chosen: lists round to less,
 # and count to the end of the sound.

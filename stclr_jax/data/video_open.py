@@ -6,10 +6,10 @@ import os
 import re
 
 from stclr_jax.data import joined_files
-from stclr_jax.data import regular_files
-from stclr_jax.data.unreadable import UnreadableError
-from stclr_jax.data.unreadable import describe
-from stclr_jax.data.unreadable import naming_errors
+from stclr_jax.files import regular_files
+from stclr_jax.files.unreadable import UnreadableError
+from stclr_jax.files.unreadable import describe
+from stclr_jax.files.unreadable import naming_errors
 
 # Pixels of a picture. chosen: above 8K (33 million); each takes 3 bytes here
 # and up to 8 in the decoder, several times over.

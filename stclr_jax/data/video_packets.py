@@ -4,7 +4,7 @@ import itertools
 
 from stclr_jax.data import video_clock
 from stclr_jax.data import video_open
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 # Codecs whose decoders give pictures without the ones that they are made from.
 _BLIND = (

@@ -6,7 +6,7 @@ import numpy as np
 
 from stclr_jax.data import opacity
 from stclr_jax.data import video_open
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 # Pixels wider or higher than this are an error of the file. chosen: the widest
 # in use, of anamorphic films on narrow tapes, are below 4:1.

@@ -1,6 +1,6 @@
 """What is told of windows, and which are left out since nothing moves."""
 
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 
 def add_remarks(windows, remarks):

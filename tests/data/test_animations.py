@@ -8,7 +8,7 @@ from stclr_jax.data import animations
 from stclr_jax.data import listing_csv
 from stclr_jax.data import listing_folder
 from stclr_jax.data import picture_folders
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 LEVELS = (40, 90, 200)
 

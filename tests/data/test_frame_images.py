@@ -7,7 +7,7 @@ from PIL import Image
 
 from stclr_jax.data import frame_images
 from stclr_jax.data import picture_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 
 def picture(seed=0, size=(12, 16, 3), top=256, dtype=np.uint8):

@@ -10,8 +10,8 @@ from PIL import Image
 
 from stclr_jax.data import frame_images
 from stclr_jax.data import picture_files
-from stclr_jax.data import regular_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files import regular_files
+from stclr_jax.files.unreadable import UnreadableError
 from tfds_oulu import frame_check
 
 

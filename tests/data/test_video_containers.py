@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import video_files
-from stclr_jax.data.unreadable import UnreadableError
+from stclr_jax.files.unreadable import UnreadableError
 
 LEVELS = making_videos.level_frames(150, step=3)
 

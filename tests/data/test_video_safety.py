@@ -10,8 +10,8 @@ import pytest
 
 from stclr_jax.data import video_files
 from stclr_jax.data import video_open
-from stclr_jax.data.unreadable import UnreadableError
-from stclr_jax.data.unreadable import naming_errors
+from stclr_jax.files.unreadable import UnreadableError
+from stclr_jax.files.unreadable import naming_errors
 
 SCRIPTS = {
   'hls': '#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{}\n#EXT-X-ENDLIST\n',
