@@ -24,11 +24,11 @@ import numpy as np
 
 from configs import finetune
 from configs import pretrain
-from stclr_jax.data import face_crops
-from stclr_jax.data import face_drawing
-from stclr_jax.data import face_shape
-from stclr_jax.data import performances
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import face_drawing
+from stclr_jax.data.drawn import face_shape
+from stclr_jax.data.drawn import performances
+from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.faces import face_crops
 from stclr_jax.views import views
 from stclr_jax.workflows import assembly
 

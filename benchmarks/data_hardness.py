@@ -26,8 +26,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from stclr_jax.data import performances
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import performances
+from stclr_jax.data.drawn import synthetic_faces
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
 PIXELS = 32

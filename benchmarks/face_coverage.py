@@ -21,12 +21,12 @@ import time
 
 import numpy as np
 
-from stclr_jax.data import face_crops
-from stclr_jax.data import face_detection
-from stclr_jax.data import frame_images
-from stclr_jax.data import listing_folder
-from stclr_jax.data import synthetic_faces
-from stclr_jax.data import video_files
+from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.faces import face_detection
+from stclr_jax.data.listings import listing_folder
+from stclr_jax.data.pictures import frame_images
+from stclr_jax.data.video import video_files
 
 _FPS = 25.0  # as imports do
 _SHOWN = 6  # chosen: frames of a row of the sheet

@@ -17,19 +17,19 @@ import pathlib
 import sys
 
 from stclr_jax import commands
-from stclr_jax.data import face_crops
-from stclr_jax.data import face_detection
-from stclr_jax.data import import_report
 from stclr_jax.data import imported
-from stclr_jax.data import importing
-from stclr_jax.data import labels
-from stclr_jax.data import listing_csv
-from stclr_jax.data import listing_folder
-from stclr_jax.data import next_commands
-from stclr_jax.data import people
-from stclr_jax.data import recipes
-from stclr_jax.data import recordings
-from stclr_jax.data import spelling
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.faces import face_detection
+from stclr_jax.data.imports import import_commands
+from stclr_jax.data.imports import import_report
+from stclr_jax.data.imports import importing
+from stclr_jax.data.imports import recordings
+from stclr_jax.data.listings import labels
+from stclr_jax.data.listings import listing_csv
+from stclr_jax.data.listings import listing_folder
+from stclr_jax.data.listings import recipes
+from stclr_jax.data.people import listed_people
+from stclr_jax.data.people import spelling
 
 
 def main(argv=None):
@@ -52,7 +52,7 @@ def main(argv=None):
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),
-    next_commands.describe(report, args.data_dir),
+    import_commands.describe(report, args.data_dir),
   )
 
 
@@ -87,7 +87,7 @@ def run(args):
     names = tuple(dict.fromkeys(name for name in names if name))
     label_map = dataclasses.replace(label_map, classes=names)
   classes = labels.apply(listing, label_map)
-  people.apply_map(listing, args.subject_map)
+  listed_people.apply_map(listing, args.subject_map)
   return importing.import_items(
     listing,
     name=args.out,

@@ -9,10 +9,10 @@ import pytest
 
 from configs import pretrain
 from stclr_jax import browse
-from stclr_jax.data import importing
-from stclr_jax.data import labels
-from stclr_jax.data import listing_folder
-from stclr_jax.data import recordings
+from stclr_jax.data.imports import importing
+from stclr_jax.data.imports import recordings
+from stclr_jax.data.listings import labels
+from stclr_jax.data.listings import listing_folder
 from stclr_jax.views import views
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import contact_page

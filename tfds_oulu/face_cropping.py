@@ -11,8 +11,8 @@ import pathlib
 
 import numpy as np
 
-from stclr_jax.data import face_crops
-from stclr_jax.data import frame_images
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.pictures import frame_images
 
 FILE_NAME = 'face_crops.json'
 # chosen: as `recordings.Options`, of which this is the encoding.

@@ -1,8 +1,8 @@
 """Decodes a frame to find out whether all of it is there."""
 
-from stclr_jax.data import frame_images
-from stclr_jax.data import opacity
-from stclr_jax.data import picture_files
+from stclr_jax.data.pictures import frame_images
+from stclr_jax.data.pictures import opacity
+from stclr_jax.data.pictures import picture_files
 from stclr_jax.files.unreadable import UnreadableError
 
 FORMATS = ('JPEG', 'PNG', 'BMP')

@@ -7,7 +7,7 @@ S2 is sadness is not known here: whoever has the data says so.
 import contextlib
 import tempfile
 
-from stclr_jax.data import video_files
+from stclr_jax.data.video import video_files
 from tfds_oulu import layout
 
 _CODES = {'A': 'Anger', 'D': 'Disgust', 'F': 'Fear', 'H': 'Happiness'}

@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 # At module top, because the `tfds` command keeps the repository on sys.path
 # only during this import.
 from stclr_jax.data import data_folder
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.files import disk
 from tfds_oulu import build_lock
 from tfds_oulu import face_cropping
@@ -75,7 +75,7 @@ class FolderConfig(tfds.core.BuilderConfig):
 
 @dataclasses.dataclass(kw_only=True, eq=False)
 class SyntheticConfig(tfds.core.BuilderConfig):
-  """Drawn videos; see `stclr_jax.data.synthetic_faces`.
+  """Drawn videos; see `stclr_jax.data.drawn.synthetic_faces`.
 
   Attributes:
     height: of a frame, in pixels.

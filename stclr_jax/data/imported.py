@@ -9,8 +9,8 @@ import re
 
 import numpy as np
 
-from stclr_jax.data import checked_records
 from stclr_jax.data import data_folder
+from stclr_jax.data import record_files
 
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
@@ -84,7 +84,7 @@ def read_report(name, data_dir=None):
   try:
     return json.loads((path / REPORT).read_text('utf-8'))
   except ValueError as error:  # JSON's, or bytes that are no text
-    raise checked_records.damaged(path, f'{REPORT}: {error}', REMEDY) from error
+    raise record_files.damaged(path, f'{REPORT}: {error}', REMEDY) from error
 
 
 def open_records(name, data_dir=None):
@@ -108,11 +108,11 @@ def open_records(name, data_dir=None):
     records = open_source(path)
     found = len(records)
   except (ValueError, RuntimeError, OSError) as error:
-    raise checked_records.damaged(path, str(error), REMEDY) from error
+    raise record_files.damaged(path, str(error), REMEDY) from error
   if found != number:
     reason = f'{found} of {number} videos are there'
-    raise checked_records.damaged(path, reason, REMEDY)
-  records = checked_records.CheckedRecords(
+    raise record_files.damaged(path, reason, REMEDY)
+  records = record_files.CheckedRecords(
     records,
     directory=path,
     remedy=REMEDY,

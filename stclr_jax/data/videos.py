@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from stclr_jax.data import frame_images
-from stclr_jax.data import identity
+from stclr_jax.data.people import identity
+from stclr_jax.data.pictures import frame_images
 
 _AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
 _AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels

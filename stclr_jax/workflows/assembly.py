@@ -8,7 +8,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.data import placement
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 from stclr_jax.data import streaming
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
@@ -43,7 +43,7 @@ def load_videos(data):
   if data.placement != placement.STREAMED and asked in _last_read:
     return _last_read[asked]
   _last_read.clear()  # before the next: memory may not hold both
-  drawn = prepare.must_draw(data.name, data.split)
+  drawn = sources.must_draw(data.name, data.split)
   if data.placement == placement.STREAMED or not drawn:
     listed = list_videos(data)
     if not placement.keep_in_host(
@@ -53,7 +53,7 @@ def load_videos(data):
       free=parallel.least(placement.free_host_bytes()),
     ):
       return listed
-  _last_read[asked] = prepare.load_videos(
+  _last_read[asked] = sources.load_videos(
     data.name,
     split=data.split,
     frame_size=tuple(data.frame_size),
@@ -72,8 +72,8 @@ def check_videos(data):
     ValueError: for an unknown name or split.
     FileNotFoundError: if the data set has not been built.
   """
-  if not prepare.must_draw(data.name, data.split):
-    prepare.open_source(
+  if not sources.must_draw(data.name, data.split):
+    sources.open_source(
       data.name, split=data.split, data_dir=data.data_dir or None
     )
 
@@ -92,7 +92,7 @@ def list_videos(data):
     FileNotFoundError: if the data set has not been built, or TFDS is not
       installed.
   """
-  source = prepare.open_source(
+  source = sources.open_source(
     data.name, split=data.split, data_dir=data.data_dir or None
   )
   store = streaming.open_store(
@@ -103,7 +103,7 @@ def list_videos(data):
     synthetic=source.synthetic,
     index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
   )
-  return prepare.name_people(store, source)
+  return sources.name_people(store, source)
 
 
 def make_folds(store, data):

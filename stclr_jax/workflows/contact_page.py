@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 
 from stclr_jax.data import placement
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 from stclr_jax.files import whole
 from stclr_jax.views import temporal
 from stclr_jax.workflows import contact_sheet
@@ -219,15 +219,15 @@ def _numbers(numbers):
 
 def _read_report(data):
   """What a build or an import says of itself, and each video's coverage."""
-  if prepare.must_draw(data.name, data.split) or not prepare.has_tfds():
+  if sources.must_draw(data.name, data.split) or not sources.has_tfds():
     return '', {}
-  from stclr_jax.data import import_report
   from stclr_jax.data import imported
+  from stclr_jax.data.imports import import_report
   from tfds_oulu import integrity
   from tfds_oulu import integrity_table
 
   data_dir = data.data_dir or None
-  source = prepare.open_source(data.name, split=data.split, data_dir=data_dir)
+  source = sources.open_source(data.name, split=data.split, data_dir=data_dir)
   description = integrity.read(source.directory)
   if description is not None:
     file = pathlib.Path(source.directory) / integrity.FILE_NAME

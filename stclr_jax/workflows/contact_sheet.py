@@ -8,7 +8,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 from stclr_jax.learning import steps
 from stclr_jax.views import views
 from stclr_jax.workflows import assembly
@@ -89,7 +89,7 @@ def open_videos(data):
     ValueError: for an unknown name or split.
     FileNotFoundError: if the data set has not been built.
   """
-  if prepare.must_draw(data.name, data.split):
+  if sources.must_draw(data.name, data.split):
     return assembly.load_videos(data)
   return assembly.list_videos(data)
 

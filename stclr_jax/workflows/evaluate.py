@@ -9,8 +9,8 @@ import ml_collections
 import numpy as np
 
 from stclr_jax.data import folds
-from stclr_jax.data import identity
-from stclr_jax.data import labels
+from stclr_jax.data.listings import labels
+from stclr_jax.data.people import identity
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import figures

@@ -5,7 +5,7 @@ And what a checkpoint notes of its data, so that the next run can tell.
 
 import numpy as np
 
-from stclr_jax.data import identity
+from stclr_jax.data.people import identity
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import trained

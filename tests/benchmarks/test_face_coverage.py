@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from benchmarks import face_coverage
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import synthetic_faces
 
 
 @pytest.fixture(scope='module')

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stclr_jax.data import animations
-from stclr_jax.data import listing_csv
-from stclr_jax.data import listing_folder
-from stclr_jax.data import picture_folders
+from stclr_jax.data.listings import listing_csv
+from stclr_jax.data.listings import listing_folder
+from stclr_jax.data.listings import picture_folders
+from stclr_jax.data.pictures import animations
 from stclr_jax.files.unreadable import UnreadableError
 
 LEVELS = (40, 90, 200)

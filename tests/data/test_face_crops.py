@@ -5,11 +5,11 @@ import itertools
 import numpy as np
 import pytest
 
-from stclr_jax.data import face_crops
-from stclr_jax.data import face_detection
-from stclr_jax.data.face_crops import FaceCropOptions
-from stclr_jax.data.face_crops import Square
-from stclr_jax.data.face_detection import Detection
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.faces import face_detection
+from stclr_jax.data.faces.face_crops import FaceCropOptions
+from stclr_jax.data.faces.face_crops import Square
+from stclr_jax.data.faces.face_detection import Detection
 
 SIZE = (240, 320)
 FACE = Detection(80.0, 100.0, 60.0)

@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from stclr_jax.data import face_detection
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.faces import face_detection
 
 CENTRE = (105, 162)  # between brows and lips as drawn, row and column
 FRONTAL = ('hog', 'haar', 'haar_default', 'haar_tilted')

@@ -2,11 +2,11 @@ import os
 
 import pytest
 
-from stclr_jax.data import folder_walk
-from stclr_jax.data import listing
-from stclr_jax.data import listing_csv
-from stclr_jax.data import listing_folder
-from stclr_jax.data import recipes
+from stclr_jax.data.listings import folder_walk
+from stclr_jax.data.listings import listing
+from stclr_jax.data.listings import listing_csv
+from stclr_jax.data.listings import listing_folder
+from stclr_jax.data.listings import recipes
 from tfds_oulu import source_files
 
 

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stclr_jax.data import frame_images
-from stclr_jax.data import picture_files
+from stclr_jax.data.pictures import frame_images
+from stclr_jax.data.pictures import picture_files
 from stclr_jax.files.unreadable import UnreadableError
 
 

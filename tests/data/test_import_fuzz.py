@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from stclr_jax import import_videos
-from stclr_jax.data import file_kinds
-from stclr_jax.data import frame_images
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
+from stclr_jax.data.listings import file_kinds
+from stclr_jax.data.pictures import frame_images
 
 NUM_CASES = [pytest.param(40, marks=pytest.mark.slow), 10]
 VIDEOS = {'a b/smile.mp4': 14, 'c.avi': 9, 'd/ü.gif': 7, 'd/e.mkv': 30}
@@ -141,7 +141,7 @@ def run_case(case, pristine, folder):
     assert not list((folder / 'data').rglob('import.json'))
     return 'named error'
   check_account(report, root, found, others, pristine)
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='', frame_size=(16, 24), data_dir=folder / 'data'
   )
   assert store.num_videos == report['num_videos']

@@ -3,8 +3,8 @@
 import pytest
 
 from stclr_jax.data import data_folder
-from stclr_jax.data import import_writer
 from stclr_jax.data import imported
+from stclr_jax.data.imports import import_writer
 from stclr_jax.files import locks
 
 

@@ -5,8 +5,8 @@ import pytest
 
 from configs import pretrain
 from stclr_jax.data import folds
-from stclr_jax.data import import_report
-from stclr_jax.data import next_commands
+from stclr_jax.data.imports import import_commands
+from stclr_jax.data.imports import import_report
 
 
 def entry(name, frames=10, **values):
@@ -116,30 +116,30 @@ def test_long_lists_are_cut_and_counted():
   ],
 )
 def test_frame_size_is_that_of_most(sizes, chosen, others):
-  assert next_commands.choose_frame_size(sized(*sizes)) == (chosen, others)
+  assert import_commands.choose_frame_size(sized(*sizes)) == (chosen, others)
 
 
 def test_next_commands_fit_the_data(monkeypatch):
-  one = next_commands.describe(sized((150, 150), (150, 150)), '/my data')
+  one = import_commands.describe(sized((150, 150), (150, 150)), '/my data')
   assert "--config.data.data_dir='/my data'" in one
   assert '--config.data.frame_size=150,150' in one and 'num_folds' not in one
   assert '--config.pretrain_scope=all_unlabelled' in one
   shapes = [(240, 320)] * 12 + [(320, 240)]
-  many = next_commands.describe(sized(*shapes, label='a'))
+  many = import_commands.describe(sized(*shapes, label='a'))
   assert '--config.data.name=mine' in many and 'frame_size' not in many
   assert 'all_unlabelled' not in many
   assert '1 videos have another shape than 320x240' in many
 
 
 def test_nothing_is_offered_that_would_be_refused(monkeypatch, tmp_path):
-  one = next_commands.describe(sized((64, 64), label='a'))
+  one = import_commands.describe(sized((64, 64), label='a'))
   assert 'main.py' not in one and 'import more' in one
   # Of two people with a video each, one would be left to pretrain on.
-  few = next_commands.describe(sized((64, 64), (64, 64), label='a'))
+  few = import_commands.describe(sized((64, 64), (64, 64), label='a'))
   assert 'num_folds' not in few and 'needs two classes' in few
   monkeypatch.chdir(tmp_path)
   monkeypatch.setenv('TFDS_DATA_DIR', 'data')
-  assert f'data_dir={tmp_path}/data ' in next_commands.describe(
+  assert f'data_dir={tmp_path}/data ' in import_commands.describe(
     sized((64, 64), (64, 64))
   )
 
@@ -148,7 +148,7 @@ def test_people_of_one_recording_are_counted_once():
   videos = [entry('a', label='x'), entry('a copy', label='x'), entry('b')]
   report = make_report(videos, classes=('x',), subjects={'a copy': 0})
   assert report['num_subjects'] == 2
-  assert 'num_folds' not in next_commands.describe(report)
+  assert 'num_folds' not in import_commands.describe(report)
 
 
 def test_notes_are_counted():
@@ -161,7 +161,7 @@ def test_notes_are_counted():
 
 def test_folds_are_offered_to_people_with_labels():
   videos = [entry(f'v{i}', label='a' if i < 3 else None) for i in range(20)]
-  few = next_commands.describe(make_report(videos, classes=('a',)))
+  few = import_commands.describe(make_report(videos, classes=('a',)))
   assert '--config.data.num_folds=3' in few and '3 labelled people' in few
   assert '--config.pretrain_scope=all_unlabelled' in few
 
@@ -182,7 +182,7 @@ def test_the_batch_fits_the_videos_to_pretrain_on(
     entry(f'v{i}', subject=f'p{p:02d}', label='a' if has_label[i] else None)
     for i, p in enumerate(dealt)
   ]
-  text = next_commands.describe(make_report(videos, classes=('a',)))
+  text = import_commands.describe(make_report(videos, classes=('a',)))
   if len(videos) == 1:
     assert 'main.py' not in text
     return

@@ -12,11 +12,11 @@ import pytest
 
 from stclr_jax import commands
 from stclr_jax import import_videos
-from stclr_jax.data import face_detection
-from stclr_jax.data import import_writer
 from stclr_jax.data import imported
-from stclr_jax.data import prepare
-from stclr_jax.data.performances import EXPRESSIONS
+from stclr_jax.data import sources
+from stclr_jax.data.drawn.performances import EXPRESSIONS
+from stclr_jax.data.faces import face_detection
+from stclr_jax.data.imports import import_writer
 
 
 def run(tmp_path, arguments):
@@ -266,7 +266,7 @@ def test_a_place_that_cannot_be_written_is_named(folder):
 
 def test_the_set_trains_by_its_name(folder):
   run(folder, "'my videos' --out=mine --label_from=folder")
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='vl_strong', frame_size=(48, 64), data_dir=folder / 'data'
   )
   assert store.label_names == ('P1', 'Zoë 2')

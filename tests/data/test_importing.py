@@ -9,16 +9,16 @@ import making_videos
 import numpy as np
 import pytest
 
-from stclr_jax.data import import_report
-from stclr_jax.data import import_writer
 from stclr_jax.data import imported
-from stclr_jax.data import importing
-from stclr_jax.data import listing as listings
-from stclr_jax.data import listing_folder
-from stclr_jax.data import prepare
-from stclr_jax.data.listing import Item
-from stclr_jax.data.listing import Listing
-from stclr_jax.data.recordings import Options
+from stclr_jax.data import sources
+from stclr_jax.data.imports import import_report
+from stclr_jax.data.imports import import_writer
+from stclr_jax.data.imports import importing
+from stclr_jax.data.imports.recordings import Options
+from stclr_jax.data.listings import listing as listings
+from stclr_jax.data.listings import listing_folder
+from stclr_jax.data.listings.listing import Item
+from stclr_jax.data.listings.listing import Listing
 
 ROOT = pathlib.Path(__file__).parents[2]
 
@@ -60,7 +60,7 @@ def test_what_goes_in_comes_out(tmp_path):
     )
   ]
   report = import_items(items, tmp_path / 'data')
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='vl_strong', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
   assert store.name == 'mine:videos' and not store.synthetic
@@ -82,10 +82,10 @@ def test_what_goes_in_comes_out(tmp_path):
 def test_records_hold_the_bytes_that_came(tmp_path):
   (item,) = folder_items(tmp_path, [3])
   import_items([item], tmp_path / 'data')
-  source = prepare.open_source(
+  source = sources.open_source(
     'mine', split='videos', data_dir=tmp_path / 'data'
   )
-  (record,) = prepare.read_records(source)
+  (record,) = sources.read_records(source)
   assert record.frames == [path.read_bytes() for path in item.frames]
   assert source.examples[0]['subject_name'] in ('v00', b'v00')
 
@@ -114,7 +114,7 @@ def test_importing_and_reading_need_no_tensorflow(tmp_path):
   program = """
 import sys
 from stclr_jax import import_videos
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 import_videos.main([sys.argv[1], '--out=mine', '--data_dir=' + sys.argv[2]])
 store = prepare.load_videos('mine', split='', frame_size=(12, 16),
   data_dir=sys.argv[2])
@@ -224,7 +224,7 @@ def test_of_one_name_the_first_or_none_is_kept(tmp_path):
     assert ('the same' if i == 0 else 'different') in entry['reason']
     assert str(here[i].path) in entry['reason']
     assert str(there[i].path) in entry['reason']
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
   assert store.video_id == ('other', 'v00')
@@ -261,7 +261,7 @@ def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
   assert [s['name'] for s in report['skipped']] == ['bad', '\\xe9']
   assert r'0\xff.png' in report['skipped'][0]['reason']
   assert import_report.describe(report, 'here').encode('utf-8')
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
   assert store.num_videos == 2
@@ -300,8 +300,8 @@ def test_what_a_killed_import_left_is_cleared_away(tmp_path):
   items = folder_items(tmp_path, [3])
   program = """
 import os, sys
-from stclr_jax.data import import_report
-from stclr_jax.data import import_writer
+from stclr_jax.data.imports import import_report
+from stclr_jax.data.imports import import_writer
 from stclr_jax.data import imported
 writer = import_writer.Writer('mine', classes=['a'], data_dir=sys.argv[1])
 writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
@@ -357,7 +357,7 @@ def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
   before = tree(tmp_path / 'data')
   program = """
 import os, pathlib, sys
-from stclr_jax.data import import_writer
+from stclr_jax.data.imports import import_writer
 from stclr_jax.data import imported
 writer = import_writer.Writer(
   'mine', classes=['a'], data_dir=sys.argv[1], overwrite=True)
@@ -404,14 +404,14 @@ def test_names_that_clash_or_cannot_be_are_refused(tmp_path, name):
 
 
 def test_every_builtin_name_is_reserved():
-  for name in prepare.NAMES:
+  for name in sources.NAMES:
     with pytest.raises(ValueError, match='must not begin'):
       imported.check_name(name)
 
 
 def test_unknown_data_sets_are_told_what_there_is(tmp_path):
   def load(name, split='vl_strong'):
-    prepare.load_videos(
+    sources.load_videos(
       name, split=split, frame_size=(12, 16), data_dir=tmp_path / 'data'
     )
 

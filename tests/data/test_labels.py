@@ -3,9 +3,9 @@ import shlex
 
 import pytest
 
-from stclr_jax.data import labels
-from stclr_jax.data import listing as listings
-from stclr_jax.data import performances
+from stclr_jax.data.drawn import performances
+from stclr_jax.data.listings import labels
+from stclr_jax.data.listings import listing as listings
 
 
 def name(given, text='', classes=''):

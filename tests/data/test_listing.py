@@ -4,9 +4,9 @@ import re
 
 import pytest
 
-from stclr_jax.data import listing as listings
-from stclr_jax.data import listing_csv
-from stclr_jax.data import listing_folder
+from stclr_jax.data.listings import listing as listings
+from stclr_jax.data.listings import listing_csv
+from stclr_jax.data.listings import listing_folder
 
 NESTED = r'(?P<subject>[^/]+)/(?P<label>[^/]+)/'
 

@@ -1,7 +1,7 @@
 import pytest
 
-from stclr_jax.data import csv_rows
-from stclr_jax.data import listing_csv
+from stclr_jax.data.listings import csv_rows
+from stclr_jax.data.listings import listing_csv
 
 
 def touch(folder, *names):

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stclr_jax.data import frame_images
-from stclr_jax.data import opacity
+from stclr_jax.data.pictures import frame_images
+from stclr_jax.data.pictures import opacity
 from tfds_oulu import frame_check
 
 HIDDEN, SHOWN = (0, 200, 0), (200, 150, 120)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stclr_jax.data import frame_images
-from stclr_jax.data import picture_files
+from stclr_jax.data.pictures import frame_images
+from stclr_jax.data.pictures import picture_files
 from stclr_jax.files import regular_files
 from stclr_jax.files.unreadable import UnreadableError
 from tfds_oulu import frame_check

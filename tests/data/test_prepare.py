@@ -1,28 +1,28 @@
 import pytest
 
-from stclr_jax.data import prepare
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data import sources
+from stclr_jax.data.drawn import synthetic_faces
 
 
 def test_every_light_of_the_drawn_sets_is_built_or_drawn():
-  assert {prepare.DEFAULT_SPLIT, *prepare.DRAWN_SPLITS} == set(
+  assert {sources.DEFAULT_SPLIT, *sources.DRAWN_SPLITS} == set(
     synthetic_faces.CONDITIONS
   )
 
 
 @pytest.mark.parametrize('built', [True, False])
 def test_only_drawn_sets_are_ever_drawn(built, monkeypatch):
-  monkeypatch.setattr(prepare, 'has_tfds', lambda: built)
-  assert not prepare.must_draw('oulu_casia', 'ni_strong')
-  assert not prepare.must_draw('mine', 'ni_strong')
-  assert prepare.must_draw('synthetic', 'ni_strong')
-  assert prepare.must_draw('synthetic_demo', 'vl_strong') != built
+  monkeypatch.setattr(sources, 'has_tfds', lambda: built)
+  assert not sources.must_draw('oulu_casia', 'ni_strong')
+  assert not sources.must_draw('mine', 'ni_strong')
+  assert sources.must_draw('synthetic', 'ni_strong')
+  assert sources.must_draw('synthetic_demo', 'vl_strong') != built
   if built:  # an unknown light is refused, not drawn
-    assert not prepare.must_draw('synthetic_demo', 'candle')
+    assert not sources.must_draw('synthetic_demo', 'candle')
 
 
-@pytest.mark.parametrize('split', prepare.DRAWN_SPLITS)
+@pytest.mark.parametrize('split', sources.DRAWN_SPLITS)
 def test_lights_without_records_say_how_they_are_had(split, tmp_path):
   with pytest.raises(ValueError, match="cannot be streamed.*'auto', 'device'"):
-    prepare.open_source('synthetic_demo', split=split, data_dir=tmp_path)
+    sources.open_source('synthetic_demo', split=split, data_dir=tmp_path)
   assert not list(tmp_path.iterdir())  # nothing is built for it

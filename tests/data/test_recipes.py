@@ -3,11 +3,11 @@ import collections
 import making_videos
 import pytest
 
-from stclr_jax.data import labels
-from stclr_jax.data import performances
-from stclr_jax.data import recipe_mmi
-from stclr_jax.data import recipes
-from stclr_jax.data import video_files
+from stclr_jax.data.drawn import performances
+from stclr_jax.data.listings import labels
+from stclr_jax.data.listings import recipe_mmi
+from stclr_jax.data.listings import recipes
+from stclr_jax.data.video import video_files
 
 
 def touch(path, data=b'x'):

@@ -6,11 +6,11 @@ import making_videos
 import numpy as np
 import pytest
 
-from stclr_jax.data import face_crops
-from stclr_jax.data import recordings
-from stclr_jax.data.listing import Item
-from stclr_jax.data.recordings import Options
-from stclr_jax.data.recordings import UnreadableError
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.imports import recordings
+from stclr_jax.data.imports.recordings import Options
+from stclr_jax.data.imports.recordings import UnreadableError
+from stclr_jax.data.listings.listing import Item
 
 FACES = face_crops.FaceCropOptions()
 
@@ -233,7 +233,7 @@ def test_policies_where_there_is_no_face(tmp_path, monkeypatch, policy):
 
 
 def test_faces_are_found_by_the_real_detector(tmp_path):
-  from stclr_jax.data import synthetic_faces
+  from stclr_jax.data.drawn import synthetic_faces
 
   blank = np.full((120, 160, 3), 90, np.uint8)
   path = making_videos.write_video(tmp_path / 'v.mp4', [blank, blank - 9])

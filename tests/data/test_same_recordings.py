@@ -11,14 +11,14 @@ import pytest
 
 from stclr_jax.data import folds
 from stclr_jax.data import imported
-from stclr_jax.data import importing
-from stclr_jax.data import labels as label_maps
-from stclr_jax.data import people
-from stclr_jax.data import prepare
-from stclr_jax.data import recordings
-from stclr_jax.data import same_recordings
-from stclr_jax.data.listing import Item
-from stclr_jax.data.listing import Listing
+from stclr_jax.data import sources
+from stclr_jax.data.imports import importing
+from stclr_jax.data.imports import recordings
+from stclr_jax.data.listings import labels as label_maps
+from stclr_jax.data.listings.listing import Item
+from stclr_jax.data.listings.listing import Listing
+from stclr_jax.data.people import listed_people
+from stclr_jax.data.people import same_recordings
 
 
 def import_items(items, data_dir, *, classes=None, **options):
@@ -109,7 +109,7 @@ def test_a_recording_that_occurs_twice_is_of_one_person(tmp_path):
   for video in report['videos']:
     noted = [note for note in video['notes'] if 'same frames as' in note]
     assert len(noted) == (video['video_id'] != 'b.mp4')
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
   dealt = folds.make_folds(store.subject, num_folds=3)
@@ -187,7 +187,9 @@ def test_parts_are_joined_as_all_pairs_that_overlap_would_join_them():
     found, _ = same_recordings.pair_sources(items, ['f'] * len(items))
     assert set(map(frozenset, found)) <= set(map(frozenset, overlap))
     numbers = [
-      people.number_people(items, same_recordings.names_of_pairs(pairs, items))
+      listed_people.number_people(
+        items, same_recordings.names_of_pairs(pairs, items)
+      )
       for pairs in (found, overlap)
     ]
     assert numbers[0] == numbers[1]
@@ -207,7 +209,9 @@ def test_a_part_of_nobody_named_is_of_the_only_person_named_there():
     ]
     _, pairs = same_recordings.pair_sources(items, ['f'] * 3)
     linked = same_recordings.names_of_pairs(pairs, items)
-    assert len(set(people.number_people(items, linked).values())) == number
+    assert (
+      len(set(listed_people.number_people(items, linked).values())) == number
+    )
 
 
 def test_whatever_a_recording_causes_is_its_own_problem(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@ import random
 
 import pytest
 
-from stclr_jax.data import sequences
+from stclr_jax.data.pictures import sequences
 
 
 def numbered(text, numbers=range(1, 6)):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from stclr_jax.data import face_drawing
-from stclr_jax.data import face_shape
-from stclr_jax.data import performances
-from stclr_jax.data import synthetic_faces
+from stclr_jax.data.drawn import face_drawing
+from stclr_jax.data.drawn import face_shape
+from stclr_jax.data.drawn import performances
+from stclr_jax.data.drawn import synthetic_faces
 
 SMALL = {'height': 32, 'width': 40, 'framing': 'face'}
 UNITS = performances.UNITS

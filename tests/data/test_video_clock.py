@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stclr_jax.data import video_clock
+from stclr_jax.data.video import video_clock
 
 STEP = 0.04
 

@@ -5,7 +5,7 @@ import making_videos
 import numpy as np
 import pytest
 
-from stclr_jax.data import video_files
+from stclr_jax.data.video import video_files
 from stclr_jax.files.unreadable import UnreadableError
 
 LEVELS = making_videos.level_frames(150, step=3)

@@ -7,9 +7,9 @@ import making_videos
 import numpy as np
 import pytest
 
-from stclr_jax.data import ticks
-from stclr_jax.data import video_files
-from stclr_jax.data import video_pictures
+from stclr_jax.data.video import ticks
+from stclr_jax.data.video import video_files
+from stclr_jax.data.video import video_pictures
 
 
 def read_numbers(path, **options):

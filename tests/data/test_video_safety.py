@@ -8,8 +8,8 @@ import av
 import making_videos
 import pytest
 
-from stclr_jax.data import video_files
-from stclr_jax.data import video_open
+from stclr_jax.data.video import video_files
+from stclr_jax.data.video import video_open
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
 

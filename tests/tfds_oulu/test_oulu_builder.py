@@ -13,7 +13,7 @@ import oulu_trees
 import pytest
 import tensorflow_datasets as tfds
 
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 from stclr_jax.files import disk
 from tfds_oulu import integrity
 from tfds_oulu import tfds_oulu_dataset_builder as oulu
@@ -81,7 +81,7 @@ def test_frames_of_other_formats_are_stored_and_read(tmp_path, image_format):
     },
   )
   build(tmp_path)
-  store = prepare.load_videos(
+  store = sources.load_videos(
     'oulu_casia',
     split='vl_strong',
     frame_size=(12, 16),
@@ -311,7 +311,7 @@ from tfds_oulu import tfds_oulu_dataset_builder as oulu
 config = oulu.SyntheticConfig(
   name='synthetic_demo', height=32, width=32, framing='face', num_subjects=2)
 oulu.Builder.BUILDER_CONFIGS = [config, *oulu.Builder.BUILDER_CONFIGS[1:]]
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 store = prepare.load_videos('synthetic_demo', split='vl_strong',
   frame_size=(32, 32), data_dir=sys.argv[1])
 assert store.video_id[0] == 'P001/Anger' and store.num_videos == 12, store

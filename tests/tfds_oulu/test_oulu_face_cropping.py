@@ -7,9 +7,9 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from stclr_jax.data import face_crops
-from stclr_jax.data import face_detection
-from stclr_jax.data import frame_images
+from stclr_jax.data.faces import face_crops
+from stclr_jax.data.faces import face_detection
+from stclr_jax.data.pictures import frame_images
 from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import tfds_oulu_dataset_builder as oulu

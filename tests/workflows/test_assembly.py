@@ -1,7 +1,7 @@
 import pytest
 
 from configs import pretrain as pretrain_config
-from stclr_jax.data import prepare
+from stclr_jax.data import sources
 from stclr_jax.workflows import assembly
 
 
@@ -16,8 +16,8 @@ def read(monkeypatch):
     return object()
 
   monkeypatch.setattr(assembly, '_last_read', {})
-  monkeypatch.setattr(prepare, 'must_draw', lambda name, split: True)
-  monkeypatch.setattr(prepare, 'load_videos', load_videos)
+  monkeypatch.setattr(sources, 'must_draw', lambda name, split: True)
+  monkeypatch.setattr(sources, 'load_videos', load_videos)
   return lights
 
 

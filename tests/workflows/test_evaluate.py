@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from configs import evaluate as configs
-from stclr_jax.data import identity
+from stclr_jax.data.people import identity
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs

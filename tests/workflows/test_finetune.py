@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import pretrain as pretraining_configs
-from stclr_jax.data import identity
+from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.workflows import assembly
 from stclr_jax.workflows import finetune

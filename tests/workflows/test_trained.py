@@ -7,7 +7,7 @@ import types
 import numpy as np
 import pytest
 
-from stclr_jax.data import identity
+from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning.checkpoints import Checkpoint
 from stclr_jax.workflows import assembly

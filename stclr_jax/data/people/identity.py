@@ -1,0 +1,286 @@
+"""Who is who, also in other data sets: by names, and by recordings.
+
+A number names nobody, as an imported data set numbers its people anew whenever
+it is imported, and its own name can be changed. People are known by the names
+that they have where their set comes from, and by what their recordings hold.
+"""
+
+import dataclasses
+
+import numpy as np
+
+from stclr_jax.data import folds
+from stclr_jax.data.people import recording_parts
+from stclr_jax.data.people import spelling
+
+# Their people have the same names, P001 to P080, in every condition and size.
+# Names of data sets begin so; no imported one's may (`imported.RESERVED`).
+OULU_CASIA, DRAWN = 'oulu_casia', 'synthetic'
+# Values of `data.same_names`.
+SAME_NAMES = ('same_people', 'other_people')
+_SHOWN = 10  # chosen: names in a message
+
+
+@dataclasses.dataclass(frozen=True)
+class Who:
+  """Who is in the videos of a data set.
+
+  Attributes:
+    name: of each video's person, as the user calls them, n strings.
+    named: whether somebody named that person, n booleans; else the name is
+      the recording's.
+    recordings: of each video, fingerprints of its recording, n tuples.
+    space: where the names come from: a recipe, 'oulu_casia', 'synthetic', or
+      '' for the user.
+  """
+
+  name: tuple[str, ...]
+  named: tuple[bool, ...]
+  recordings: tuple[tuple[str, ...], ...]
+  space: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Seen:
+  """Whom a run was trained on.
+
+  Attributes:
+    data: the data set, such as 'oulu_casia:vl_strong'; '' for nobody.
+    labels: whether with their labels.
+    names: of people whom somebody named.
+    unnamed: names of the others' recordings.
+    recordings: fingerprints of all theirs.
+    space: see `Who`.
+    numbers: of an earlier version, theirs in the data set; None since.
+    listing: of an earlier version, `hash_people` of the data set at that time;
+      None where it was not noted.
+  """
+
+  data: str
+  labels: bool
+  names: frozenset[str] = frozenset()
+  unnamed: frozenset[str] = frozenset()
+  recordings: frozenset[str] = frozenset()
+  space: str = ''
+  numbers: frozenset[int] | None = None
+  listing: str | None = None
+
+  @property
+  def num_people(self):
+    """Number of names."""
+    names = self.names | self.unnamed if self.numbers is None else self.numbers
+    return len(names)
+
+  def among(self, store, *, same_names='same_people'):
+    """Finds these people in a data set.
+
+    Args:
+      store: a `VideoStore`.
+      same_names: 'same_people', or 'other_people' where people of other data
+        sets may have the same names; their recordings are compared anyway.
+
+    Returns:
+      Their numbers in it, a set of ints.
+    """
+    here = same_set(self.data, store.name)
+    if self.numbers is not None:
+      return set(self.numbers) if here else set()
+    parts = recording_parts.Parts(self.recordings)
+    who = who_of(store)
+    compared = here or (
+      same_names == 'same_people' and _comparable(self.space, who.space)
+    )
+    keys = {spelling.key(name) for name in self.names} if compared else set()
+    if here:  # elsewhere the name of a recording names nobody
+      keys |= {spelling.key(name) for name in self.unnamed}
+    return {
+      int(person)
+      for person, name, named, recordings in zip(
+        store.subject, who.name, who.named, who.recordings, strict=True
+      )
+      if ((named or here) and spelling.key(name) in keys)
+      or not self.recordings.isdisjoint(recordings)
+      or any(map(parts.overlap, recordings))
+    }
+
+  def unknown_in(self, store):
+    """Whether nobody can tell who these people are in a data set.
+
+    Args:
+      store: a `VideoStore`.
+
+    Returns:
+      Whether an earlier version noted numbers only, and the data set was
+      imported anew since.
+    """
+    return (
+      self.listing is not None
+      and same_set(self.data, store.name)
+      and not self.data.startswith((OULU_CASIA, DRAWN))
+      and self.listing != hash_people(store)
+    )
+
+  def as_dict(self):
+    """Returns what `from_dict` reads, JSON-able."""
+    return {
+      name: sorted(value) if isinstance(value, frozenset) else value
+      for name, value in dataclasses.asdict(self).items()
+    }
+
+  @classmethod
+  def from_dict(cls, written):
+    """Reads what `as_dict` wrote."""
+    return cls(
+      **{
+        name: frozenset(value) if isinstance(value, list) else value
+        for name, value in written.items()
+      }
+    )
+
+
+def see(store, videos, *, labels):
+  """Says whom a run on some videos sees.
+
+  Args:
+    store: a `VideoStore`.
+    videos: indices, int [n].
+    labels: whether it learns from their labels.
+
+  Returns:
+    A `Seen`, with all names and recordings that these people have there.
+  """
+  who = who_of(store)
+  people = np.unique(store.subject[videos])
+  theirs = np.flatnonzero(np.isin(store.subject, people)).tolist()
+  return Seen(
+    data=store.name,
+    labels=labels,
+    names=frozenset(who.name[i] for i in theirs if who.named[i]),
+    unnamed=frozenset(who.name[i] for i in theirs if not who.named[i]),
+    recordings=frozenset(r for i in theirs for r in who.recordings[i]),
+    space=who.space,
+  )
+
+
+def history(notes):
+  """Lists whom a checkpoint and those that it began with were trained on.
+
+  Args:
+    notes: of the checkpoint; of any version.
+
+  Returns:
+    A tuple of `Seen`, the first run first.
+  """
+  if 'seen' in notes:
+    return tuple(map(Seen.from_dict, notes['seen']))
+  found = [
+    Seen(
+      notes['data'],
+      labels=notes.get('workflow') == 'finetune',
+      numbers=frozenset(notes['subjects_seen']),
+      listing=notes.get('people_hash'),
+    )
+  ]
+  if notes.get('subjects_pretrained'):
+    # Before it was noted, the data was the fine-tuning's own.
+    before = Seen(
+      notes.get('data_pretrained', notes['data']),
+      labels=False,
+      numbers=frozenset(notes['subjects_pretrained']),
+      listing=notes.get('people_hash_pretrained'),
+    )
+    found.insert(0, before)
+  return tuple(found)
+
+
+def who_of(store):
+  """Returns the `Who` of a store; P001 and so on where it does not tell."""
+  if store.who is not None:
+    return store.who
+  names = tuple(f'P{number:03d}' for number in store.subject.tolist())
+  nothing = ((),) * len(names)
+  return Who(names, (True,) * len(names), nothing, _family(store.name))
+
+
+def names_of(store, numbers):
+  """Names people, each by the first of the names that they have.
+
+  Args:
+    store: a `VideoStore`.
+    numbers: of people in it, iterable of ints.
+
+  Returns:
+    A list of strings, in the order of `numbers`.
+  """
+  first = {}
+  for number, name in zip(
+    store.subject.tolist(), who_of(store).name, strict=True
+  ):
+    first[number] = min(name, first.get(number, name))
+  return [first[int(number)] for number in numbers]
+
+
+def describe_people(store, numbers):
+  """Names people for a message.
+
+  Args:
+    store: a `VideoStore`.
+    numbers: of people in it.
+
+  Returns:
+    Such as 'P001, P002 and 3 more'.
+  """
+  names = names_of(store, sorted(numbers))
+  more = len(names) - _SHOWN
+  return ', '.join(names[:_SHOWN]) + (f' and {more} more' if more > 0 else '')
+
+
+def shorten(checksums):
+  """Returns what a checkpoint notes of checksums, without the empty ones."""
+  return tuple(
+    checksum[: recording_parts.HASH_LENGTH]
+    for checksum in checksums
+    if checksum
+  )
+
+
+def same_set(name, other):
+  """Whether two names are of one data set.
+
+  Args:
+    name: such as 'oulu_casia:vl_strong'.
+    other: another.
+
+  Returns:
+    Whether both are conditions, or sizes, of one set.
+  """
+  return _family(name) == _family(other)
+
+
+def hash_people(store):
+  """Fingerprint of who is in which video, whatever the labels.
+
+  Args:
+    store: a `VideoStore`.
+
+  Returns:
+    SHA-256 in hexadecimal of a line 'id TAB person' a video, sorted.
+  """
+  return folds.hash_ids(
+    f'{video}\t{int(person)}'
+    for video, person in zip(store.video_id, store.subject, strict=True)
+  )
+
+
+def _family(name):
+  return next(
+    (family for family in (OULU_CASIA, DRAWN) if name.startswith(family)),
+    name.partition(':')[0],
+  )
+
+
+def _comparable(space, other):
+  """Whether a name in one space is that of a person in the other."""
+  if DRAWN in (space, other):  # drawn faces are nobody
+    return space == other
+  return space == other or '' in (space, other)

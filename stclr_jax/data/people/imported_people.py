@@ -1,0 +1,60 @@
+"""Who is in the videos of an imported data set, by its report."""
+
+from stclr_jax.data import imported
+from stclr_jax.data import record_files
+from stclr_jax.data.people import identity
+from stclr_jax.data.people import recording_parts
+
+
+def find_who(report, store):
+  """Names the people of a data set.
+
+  Args:
+    report: as `imported.read_report` returns it; one of an earlier version
+      holds no fingerprints but the encoded frames'.
+    store: a `VideoStore` of its videos.
+
+  Returns:
+    An `identity.Who`.
+
+  Raises:
+    ValueError: if a video is missing in the report.
+  """
+  entries = {entry['video_id']: entry for entry in report['videos']}
+  missing = [video for video in store.video_id if video not in entries]
+  if missing:
+    raise record_files.damaged(
+      store.name,
+      f'{imported.REPORT} does not know the video {missing[0]}',
+      imported.REMEDY,
+    )
+  found = [entries[video] for video in store.video_id]
+  return identity.Who(
+    name=tuple(entry['subject'] for entry in found),
+    named=tuple(map(_is_named, found)),
+    recordings=tuple(map(_fingerprints, found)),
+    space=report.get('recipe', ''),
+  )
+
+
+def _is_named(entry):
+  # An earlier version did not say who was called by their recording.
+  unnamed = entry['video_id'].partition('#')[0]
+  return entry.get('subject_named', entry['subject'] != unnamed)
+
+
+def _fingerprints(entry):
+  pictures, source = (
+    entry.get(name, '') for name in ('picture_checksum', 'source_checksum')
+  )
+  pictures = identity.shorten([pictures])
+  if not source:
+    return pictures
+  # Up to the last frame: parts that follow on each other share none.
+  last = entry['start'] + max(entry['frames'] - 1, 0) / entry['fps']
+  part = recording_parts.fingerprint_part(source, entry['start'], last)
+  # Whoever is not named is the person of the whole recording.
+  of_all = (
+    () if _is_named(entry) else (recording_parts.fingerprint_unnamed(source),)
+  )
+  return (*pictures, part, *of_all)

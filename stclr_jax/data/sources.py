@@ -1,0 +1,246 @@
+"""Makes sure that a data set is there, and reads it."""
+
+import dataclasses
+import functools
+import importlib.util
+import sys
+from typing import Any
+from typing import NamedTuple
+
+from stclr_jax.data import data_folder
+from stclr_jax.data import imported
+from stclr_jax.data import record_files
+from stclr_jax.data import streaming
+from stclr_jax.data import videos
+from stclr_jax.data.people import imported_people
+
+NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
+# The configs' default, a condition of Oulu-CASIA; imported sets have none.
+DEFAULT_SPLIT = 'vl_strong'
+# Conditions of the embedded sets that are drawn when they are asked for.
+DRAWN_SPLITS = ('vl_weak', 'vl_dark', 'ni_strong')
+
+
+class Source(NamedTuple):
+  """The records of a split, not yet decoded.
+
+  Attributes:
+    examples: by number, dicts with `video_id`, `subject`, `label` and `frames`
+      (encoded images).
+    label_names: the classes, in order.
+    name: which data this is, such as 'oulu_casia:vl_strong'.
+    synthetic: whether the faces are drawn.
+    directory: path of the records.
+    find_who: makes an `identity.Who` of a store of these records; None where
+      the people are called by their numbers.
+  """
+
+  examples: Any
+  label_names: tuple[str, ...]
+  name: str
+  synthetic: bool
+  directory: Any
+  find_who: Any = None
+
+
+def load_videos(name, *, split, frame_size, data_dir=None):
+  """Reads a data set; an embedded one is built on first use.
+
+  Args:
+    name: a config of the `tfds_oulu` builder, or the name of a data set that
+      `stclr_jax.import_videos` made.
+    split: a condition, such as 'vl_strong'; an imported set is one split.
+    frame_size: (height, width) of the stored frames, in pixels.
+    data_dir: where TFDS keeps its data; None for its own default.
+
+  Returns:
+    A `videos.VideoStore`; videos without a label have label -1.
+
+  Raises:
+    ValueError: for an unknown name or split.
+    FileNotFoundError: if the licensed data has not been built; it is never
+      replaced by anything else.
+  """
+  if must_draw(name, split):
+    reason = 'this light is not built' if has_tfds() else 'TFDS is missing'
+    print(f'{name}:{split}: {reason}, so the faces are drawn anew.', flush=True)
+    records, label_names = _drawn_records(name, split)
+    return videos.make_store(
+      records,
+      frame_size=frame_size,
+      label_names=label_names,
+      name=f'{name}:{split}',
+      synthetic=True,
+    )
+  source = open_source(name, split=split, data_dir=data_dir)
+  store = videos.make_store(
+    read_records(source),
+    frame_size=frame_size,
+    label_names=source.label_names,
+    name=source.name,
+    synthetic=source.synthetic,
+  )
+  return name_people(store, source)
+
+
+def name_people(store, source):
+  """Tells a store what its people are called.
+
+  Args:
+    store: a `videos.VideoStore`.
+    source: the `Source` that it was read from.
+
+  Returns:
+    The store with its `who`.
+  """
+  if source.find_who is None:
+    return store
+  return dataclasses.replace(store, who=source.find_who(store))
+
+
+def open_source(name, *, split, data_dir=None):
+  """Opens the records of a data set; an embedded one is built on first use.
+
+  Args:
+    name: see `load_videos`, as all arguments.
+    split: a condition.
+    data_dir: where TFDS keeps its data.
+
+  Returns:
+    A `Source`.
+
+  Raises:
+    ValueError: for an unknown name or split, or records of another format.
+    FileNotFoundError: if the licensed data has not been built, or TFDS is not
+      installed.
+  """
+  if not has_tfds():
+    raise FileNotFoundError(
+      f'Reading {name} needs tensorflow-datasets, which is not installed: '
+      'pip install -r requirements.txt.'
+    )
+  if name in NAMES or name.startswith('oulu_casia_'):
+    return _open_built(name, split, data_dir)
+  return _open_imported(name, split, data_dir)
+
+
+def read_records(source):
+  """Reads the records of a source one after another.
+
+  Args:
+    source: a `Source`.
+
+  Yields:
+    `videos.Record`.
+  """
+  records = streaming.TfdsRecords(source.examples)
+  for i in range(len(records)):
+    yield records[i]
+
+
+def must_draw(name, split):
+  """Whether faces are drawn instead of read: of the embedded sets the builder
+  packages one condition, and without TFDS none.
+
+  Args:
+    name: of a data set.
+    split: a condition.
+  """
+  return name in NAMES[1:] and (not has_tfds() or split in DRAWN_SPLITS)
+
+
+def has_tfds():
+  """Says whether the package tensorflow-datasets is installed."""
+  return importlib.util.find_spec('tensorflow_datasets') is not None
+
+
+def _open_built(name, split, data_dir):
+  from tfds_oulu import tfds_oulu_dataset_builder as oulu
+
+  if name in NAMES[1:] and split in DRAWN_SPLITS:
+    raise ValueError(
+      f'`data.split` (={split!r}) of {name} is drawn when it is asked for and '
+      'has no records, so that it cannot be streamed: `data.placement` must be '
+      f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
+    )
+  config = name if name in NAMES else oulu.FolderConfig(name=name)
+  # Where there is no such folder, TFDS would make one up.
+  folder = data_folder.find(data_dir) / oulu.Builder.name / name
+  try:
+    builder = oulu.Builder(config=config, data_dir=data_dir)
+  except ValueError as error:
+    raise ValueError(
+      f'The data set in {folder} cannot be opened ({error}). It must be built '
+      'as ArrayRecord, as it is without --file_format: delete that folder and '
+      f'build it again: {_build_command(name)}'
+    ) from error
+  if not builder.is_prepared():
+    if name.startswith('oulu_casia'):
+      raise FileNotFoundError(
+        oulu.missing_data_message(f'{builder.data_dir} (no built data set)')
+      )
+    print(f'Building the embedded data set {name} in {builder.data_dir} ...')
+    sys.stdout.flush()
+    builder.download_and_prepare()
+  if split not in builder.info.splits:
+    raise ValueError(
+      f'`data.split` (={split!r}) must be one of those built of {name}: '
+      f'{", ".join(builder.info.splits)}.'
+    )
+  return Source(
+    examples=record_files.CheckedRecords(
+      builder.as_data_source(split=split),
+      directory=builder.data_dir,
+      remedy=f'Delete that folder and build it again: {_build_command(name)}',
+    ),
+    label_names=tuple(builder.info.features['label'].names),
+    name=f'{name}:{split}',
+    synthetic=not name.startswith('oulu_casia'),
+    directory=builder.data_dir,
+  )
+
+
+def _build_command(name):
+  if name.startswith('oulu_casia'):
+    return 'tfds build tfds_oulu --manual_dir=FOLDER'
+  return 'the same command does so.'
+
+
+def _open_imported(name, split, data_dir):
+  names = imported.list_names(data_dir)
+  if name not in names:
+    raise ValueError(
+      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}; the name, '
+      'oulu_casia_..., that you gave a builder config of your own; or a data '
+      f'set made by `python -m stclr_jax.import_videos`: '
+      f'{", ".join(names) or f"there is none in {imported.root(data_dir)}"}.'
+    )
+  if split not in ('', imported.SPLIT, DEFAULT_SPLIT):
+    raise ValueError(
+      f'`data.split` (={split!r}) must be {imported.SPLIT!r} for {name}, as an '
+      'imported data set is not divided.'
+    )
+  examples, label_names = imported.open_records(name, data_dir)
+  return Source(
+    examples=examples,
+    label_names=label_names,
+    name=f'{name}:{imported.SPLIT}',
+    synthetic=False,
+    directory=imported.directory(name, data_dir),
+    find_who=functools.partial(
+      imported_people.find_who, imported.read_report(name, data_dir)
+    ),
+  )
+
+
+def _drawn_records(name, split):
+  from stclr_jax.data.drawn import synthetic_faces
+
+  drawn = synthetic_faces.draw_videos(
+    condition=split, **synthetic_faces.SIZES[name]
+  )
+  records = (
+    videos.Record(video.video_id, video.subject, video.label, video.frames)
+    for video in drawn
+  )
+  return records, synthetic_faces.EXPRESSIONS
