@@ -12,10 +12,10 @@ from ml_collections import config_flags
 from stclr_jax import commands
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
+from stclr_jax.runs import config_checks
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import command_lines
 from stclr_jax.workflows import notices
-from stclr_jax.workflows import settings
-from stclr_jax.workflows import workdirs
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config',
@@ -53,7 +53,7 @@ def main(argv):
 
 
 def _run(config, workdir):
-  settings.check(config)
+  config_checks.check(config)
   if notice := notices.notice(config):
     print(notice, flush=True)
   parallel.use_cpu_cores(_common_batch_size(config))

@@ -29,8 +29,8 @@ from stclr_jax.data.drawn import face_shape
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.data.faces import face_crops
+from stclr_jax.runs import build
 from stclr_jax.views import views
-from stclr_jax.workflows import assembly
 
 RESULTS = pathlib.Path(__file__).parent / 'results'
 FEATURES = {'mouth': ('lips',), 'brows': ('brow0', 'brow1')}
@@ -202,7 +202,7 @@ def count_losses(videos, view_config, num_draws):
     Counts by name: 'views'; 'mouth', 'brows' and 'either' for views in which
     a part is cut off; 'mouth gone', 'brows gone' for most of it.
   """
-  options = assembly.make_view_options(view_config)
+  options = build.make_view_options(view_config)
   names = (*FEATURES, 'either', *(f'{name} gone' for name in FEATURES))
   counts = dict.fromkeys(('views', *names), 0)
   for index, (points, frame_size) in enumerate(videos):

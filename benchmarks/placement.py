@@ -64,9 +64,9 @@ class Feed:
 
     from configs import common
     from stclr_jax.learning import parallel
+    from stclr_jax.runs import build
+    from stclr_jax.runs import placed_videos
     from stclr_jax.views import views
-    from stclr_jax.workflows import assembly
-    from stclr_jax.workflows import feeding
 
     options = self.options
     parallel.use_cpu_cores(options.batch_size)
@@ -81,9 +81,9 @@ class Feed:
     jax.block_until_ready(jax.numpy.zeros(()))
     idle = _peak_bytes()
     started = [time.perf_counter()]
-    store = assembly.load_videos(data)
+    store = build.load_videos(data)
     started.append(time.perf_counter())
-    self._videos = feeding.place(store, data)
+    self._videos = placed_videos.place(store, data)
     jax.block_until_ready(self._videos.arrays)
     started.append(time.perf_counter())
     placed = _peak_bytes()

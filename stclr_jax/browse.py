@@ -19,7 +19,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from stclr_jax import commands
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 from stclr_jax.workflows import contact_page
 from stclr_jax.workflows import contact_sheet
 
@@ -51,7 +51,7 @@ def browse(config, out, *, num_videos=24, num_shown=8):
     )
   if num_shown < 1:
     raise ValueError(f'--frames (={num_shown}) must be at least 1; 8 is usual.')
-  options = assembly.make_view_options(config.views)
+  options = build.make_view_options(config.views)
   store = contact_sheet.open_videos(config.data)
   shown = contact_page.write(
     out, store, config, options, num_videos=num_videos, num_shown=num_shown

@@ -13,8 +13,8 @@ from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels
 from stclr_jax.data.listings import listing_folder
+from stclr_jax.runs import build
 from stclr_jax.views import views
-from stclr_jax.workflows import assembly
 from stclr_jax.workflows import contact_page
 from stclr_jax.workflows import contact_sheet
 
@@ -70,7 +70,7 @@ def test_page_shows_counts_videos_and_views(config, tmp_path):
 
 @pytest.mark.slow
 def test_views_shown_are_those_a_run_draws(config):
-  options = assembly.make_view_options(config.views)
+  options = build.make_view_options(config.views)
   store = contact_sheet.open_videos(config.data)
   row, *_ = contact_sheet.make_rows(store, [2], options, seed=5, num_shown=4)
   kept = store.only([2])
@@ -88,7 +88,7 @@ def test_views_shown_are_those_a_run_draws(config):
 
 
 def test_the_middle_frame_is_marked_in_its_copy_only(config):
-  options = assembly.make_view_options(config.views)
+  options = build.make_view_options(config.views)
   store = contact_sheet.open_videos(config.data)
   row, *_ = contact_sheet.make_rows(store, [0], options, seed=0, num_shown=3)
   before = row.frames.copy()

@@ -8,7 +8,7 @@ import pytest
 
 from stclr_jax import commands
 from stclr_jax.files import locks
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 ENDINGS = {
   'interrupt': (KeyboardInterrupt(), 130, 'Interrupted.\nkept'),

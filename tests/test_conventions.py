@@ -63,8 +63,8 @@ LAZY = {
 # Names of files that one module spells, of all or of those in a room.
 SPELLED_BY = {
   '.partial': ('', 'stclr_jax/files/whole.py'),
-  'summary.json': ('stclr_jax/workflows', 'stclr_jax/workflows/workdirs.py'),
-  'predictions.csv': ('stclr_jax/workflows', 'stclr_jax/workflows/workdirs.py'),
+  'summary.json': ('stclr_jax/workflows', 'stclr_jax/runs/workdirs.py'),
+  'predictions.csv': ('stclr_jax/workflows', 'stclr_jax/runs/workdirs.py'),
 }
 
 

@@ -16,15 +16,15 @@ from stclr_jax.evaluation import baselines
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import owners
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import representations
+from stclr_jax.runs import trained
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import encoding
-from stclr_jax.workflows import feeding
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import trained
-from stclr_jax.workflows import workdirs
 
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
 OF_ENCODERS = ('linear_probe', 'knn', 'last_frame_probe')
@@ -60,8 +60,8 @@ def run(config, workdir, *, root=''):
     ValueError: for a config that cannot run, before anything is written.
   """
   _check(config)
-  store = assembly.load_videos(config.data)
-  dealt = assembly.make_folds(store, config.data)
+  store = build.load_videos(config.data)
+  dealt = build.make_folds(store, config.data)
   parts = {fold: dealt.fold(fold) for fold in config.folds}
   for fold, part in parts.items():
     class_checks.check_trained(store, part.train, where=f'of fold {fold}')
@@ -186,7 +186,7 @@ class _Predictor:
   def _lbp(self, method):
     """Features of all videos; of those without a label, zeros too."""
     if method not in self._features:
-      options = assembly.make_view_options(self._config.views)
+      options = build.make_view_options(self._config.views)
       shown = np.flatnonzero(self._store.label >= 0)
       lbp = self._config.lbp
       rows = None
@@ -204,7 +204,7 @@ class _Predictor:
 
   def _grey_clips(self, shown, options):
     """The evaluation's view of each video, grey, uint8 [t, s, s]."""
-    look = encoding.make_look(
+    look = representations.make_look(
       self._videos, view_options=options, batch_size=self._config.batch_size
     )
     for start in range(0, len(shown), self._config.batch_size):
@@ -221,9 +221,9 @@ class _Predictor:
 
   def _encode_part(self, order, part, encoder):
     run_config, variables = encoder
-    options = assembly.make_view_options(run_config.views)
+    options = build.make_view_options(run_config.views)
     orders = audit.frame_orders(options.num_frames)
-    encode = encoding.make_encode(
+    encode = representations.make_encode(
       pretrain.make_network(run_config),
       self._videos,
       view_options=options,
@@ -236,7 +236,7 @@ class _Predictor:
 
   @functools.cached_property
   def _videos(self):
-    return feeding.place(self._store, self._config.data)
+    return placed_videos.place(self._store, self._config.data)
 
 
 def _check(config):

@@ -6,7 +6,7 @@ import re
 import shlex
 import sys
 
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 _DATA_DIR = '--config.data.data_dir'
 

@@ -15,12 +15,12 @@ import copy
 import pathlib
 
 from stclr_jax.files import whole
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import owners
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import evaluate
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import stages
-from stclr_jax.workflows import workdirs
 
 TABLE = 'conditions.json'
 
@@ -54,7 +54,7 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
     )
   recipes = {name: _under(recipe, name) for name in conditions}
   for one in recipes.values():
-    assembly.check_videos(one.data)
+    build.check_videos(one.data)
   workdir = pathlib.Path(workdir).absolute()  # runs can go on from elsewhere
   for trained, one in recipes.items():
     for fold in folds:

@@ -10,8 +10,8 @@ import numpy as np
 
 from stclr_jax.data import sources
 from stclr_jax.learning import steps
+from stclr_jax.runs import build
 from stclr_jax.views import views
-from stclr_jax.workflows import assembly
 
 UNLABELLED = 'unlabelled'
 
@@ -90,8 +90,8 @@ def open_videos(data):
     FileNotFoundError: if the data set has not been built.
   """
   if sources.must_draw(data.name, data.split):
-    return assembly.load_videos(data)
-  return assembly.list_videos(data)
+    return build.load_videos(data)
+  return build.list_videos(data)
 
 
 def count_videos(store):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 
 # The gradients by weights and by activations cost the forward pass each.
 TRAINING_PASSES = 3
@@ -40,7 +40,7 @@ def encoder_cost(config):
   config.encoder.lowering = 'convolution'
   config.encoder.dtype = 'float32'
   return _count(
-    assembly.make_encoder(config), config.views.num_frames, config.views.size
+    build.make_encoder(config), config.views.num_frames, config.views.size
   )
 
 

@@ -5,14 +5,14 @@ import copy
 import pathlib
 
 from stclr_jax.evaluation import protocol
+from stclr_jax.runs import owners
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import crossval_report
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import stages
-from stclr_jax.workflows import workdirs
 
 
 def run(config, workdir):

@@ -19,13 +19,13 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
 from stclr_jax.models import heads
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import owners
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import trained
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import feeding
-from stclr_jax.workflows import owners
-from stclr_jax.workflows import programs
-from stclr_jax.workflows import trained
-from stclr_jax.workflows import workdirs
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
 
@@ -58,7 +58,7 @@ def run(config, workdir):
     )
   classifier = _read_classifier(config.classifier)
   run_config = _read_config(config.classifier)
-  store = assembly.load_videos(config.data)
+  store = build.load_videos(config.data)
   store, unlabelled = relabel(
     store, classifier.notes['labels'], config.label_map
   )
@@ -69,11 +69,11 @@ def run(config, workdir):
     return summary
 
   started = time.monotonic()
-  view_options = assembly.make_view_options(run_config.views)
-  classify = feeding.place(store, config.data).inference(
-    programs.inference_step(
+  view_options = build.make_view_options(run_config.views)
+  classify = placed_videos.place(store, config.data).inference(
+    compiled_steps.inference_step(
       heads.ClassifierNetwork(
-        assembly.make_encoder(run_config), len(store.label_names)
+        build.make_encoder(run_config), len(store.label_names)
       ),
       view_options=view_options,
       method='classify',

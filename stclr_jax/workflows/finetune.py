@@ -14,19 +14,19 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import loop
+from stclr_jax.runs import owners
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import provenance
+from stclr_jax.runs import selection
+from stclr_jax.runs import trained
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import feeding
 from stclr_jax.workflows import finetune_parts
 from stclr_jax.workflows import next_commands
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
-from stclr_jax.workflows import programs
-from stclr_jax.workflows import protocols
-from stclr_jax.workflows import selection
-from stclr_jax.workflows import trained
-from stclr_jax.workflows import training
-from stclr_jax.workflows import workdirs
 
 
 @owners.alone
@@ -52,7 +52,7 @@ def run(config, workdir):
     print(f'The run in {workdir} is finished already.')
     return summary
   store, fold = parts.store, parts.fold
-  protocols.refuse_other_data(workdir, store)
+  provenance.refuse_other_data(workdir, store)
 
   started = time.monotonic()
   print(_opening_words(config, parts), flush=True)
@@ -66,7 +66,7 @@ def run(config, workdir):
     workdir / 'fold.json',
     parts.dealt.record(config.data.fold, store.video_id, validation=validated),
   )
-  videos = feeding.place(store, config.data)
+  videos = placed_videos.place(store, config.data)
   selected = selection.make(
     config, store, fold, _make_classify(config, parts, videos), workdir
   )
@@ -94,7 +94,7 @@ def run(config, workdir):
     ),
     'accuracy_at_chance': 1 / len(store.label_names),
     **found,
-    'protocol': protocols.make_protocol(
+    'protocol': provenance.make_protocol(
       config, store, parts.dealt, fold, parts.pretrained
     ).as_dict(),
     'clips_per_second': outcome.clips_per_second,
@@ -184,7 +184,7 @@ def _train(config, parts, videos, selected, workdir):
         f'training accuracy {figures["accuracy"]:.1%}, {journal.pace()}'
       )
 
-  return training.train(
+  return loop.train(
     parts.variables,
     videos.arrays,
     stages=parts.stages,
@@ -208,7 +208,7 @@ def _train(config, parts, videos, selected, workdir):
 
 def _batches(config, labelled, steps_per_epoch, epoch):
   """All labelled videos once, the last batch filled up with weight 0."""
-  order = assembly.epoch_order(labelled, seed=config.seed, epoch=epoch)
+  order = build.epoch_order(labelled, seed=config.seed, epoch=epoch)
   video = np.resize(order, steps_per_epoch * config.batch_size)
   weight = (np.arange(len(video)) < len(order)).astype(np.float32)
   return [
@@ -228,7 +228,7 @@ def _notes(config, parts):
     'encoder': workdirs.as_json(config.encoder),
     'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
-    **protocols.data_notes(store),
+    **provenance.data_notes(store),
     'labels': list(store.label_names),
     'subjects_seen': np.unique(store.subject[parts.fold.train]).tolist(),
     'labelled_videos': [store.video_id[i] for i in parts.labelled],
@@ -243,7 +243,7 @@ def _notes(config, parts):
 def _make_classify(config, parts, videos):
   """Makes `classify(variables, indices)`: probabilities of each video."""
   infer = videos.inference(
-    programs.inference_step(
+    compiled_steps.inference_step(
       parts.network, view_options=parts.view_options, method='classify'
     ),
     options=parts.view_options,

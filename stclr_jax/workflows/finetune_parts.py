@@ -11,14 +11,14 @@ from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import initialization
+from stclr_jax.runs import loop
+from stclr_jax.runs import selection
+from stclr_jax.runs import trained
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import initialization
-from stclr_jax.workflows import programs
-from stclr_jax.workflows import selection
-from stclr_jax.workflows import trained
-from stclr_jax.workflows import training
-from stclr_jax.workflows import workdirs
 
 STATES_BETWEEN_STAGES = ('fresh', 'kept')
 INITS = ('pretrained', 'scratch', 'kinetics400')
@@ -72,12 +72,12 @@ def make(config):
   parallel.check_groups(
     config.batch_norm.groups, config.batch_size, name='batch_norm.groups'
   )
-  view_options = assembly.make_view_options(config.views)
-  encoder = assembly.make_encoder(config)
+  view_options = build.make_view_options(config.views)
+  encoder = build.make_encoder(config)
   selection.check(config)
   pretrained = _read_pretrained(config)
-  store = assembly.load_videos(config.data)
-  dealt = assembly.make_folds(store, config.data)
+  store = build.load_videos(config.data)
+  dealt = build.make_folds(store, config.data)
   fold = dealt.fold(
     config.data.fold, validation=config.selection == 'inner_validation'
   )
@@ -105,7 +105,7 @@ def make(config):
     store, labelled, where=f'of fold {config.data.fold}'
   )
   network = heads.ClassifierNetwork(encoder, len(store.label_names))
-  variables = assembly.init_network(network, view_options, seed=config.seed)
+  variables = build.init_network(network, view_options, seed=config.seed)
   if pretrained is not None:
     variables = checkpoints.merge_encoder(
       variables, pretrained.state, source=config.init_from
@@ -166,7 +166,7 @@ def _stages(config, network, view_options, steps_per_epoch):
       f'`optimizer.state_between_stages` (={between!r}) must be one of '
       f'{", ".join(STATES_BETWEEN_STAGES)}.'
     )
-  optimizer = programs.by_part(assembly.make_optimizer(config.optimizer))
+  optimizer = compiled_steps.by_part(build.make_optimizer(config.optimizer))
   frozen = config.frozen_epochs if config.init != 'scratch' else 0
   if not 0 <= frozen <= config.num_epochs:
     raise ValueError(
@@ -175,7 +175,7 @@ def _stages(config, network, view_options, steps_per_epoch):
     )
 
   def stage(start, stop, trained, peak):
-    step = programs.training_step(
+    step = compiled_steps.training_step(
       steps.make_finetune_step,
       network,
       optimizer,
@@ -183,7 +183,7 @@ def _stages(config, network, view_options, steps_per_epoch):
       seed=config.seed,
       trained=trained,
     )
-    return training.Stage(
+    return loop.Stage(
       start,
       stop,
       lambda variables, opt_state: states.create_state(
@@ -193,7 +193,7 @@ def _stages(config, network, view_options, steps_per_epoch):
         kept=opt_state if between == 'kept' else None,
       ),
       step,
-      assembly.make_learning_rate(
+      build.make_learning_rate(
         config.optimizer,
         peak=peak,
         num_epochs=stop - start,

@@ -6,7 +6,7 @@ import shlex
 import numpy as np
 
 from stclr_jax.data import folds
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import command_lines
 
@@ -125,7 +125,7 @@ def _find_hindrance(config, store, changes):
   config = copy.deepcopy(config)
   config.update_from_flattened_dict(changes)
   try:
-    fold = assembly.select_fold(store, config.data)
+    fold = build.select_fold(store, config.data)
     class_checks.check_trained(
       store, fold.train, where=f'of fold {config.data.fold}'
     )

@@ -9,8 +9,8 @@ import numpy as np
 from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
+from stclr_jax.runs import journal
 from stclr_jax.views import views
-from stclr_jax.workflows import journal
 
 
 def save_view_pairs(workdir, store, indices, options, seed):

@@ -13,7 +13,7 @@ from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
 from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 
 class Pooled(NamedTuple):

@@ -13,20 +13,20 @@ from stclr_jax.evaluation import probes
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import initialization
+from stclr_jax.runs import loop
+from stclr_jax.runs import owners
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import provenance
+from stclr_jax.runs import representations
+from stclr_jax.runs import trained
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import encoding
-from stclr_jax.workflows import feeding
-from stclr_jax.workflows import initialization
 from stclr_jax.workflows import next_commands
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pretrain_checks
-from stclr_jax.workflows import programs
-from stclr_jax.workflows import protocols
-from stclr_jax.workflows import trained
-from stclr_jax.workflows import training
-from stclr_jax.workflows import workdirs
 
 
 @owners.alone
@@ -45,9 +45,9 @@ def run(config, workdir):
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
   pretrain_checks.check(config)
-  view_options = assembly.make_view_options(config.views)
+  view_options = build.make_view_options(config.views)
   network = make_network(config)
-  store = assembly.load_videos(config.data)
+  store = build.load_videos(config.data)
   seen = videos_seen(config, store)
   steps_per_epoch = _steps_per_epoch(config, seen)
   stage = _stage(config, network, view_options, steps_per_epoch)
@@ -55,16 +55,16 @@ def run(config, workdir):
     raise ValueError(
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
     )
-  variables = assembly.init_network(network, view_options, seed=config.seed)
+  variables = build.init_network(network, view_options, seed=config.seed)
   variables, weights = initialization.load_weights(variables, config)
   workdir = workdirs.open_workdir(workdir, config)
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')
     return summary
-  protocols.refuse_other_data(workdir, store)
+  provenance.refuse_other_data(workdir, store)
 
   started = time.monotonic()
-  videos = feeding.place(store, config.data)
+  videos = placed_videos.place(store, config.data)
   notes = _notes(config, store, seen)
   print(
     f'{store.name}: pretraining on {len(seen)} videos of '
@@ -79,7 +79,7 @@ def run(config, workdir):
     'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
     'knn_accuracy': 1 / len(store.label_names) if knn else None,
   }
-  outcome = training.train(
+  outcome = loop.train(
     variables,
     videos.arrays,
     stages=[stage],
@@ -101,7 +101,7 @@ def run(config, workdir):
   )
   audited = None
   if config.audit.enabled:
-    audited = encoding.audit_encoder(
+    audited = representations.audit_encoder(
       network,
       outcome.variables,
       store,
@@ -159,7 +159,7 @@ def describe(summary, workdir):
 
 def make_network(config):
   """Makes the network of a pretraining config."""
-  encoder = assembly.make_encoder(config)
+  encoder = build.make_encoder(config)
   if config.batch_norm.views == 'apart':
     encoder = encoder.clone(groups=2 * encoder.groups)
   return heads.PretrainNetwork(
@@ -196,7 +196,7 @@ def videos_seen(config, store):
   # Where nobody has a label, nobody is ever tested.
   if config.pretrain_scope == 'all_unlabelled' or unlabelled:
     return np.arange(store.num_videos)
-  return assembly.select_fold(
+  return build.select_fold(
     store, config.data, validation=config.hold_out_validation
   ).pretrain
 
@@ -217,7 +217,7 @@ def _notes(config, store, seen):
     'encoder': workdirs.as_json(config.encoder),
     'batch_norm': workdirs.as_json(config.batch_norm),
     'views': workdirs.as_json(config.views),
-    **protocols.data_notes(store),
+    **provenance.data_notes(store),
     'init': config.init,
     'pretrain_scope': config.pretrain_scope,
     'subjects_seen': np.unique(store.subject[seen]).tolist(),
@@ -227,12 +227,12 @@ def _notes(config, store, seen):
 
 def _stage(config, network, view_options, steps_per_epoch):
   """Plans the only stage: everything is trained, at one learning rate."""
-  optimizer = assembly.make_optimizer(config.optimizer)
-  return training.Stage(
+  optimizer = build.make_optimizer(config.optimizer)
+  return loop.Stage(
     start=0,
     stop=config.num_epochs,
     create_state=lambda variables, _: states.create_state(variables, optimizer),
-    step=programs.training_step(
+    step=compiled_steps.training_step(
       steps.make_pretrain_step,
       network,
       optimizer,
@@ -242,7 +242,7 @@ def _stage(config, network, view_options, steps_per_epoch):
       negative_groups=config.negatives.groups,
       views_apart=config.batch_norm.views == 'apart',
     ),
-    learning_rate=assembly.make_learning_rate(
+    learning_rate=build.make_learning_rate(
       config.optimizer,
       peak=config.optimizer.learning_rate,
       num_epochs=config.num_epochs,
@@ -279,7 +279,7 @@ def _make_knn(config, network, view_options, store, videos, seen):
   if not class_checks.can_tell_apart(store, labelled):
     return None
   encode = videos.inference(
-    programs.inference_step(
+    compiled_steps.inference_step(
       network, view_options=view_options, method='encode'
     ),
     options=view_options,
@@ -298,7 +298,7 @@ def _make_knn(config, network, view_options, store, videos, seen):
 
 
 def _batches(config, seen, steps_per_epoch, epoch):
-  order = assembly.epoch_order(seen, seed=config.seed, epoch=epoch)
+  order = build.epoch_order(seen, seed=config.seed, epoch=epoch)
   # The remainder waits for the next shuffle: a video that fills up the last
   # batch would be its own negative.
   order = order[: steps_per_epoch * config.batch_size]

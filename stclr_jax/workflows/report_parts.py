@@ -6,8 +6,8 @@ import pathlib
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import report
 from stclr_jax.evaluation import sites
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import tree_pictures
-from stclr_jax.workflows import workdirs
 
 _LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 

@@ -15,11 +15,12 @@ import copy
 
 import numpy as np
 
+from stclr_jax.runs import owners
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import baselines
 from stclr_jax.workflows import conditions
 from stclr_jax.workflows import costs
 from stclr_jax.workflows import crossval
-from stclr_jax.workflows import owners
 from stclr_jax.workflows import planning
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain_checks
@@ -28,7 +29,6 @@ from stclr_jax.workflows import row_runs
 from stclr_jax.workflows import stages
 from stclr_jax.workflows import tree_report
 from stclr_jax.workflows import variants
-from stclr_jax.workflows import workdirs
 
 
 def run(config, workdir):

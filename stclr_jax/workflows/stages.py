@@ -10,11 +10,11 @@ import pathlib
 
 import ml_collections
 
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import workdirs
 
 # Settings that change nothing of what a run finds, and those of its data.
 _NO_MATTER = ('preset',)
@@ -128,8 +128,8 @@ def check_folds(recipe, folds, *, validation=False):
   """
   if not folds:
     return
-  store = assembly.load_videos(recipe.data)
-  dealt = assembly.make_folds(store, recipe.data)
+  store = build.load_videos(recipe.data)
+  dealt = build.make_folds(store, recipe.data)
   for fold in folds:
     class_checks.check_trained(
       store,

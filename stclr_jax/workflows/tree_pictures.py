@@ -6,8 +6,8 @@ import textwrap
 
 from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import published
-from stclr_jax.workflows import journal
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import journal
+from stclr_jax.runs import workdirs
 
 
 def save(workdir, folds, summary):

@@ -4,10 +4,10 @@ import shlex
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import report
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import notices
 from stclr_jax.workflows import report_parts
 from stclr_jax.workflows import tree_pictures
-from stclr_jax.workflows import workdirs
 
 _NOT_OULU = (
   'These are not the videos that the paper tested, so its numbers are left '

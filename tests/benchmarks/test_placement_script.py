@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks import placement
 from stclr_jax.data import videos
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 
 ARGUMENTS = ['--batch_size=8', '--frames=2', '--size=16', '--frame_size']
 ARGUMENTS += ['20', '24', '--batches=2', '--blocks=2']
@@ -47,7 +47,7 @@ class Here:
 
 
 def test_reading_and_drawing_are_timed(tmp_path, monkeypatch):
-  monkeypatch.setattr(assembly, 'load_videos', load_noise)
+  monkeypatch.setattr(build, 'load_videos', load_noise)
   monkeypatch.setattr(
     placement,
     '_start_worker',

@@ -8,7 +8,7 @@ import pytest
 
 from configs import crossval as crossval_config
 from stclr_jax.data.videos import VideoStore
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 
@@ -53,7 +53,7 @@ def tiny_store(monkeypatch, shallow_encoder):
     name='tiny:vl_strong',
     synthetic=True,
   )
-  monkeypatch.setattr(assembly, 'load_videos', lambda data: store)
+  monkeypatch.setattr(build, 'load_videos', lambda data: store)
   return store
 
 

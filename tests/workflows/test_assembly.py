@@ -2,7 +2,7 @@ import pytest
 
 from configs import pretrain as pretrain_config
 from stclr_jax.data import sources
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 
 
 @pytest.fixture
@@ -11,11 +11,11 @@ def read(monkeypatch):
   lights = []
 
   def load_videos(name, *, split, frame_size, data_dir):
-    assert not assembly._last_read, 'Two data sets were held at once.'
+    assert not build._last_read, 'Two data sets were held at once.'
     lights.append(split)
     return object()
 
-  monkeypatch.setattr(assembly, '_last_read', {})
+  monkeypatch.setattr(build, '_last_read', {})
   monkeypatch.setattr(sources, 'must_draw', lambda name, split: True)
   monkeypatch.setattr(sources, 'load_videos', load_videos)
   return lights
@@ -23,14 +23,14 @@ def read(monkeypatch):
 
 def test_runs_of_one_process_share_their_videos(read):
   data = pretrain_config.get_config('demo').data
-  first = assembly.load_videos(data)
+  first = build.load_videos(data)
   data.fold = 3  # whom they are for changes nothing about the videos
-  assert assembly.load_videos(data) is first
+  assert build.load_videos(data) is first
   data.split = 'vl_dark'
-  assert assembly.load_videos(data) is not first
+  assert build.load_videos(data) is not first
   data.split = 'vl_strong'
-  assembly.load_videos(data)
+  build.load_videos(data)
   assert read == ['vl_strong', 'vl_dark', 'vl_strong']
   data.frame_size = (20, 20)
-  assembly.load_videos(data)
+  build.load_videos(data)
   assert len(read) == 4

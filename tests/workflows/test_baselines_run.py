@@ -5,7 +5,7 @@ import pytest
 
 from configs import baselines as configs
 from stclr_jax.evaluation import run_pairs
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 from stclr_jax.workflows import baselines
 from stclr_jax.workflows import pretrain
 
@@ -99,7 +99,7 @@ def test_last_frame_knows_nothing_of_time(tiny_store):
   predictor = baselines._Predictor(options, tiny_store)
   shown = np.arange(3)
   clips = list(
-    predictor._grey_clips(shown, assembly.make_view_options(options.views))
+    predictor._grey_clips(shown, build.make_view_options(options.views))
   )
   assert len(clips) == 3 and clips[0].shape == (8, 24, 24)
   assert clips[0].dtype == np.uint8

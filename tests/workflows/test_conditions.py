@@ -7,11 +7,11 @@ import pytest
 from configs import evaluate as evaluate_configs
 from configs import reproduce as reproduce_configs
 from stclr_jax.evaluation import run_pairs
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import conditions
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import reproduce
-from stclr_jax.workflows import workdirs
 
 
 @pytest.mark.slow
@@ -25,8 +25,8 @@ def test_every_condition_is_tested_on_the_folds_people(
       tiny_store, frames=frames, name=f'tiny:{data.split}'
     )
 
-  monkeypatch.setattr(assembly, 'load_videos', load)
-  monkeypatch.setattr(assembly, 'check_videos', lambda data: None)
+  monkeypatch.setattr(build, 'load_videos', load)
+  monkeypatch.setattr(build, 'check_videos', lambda data: None)
   config = evaluate_configs.get_config('demo')
   config.batch_size = 8
   names = ('vl_strong', 'vl_dark')

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from stclr_jax.evaluation import run_pairs
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import crossval
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
 from stclr_jax.workflows import stages
-from stclr_jax.workflows import workdirs
 
 
 @pytest.fixture

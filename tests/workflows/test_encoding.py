@@ -3,20 +3,20 @@ import dataclasses
 import numpy as np
 
 from stclr_jax.evaluation import audit
-from stclr_jax.workflows import assembly
-from stclr_jax.workflows import encoding
-from stclr_jax.workflows import feeding
+from stclr_jax.runs import build
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import representations
 from stclr_jax.workflows import pretrain
 
 
 def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   config = tiny_config('pretrain')
-  options = assembly.make_view_options(config.views)
+  options = build.make_view_options(config.views)
   network = pretrain.make_network(config)
-  variables = assembly.init_network(network, options, seed=0)
-  videos = feeding.place(tiny_store, config.data)
+  variables = build.init_network(network, options, seed=0)
+  videos = placed_videos.place(tiny_store, config.data)
   common = dict(view_options=options, batch_size=8)
-  encode = encoding.make_encode(network, videos, **common)
+  encode = representations.make_encode(network, videos, **common)
   orders = audit.frame_orders(options.num_frames)
   shown = np.arange(12)
   h = {name: encode(variables, shown, one) for name, one in orders.items()}
@@ -33,16 +33,16 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   # Of a video with one frame, no order is another.
   single = tiny_store.length.copy()
   single[:] = 1
-  still = feeding.place(
+  still = placed_videos.place(
     dataclasses.replace(tiny_store, length=single), config.data
   )
-  encode = encoding.make_encode(network, still, **common)
+  encode = representations.make_encode(network, still, **common)
   forward = encode(variables, shown, orders[audit.FORWARD])
   for name in audit.CONTROLS:
     np.testing.assert_array_equal(
       encode(variables, shown, orders[name]), forward
     )
-  brightness = encoding.measure_brightness(still, shown, **common)
+  brightness = representations.measure_brightness(still, shown, **common)
   first = tiny_store.frames[tiny_store.first[shown]][:, :, 2:18]  # the square
   expected = first.mean((1, 2)) @ [0.299, 0.587, 0.114] / 255
   np.testing.assert_allclose(brightness, expected, atol=1e-3)
@@ -50,8 +50,8 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
 
 def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
   config = tiny_config('pretrain')
-  options = assembly.make_view_options(config.views)
-  found = encoding.audit_encoder(
+  options = build.make_view_options(config.views)
+  found = representations.audit_encoder(
     pretrain.make_network(config),
     {},
     tiny_store,
@@ -66,18 +66,18 @@ def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
 
 def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
   config = tiny_config('pretrain')
-  options = assembly.make_view_options(config.views)
+  options = build.make_view_options(config.views)
   traced = []
-  look = encoding._look
+  look = representations._look
   monkeypatch.setattr(
-    encoding, '_look', lambda *args: traced.append(1) or look(*args)
+    representations, '_look', lambda *args: traced.append(1) or look(*args)
   )
-  encoding._encode_step.cache_clear()
+  representations._encode_step.cache_clear()
   for seed in (0, 1):
     network = pretrain.make_network(config)
-    variables = assembly.init_network(network, options, seed=seed)
-    videos = feeding.place(tiny_store, config.data)
-    encode = encoding.make_encode(
+    variables = build.init_network(network, options, seed=seed)
+    videos = placed_videos.place(tiny_store, config.data)
+    encode = representations.make_encode(
       network, videos, view_options=options, batch_size=8
     )
     encode(variables, np.arange(8), np.arange(options.num_frames))

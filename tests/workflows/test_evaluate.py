@@ -12,7 +12,7 @@ from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation import sites
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -86,7 +86,7 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   other = dataclasses.replace(
     tiny_store, name='mine:all', label=label, label_names=names
   )
-  monkeypatch.setattr(assembly, 'load_videos', lambda data: other)
+  monkeypatch.setattr(build, 'load_videos', lambda data: other)
   config = make_config(classifier)
   with pytest.raises(ValueError, match="unknown label 'fearful'"):
     evaluate.run(config, tmp_path / 'mine')
@@ -117,7 +117,7 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   def use(store):
-    monkeypatch.setattr(assembly, 'load_videos', lambda data: store)
+    monkeypatch.setattr(build, 'load_videos', lambda data: store)
 
   def leaks(store):
     use(store)
@@ -155,7 +155,7 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   def use(store):
-    monkeypatch.setattr(assembly, 'load_videos', lambda data: store)
+    monkeypatch.setattr(build, 'load_videos', lambda data: store)
 
   names = [f'N{number:02d}' for number in tiny_store.subject]
   who = identity.Who(tuple(names), (True,) * 60, ((),) * 60, '')

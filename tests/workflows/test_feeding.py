@@ -16,12 +16,12 @@ from stclr_jax.data import streaming
 from stclr_jax.data import videos
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
+from stclr_jax.runs import build
+from stclr_jax.runs import placed_videos
+from stclr_jax.runs import workdirs
 from stclr_jax.views import views
-from stclr_jax.workflows import assembly
-from stclr_jax.workflows import feeding
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import workdirs
 
 OPTIONS = views.ViewOptions(num_frames=4, size=16)
 PLACEMENTS = ('device', 'host', 'streamed')
@@ -57,7 +57,7 @@ def as_records(store):
 def place(tiny_store):
   stores = {where: tiny_store for where in PLACEMENTS}
   stores['streamed'] = as_records(tiny_store)
-  return lambda where: feeding.PlacedVideos(stores[where], where)
+  return lambda where: placed_videos.PlacedVideos(stores[where], where)
 
 
 def batches(epoch):
@@ -174,7 +174,7 @@ def test_pretraining_is_the_same_wherever_frames_live(
   records = as_records(tiny_store)
   for where in PLACEMENTS:
     if where == 'streamed':
-      monkeypatch.setattr(assembly, 'load_videos', lambda data: records)
+      monkeypatch.setattr(build, 'load_videos', lambda data: records)
     config = tiny_config('pretrain', **{'data.placement': where})
     pretrain.run(config, tmp_path / where)
     lines = (tmp_path / where / 'metrics.jsonl').read_text().splitlines()
@@ -191,7 +191,7 @@ def test_finetuning_is_the_same_wherever_frames_live(
   records = as_records(tiny_store)
   for where in PLACEMENTS:
     if where == 'streamed':
-      monkeypatch.setattr(assembly, 'load_videos', lambda data: records)
+      monkeypatch.setattr(build, 'load_videos', lambda data: records)
     config = tiny_config('finetune', init='scratch', num_epochs=1)
     config.data.placement = where
     finetune.run(config, tmp_path / where)
@@ -201,13 +201,13 @@ def test_finetuning_is_the_same_wherever_frames_live(
 
 def test_the_config_places(tiny_store, capsys):
   data = ml_collections.ConfigDict({'placement': 'auto', 'memory_share': 0.5})
-  assert feeding.place(tiny_store, data).placement == 'device'
+  assert placed_videos.place(tiny_store, data).placement == 'device'
   assert 'of frames on each device' in capsys.readouterr().out
   data.placement = 'host'
-  assert feeding.place(tiny_store, data).placement == 'host'
+  assert placed_videos.place(tiny_store, data).placement == 'host'
   streamed = dataclasses.replace(as_records(tiny_store))
   data.placement = 'auto'
-  assert feeding.place(streamed, data).placement == 'streamed'
+  assert placed_videos.place(streamed, data).placement == 'streamed'
 
 
 def test_a_run_may_go_on_with_its_frames_elsewhere(tiny_config, tmp_path):

@@ -10,12 +10,12 @@ import pytest
 from configs import pretrain as pretraining_configs
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import finetune_parts
 from stclr_jax.workflows import next_commands
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import workdirs
 
 
 @pytest.fixture
@@ -162,7 +162,7 @@ def imported_anew(tiny_store, monkeypatch):
 
   def import_anew():
     anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
-    monkeypatch.setattr(assembly, 'load_videos', lambda data: anew)
+    monkeypatch.setattr(build, 'load_videos', lambda data: anew)
 
   return import_anew
 
@@ -212,7 +212,7 @@ def test_a_run_does_not_go_on_with_other_people(
   with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
     finetune.run(config, tmp_path)
   assert (tmp_path / 'fold.json').read_bytes() == fold
-  monkeypatch.setattr(assembly, 'load_videos', lambda data: tiny_store)
+  monkeypatch.setattr(build, 'load_videos', lambda data: tiny_store)
   assert finetune.run(config, tmp_path)['epochs'] == 2
 
 

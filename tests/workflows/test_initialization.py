@@ -6,9 +6,9 @@ import pytest
 
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import torchvision_weights
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import initialization
 from stclr_jax.workflows import finetune
-from stclr_jax.workflows import initialization
 from stclr_jax.workflows import pretrain
 
 
@@ -16,9 +16,9 @@ def write_weights(path, config):
   """Writes random weights under torchvision's names."""
   from safetensors import numpy as safetensors
 
-  variables = assembly.init_network(
+  variables = build.init_network(
     pretrain.make_network(config),
-    assembly.make_view_options(config.views),
+    build.make_view_options(config.views),
     seed=7,
   )
   tensors = {'fc.bias': np.zeros(400, np.float32)}
@@ -42,9 +42,9 @@ def test_weights_find_their_places(tiny_config, shallow_encoder, tmp_path):
   path = tmp_path / 'kinetics.safetensors'
   config = tiny_config('pretrain', init='kinetics400', init_weights=str(path))
   weights = write_weights(path, config)
-  fresh = assembly.init_network(
+  fresh = build.init_network(
     pretrain.make_network(config),
-    assembly.make_view_options(config.views),
+    build.make_view_options(config.views),
     seed=0,
   )
   variables, report = initialization.load_weights(fresh, config)

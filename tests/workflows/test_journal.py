@@ -4,7 +4,7 @@ import pathlib
 import pytest
 
 from stclr_jax.evaluation import figures
-from stclr_jax.workflows import journal
+from stclr_jax.runs import journal
 from stclr_jax.workflows import pictures
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from configs import pretrain as pretrain_configs
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import next_commands
 
@@ -39,7 +39,7 @@ def test_a_fine_tuning_is_planned_that_can_be_dealt(
       continue
     config.update_from_flattened_dict(plan['changes'])
     assert config.pretrain_scope == scope
-    part = assembly.select_fold(store, config.data)
+    part = build.select_fold(store, config.data)
     class_checks.check_trained(store, part.train, where='')
     assert len(part.test)
   assert outcomes == {True, False}

@@ -10,9 +10,9 @@ from configs import pretrain
 from configs import reproduce
 from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import protocol
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import notices
 from stclr_jax.workflows import pictures
-from stclr_jax.workflows import workdirs
 
 WORKFLOWS = (baselines, crossval, evaluate, finetune, pretrain, reproduce)
 

@@ -6,8 +6,8 @@ import pathlib
 import pytest
 
 from stclr_jax.files import locks
-from stclr_jax.workflows import owners
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import owners
+from stclr_jax.runs import workdirs
 
 
 @owners.alone

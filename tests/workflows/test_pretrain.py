@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import assembly
-from stclr_jax.workflows import journal
+from stclr_jax.runs import build
+from stclr_jax.runs import journal
 from stclr_jax.workflows import pretrain
 
 
@@ -99,7 +99,7 @@ def test_a_run_does_not_go_on_with_other_people(
     {'label': tiny_store.label[::-1]},  # whose label is known deals the folds
   ):
     anew = dataclasses.replace(tiny_store, **changes)
-    monkeypatch.setattr(assembly, 'load_videos', lambda data, anew=anew: anew)
+    monkeypatch.setattr(build, 'load_videos', lambda data, anew=anew: anew)
     with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
       pretrain.run(config, tmp_path)
   for a, b in zip(before, arrays(tmp_path), strict=True):

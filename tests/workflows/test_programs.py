@@ -1,15 +1,15 @@
 from stclr_jax.learning import steps
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import compiled_steps
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import programs
 
 
 def step_of(config):
-  return programs.training_step(
+  return compiled_steps.training_step(
     steps.make_pretrain_step,
     pretrain.make_network(config),
-    assembly.make_optimizer(config.optimizer),
-    view_options=assembly.make_view_options(config.views),
+    build.make_optimizer(config.optimizer),
+    view_options=build.make_view_options(config.views),
     seed=config.seed,
     temperature=config.temperature,
   )

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import assembly
-from stclr_jax.workflows import protocols
+from stclr_jax.runs import build
+from stclr_jax.runs import provenance
 
 
 @pytest.mark.parametrize(
@@ -18,8 +18,10 @@ def test_what_begins_without_our_pretraining(
   init, scope, told, tiny_store, tiny_config
 ):
   config = tiny_config('finetune', init=init)
-  dealt = assembly.make_folds(tiny_store, config.data)
-  kept = protocols.make_protocol(config, tiny_store, dealt, dealt.fold(0), None)
+  dealt = build.make_folds(tiny_store, config.data)
+  kept = provenance.make_protocol(
+    config, tiny_store, dealt, dealt.fold(0), None
+  )
   assert kept.pretrain_scope == scope and told in kept.describe()
   assert not kept.leaks
 
@@ -30,12 +32,12 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(
   def refused(notes, store):
     monkeypatch.setattr(checkpoints, 'read_notes', lambda workdir: notes)
     try:
-      protocols.refuse_other_data(tmp_path, store)
+      provenance.refuse_other_data(tmp_path, store)
     except ValueError:
       return True
     return False
 
-  notes = protocols.data_notes(tiny_store)
+  notes = provenance.data_notes(tiny_store)
   order = list(reversed(range(tiny_store.num_videos)))
   turned = dataclasses.replace(
     tiny_store,

@@ -7,11 +7,11 @@ import pytest
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import provenance
+from stclr_jax.runs import selection
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import protocols
-from stclr_jax.workflows import selection
 
 
 def read_lines(workdir):
@@ -171,8 +171,8 @@ def test_protocol_says_whether_validation_people_were_pretrained_on(
     'subjects_seen': tiny_store.subject[seen].tolist(),
   }
   config = tiny_config('finetune', selection='inner_validation')
-  dealt = assembly.make_folds(tiny_store, config.data)
-  kept = protocols.make_protocol(
+  dealt = build.make_folds(tiny_store, config.data)
+  kept = provenance.make_protocol(
     config,
     tiny_store,
     dealt,
@@ -182,7 +182,7 @@ def test_protocol_says_whether_validation_people_were_pretrained_on(
   assert kept.validation_in_pretraining is not held_out
   assert kept.pretrain_scope == 'train_folds'
   notes['subjects_seen'].append(1)  # of the test fold
-  again = protocols.make_protocol(
+  again = provenance.make_protocol(
     config,
     tiny_store,
     dealt,

@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from stclr_jax.workflows import settings
+from stclr_jax.runs import config_checks
 
 CONFIGS = (
   'pretrain', 'finetune', 'crossval', 'reproduce', 'evaluate', 'baselines',
@@ -21,16 +21,16 @@ def test_every_config_of_ours_can_be_meant(name):
   presets = ('demo', 'paper', 'paper_112')
   for preset in presets:
     which = f'all,{preset}' if name == 'reproduce' else preset
-    settings.check(module.get_config(which))
+    config_checks.check(module.get_config(which))
 
 
 def test_every_rule_is_about_a_setting():
   keys = {
     f'.{key}'
     for name in CONFIGS
-    for key, _ in settings._flatten(make_config(name))
+    for key, _ in config_checks._flatten(make_config(name))
   }
-  for end in settings.RULES:
+  for end in config_checks.RULES:
     assert any(key.endswith(f'.{end}') for key in keys), end
 
 
@@ -57,5 +57,5 @@ def test_every_rule_is_about_a_setting():
 def test_what_nobody_can_mean_is_refused(name, key, value, words):
   config = make_config(name, **{key: value})
   with pytest.raises(ValueError, match=words) as error:
-    settings.check(config)
+    config_checks.check(config)
   assert f'`{key}` (={value!r})' in str(error.value)

@@ -143,11 +143,11 @@ class Process:
 
     from stclr_jax.learning import parallel
     from stclr_jax.learning import steps
+    from stclr_jax.runs import placed_videos
     from stclr_jax.views import views
-    from stclr_jax.workflows import feeding
 
     store, read = make_store(where)
-    placed = feeding.PlacedVideos(store, where)
+    placed = placed_videos.PlacedVideos(store, where)
 
     def draw(epoch, videos, batch):
       where = (videos.frames, videos.first, videos.length, batch.video)
@@ -204,8 +204,8 @@ class Process:
     from stclr_jax.learning import steps
     from stclr_jax.models import encoders
     from stclr_jax.models import heads
-    from stclr_jax.workflows import assembly
-    from stclr_jax.workflows import feeding
+    from stclr_jax.runs import build
+    from stclr_jax.runs import placed_videos
 
     encoders.STAGE_FEATURES = (64,)
     encoders.BLOCKS_PER_STAGE = 1
@@ -223,11 +223,11 @@ class Process:
       ),
       num_scalars=2,
     )
-    variables = assembly.init_network(network, self.options, seed=0)
+    variables = build.init_network(network, self.options, seed=0)
     self.arrays['params'] = flat(variables['params'])
     state = parallel.replicate(states.create_state(variables, optimizer))
     store, _ = make_store(where)
-    placed = feeding.PlacedVideos(store, where)
+    placed = placed_videos.PlacedVideos(store, where)
     stream = placed.epochs(
       batches,
       seed=0,
@@ -245,12 +245,14 @@ class Process:
     import ml_collections
 
     from stclr_jax.data import placement
-    from stclr_jax.workflows import feeding
+    from stclr_jax.runs import placed_videos
 
     free = 10**4 if jax.process_index() == 0 else 10**9
     placement.free_device_bytes = lambda: free
     data = ml_collections.ConfigDict({'placement': 'auto', 'memory_share': 0.5})
-    self.facts['chosen'] = feeding.place(make_store('host')[0], data).placement
+    self.facts['chosen'] = placed_videos.place(
+      make_store('host')[0], data
+    ).placement
 
 
 def make_store(where):

@@ -10,10 +10,10 @@ import pytest
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning.checkpoints import Checkpoint
-from stclr_jax.workflows import assembly
+from stclr_jax.runs import build
+from stclr_jax.runs import provenance
+from stclr_jax.runs import trained
 from stclr_jax.workflows import finetune
-from stclr_jax.workflows import protocols
-from stclr_jax.workflows import trained
 
 
 def make_store(name, names, *, recordings=(), named=True, space=''):
@@ -123,10 +123,10 @@ def test_the_scope_beside_a_number_is_true(
   config = tiny_config('finetune')
   before = named('tiny:videos', 'P')
   store = named(name, renamed or 'P')
-  dealt = assembly.make_folds(store, config.data)
+  dealt = build.make_folds(store, config.data)
   told = []
   for seen in (np.arange(6, 60), np.arange(60)):
-    kept = protocols.make_protocol(
+    kept = provenance.make_protocol(
       config, store, dealt, dealt.fold(0), pretrain(before, seen)
     )
     told.append(kept.pretrain_scope)

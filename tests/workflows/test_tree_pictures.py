@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from stclr_jax.evaluation import figures
+from stclr_jax.runs import workdirs
 from stclr_jax.workflows import tree_pictures
-from stclr_jax.workflows import workdirs
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 

@@ -7,7 +7,7 @@ def load_weights(variables, config):
   """Puts the user's Kinetics-400 weights into a fresh network, if asked to.
 
   Args:
-    variables: of the network, see `assembly.init_network`.
+    variables: of the network, see `build.init_network`.
     config: with `init`, `init_weights` and `encoder`.
 
   Returns:

@@ -13,7 +13,7 @@ import numpy as np
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
 from stclr_jax.files import whole
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 SELECTIONS = ('last', 'inner_validation')
 ORACLE = 'oracle_test_correct'

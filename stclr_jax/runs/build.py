@@ -13,8 +13,8 @@ from stclr_jax.data import streaming
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
+from stclr_jax.runs import compiled_steps
 from stclr_jax.views import views
-from stclr_jax.workflows import programs
 
 DTYPES = ('float32', 'bfloat16')
 
@@ -232,7 +232,7 @@ def make_optimizer(options):
   Returns:
     An `optax.GradientTransformation` that gives directions.
   """
-  return programs.create_optimizer(
+  return compiled_steps.create_optimizer(
     options.name, momentum=options.momentum, weight_decay=options.weight_decay
   )
 

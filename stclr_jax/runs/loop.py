@@ -12,7 +12,7 @@ import numpy as np
 
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import parallel
-from stclr_jax.workflows.journal import Journal
+from stclr_jax.runs.journal import Journal
 
 
 class Stage(NamedTuple):
@@ -76,7 +76,7 @@ def train(
     variables: of the untrained network.
     videos: `steps.DeviceVideos`, replicated.
     stages: list of `Stage`, one following on the other.
-    batches: see `feeding.PlacedVideos.epochs`.
+    batches: see `placed_videos.PlacedVideos.epochs`.
     steps_per_epoch: how many there are of each epoch.
     clips_per_step: clips that the encoder sees in a step.
     workdir: path of the run.

@@ -8,7 +8,7 @@ import numpy as np
 from stclr_jax.data.people import identity
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import trained
+from stclr_jax.runs import trained
 
 
 def make_protocol(config, store, dealt, fold, pretrained):

@@ -11,7 +11,7 @@ from stclr_jax.data import placement
 from stclr_jax.data import videos
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
-from stclr_jax.workflows import programs
+from stclr_jax.runs import compiled_steps
 
 # chosen: one batch is ready while the next one is read; a third would only
 # take memory.
@@ -120,7 +120,7 @@ class PlacedVideos:
       `infer(variables, indices) -> [m, ...]` for any number m of videos, as a
       NumPy array.
     """
-    run = programs.parallelize_inference(step)
+    run = compiled_steps.parallelize_inference(step)
     batch_size = parallel.divisible_batch_size(batch_size)
 
     def draw(_, shown):

@@ -8,9 +8,9 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import baselines
+from stclr_jax.runs import compiled_steps
 from stclr_jax.views import views
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import programs
 
 # chosen: fewer videos or people say nothing.
 
@@ -20,7 +20,7 @@ def make_encode(network, videos, *, view_options, batch_size):
 
   Args:
     network: with an encoder.
-    videos: `feeding.PlacedVideos`.
+    videos: `placed_videos.PlacedVideos`.
     view_options: a `views.ViewOptions`; videos are looked at as in evaluation.
     batch_size: videos at a time.
 
@@ -42,7 +42,7 @@ def make_look(videos, *, view_options, batch_size):
   """Makes a function from videos to what evaluation sees of them.
 
   Args:
-    videos: `feeding.PlacedVideos`.
+    videos: `placed_videos.PlacedVideos`.
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
 
@@ -64,7 +64,7 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   """Mean brightness of what evaluation sees of each video.
 
   Args:
-    videos: `feeding.PlacedVideos`.
+    videos: `placed_videos.PlacedVideos`.
     indices: which, int [m].
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
@@ -89,7 +89,7 @@ def audit_encoder(
     network: a `PretrainNetwork`.
     variables: {'params': ..., 'batch_stats': ...}.
     store: a `VideoStore`.
-    videos: its `feeding.PlacedVideos`.
+    videos: its `placed_videos.PlacedVideos`.
     seen: videos of pretraining, int [n].
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
@@ -121,7 +121,7 @@ def audit_encoder(
 
 
 # A step that is the same function is compiled once, see `programs`.
-@functools.lru_cache(programs.KEPT)
+@functools.lru_cache(compiled_steps.KEPT)
 def _encode_step(network, view_options):
   def step(variables_and_order, videos, batch):
     variables, order = variables_and_order
@@ -131,12 +131,12 @@ def _encode_step(network, view_options):
   return step
 
 
-@functools.lru_cache(programs.KEPT)
+@functools.lru_cache(compiled_steps.KEPT)
 def _look_step(view_options):
   return lambda _, videos, batch: _look(videos, batch, view_options)
 
 
-@functools.lru_cache(programs.KEPT)
+@functools.lru_cache(compiled_steps.KEPT)
 def _brightness_step(view_options):
   def step(_, videos, batch):
     return _look(videos, batch, view_options).mean((1, 2, 3))

@@ -10,7 +10,7 @@ import pathlib
 
 from stclr_jax.files import locks
 from stclr_jax.files import whole
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 
 def alone(run):

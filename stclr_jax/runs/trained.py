@@ -5,7 +5,7 @@ A run can begin with another that began with a third: all of them count.
 
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
-from stclr_jax.workflows import workdirs
+from stclr_jax.runs import workdirs
 
 _RUNS = {'pretrain': 'pretraining', 'finetune': 'fine-tuning'}
 
