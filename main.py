@@ -12,10 +12,10 @@ from ml_collections import config_flags
 from stclr_jax import commands
 from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
+from stclr_jax.reports import command_lines
+from stclr_jax.reports import notices
 from stclr_jax.runs import config_checks
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import command_lines
-from stclr_jax.workflows import notices
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config',

@@ -19,9 +19,9 @@ from absl import logging
 from ml_collections import config_flags
 
 from stclr_jax import commands
+from stclr_jax.reports import contact_page
+from stclr_jax.reports import contact_sheet
 from stclr_jax.runs import build
-from stclr_jax.workflows import contact_page
-from stclr_jax.workflows import contact_sheet
 
 _CONFIGS = pathlib.Path(__file__).parents[1] / 'configs'
 

@@ -13,10 +13,10 @@ from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels
 from stclr_jax.data.listings import listing_folder
+from stclr_jax.reports import contact_page
+from stclr_jax.reports import contact_sheet
 from stclr_jax.runs import build
 from stclr_jax.views import views
-from stclr_jax.workflows import contact_page
-from stclr_jax.workflows import contact_sheet
 
 
 @pytest.fixture

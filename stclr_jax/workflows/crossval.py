@@ -5,11 +5,11 @@ import copy
 import pathlib
 
 from stclr_jax.evaluation import protocol
+from stclr_jax.reports import crossval_page
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import crossval_report
-from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import stages
@@ -75,8 +75,8 @@ def _pool(config, workdir):
     [workdirs.read_summary(path) for path in done]
   )
   pooling.write(pooled._replace(summary=summary), workdir)
-  pictures.save_confusion(workdir, summary)
-  crossval_report.write(
+  run_pictures.save_confusion(workdir, summary)
+  crossval_page.write(
     config, workdir, summary, {path.parent.name[5:]: path for path in done}
   )
   return summary

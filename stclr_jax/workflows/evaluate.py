@@ -13,12 +13,12 @@ from stclr_jax.data.listings import labels
 from stclr_jax.data.people import identity
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
-from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import sites
 from stclr_jax.models import heads
+from stclr_jax.reports import figures
 from stclr_jax.runs import build
 from stclr_jax.runs import compiled_steps
 from stclr_jax.runs import owners

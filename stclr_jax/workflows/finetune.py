@@ -14,6 +14,8 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
+from stclr_jax.reports import next_commands
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
 from stclr_jax.runs import compiled_steps
 from stclr_jax.runs import loop
@@ -25,8 +27,6 @@ from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import finetune_parts
-from stclr_jax.workflows import next_commands
-from stclr_jax.workflows import pictures
 
 
 @owners.alone
@@ -105,7 +105,7 @@ def run(config, workdir):
   tables.write_predictions(
     workdir / workdirs.PREDICTIONS, store, fold.test, probabilities
   )
-  pictures.save_confusion(workdir, summary)
+  run_pictures.save_confusion(workdir, summary)
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)
   return summary
 

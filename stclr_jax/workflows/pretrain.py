@@ -13,6 +13,8 @@ from stclr_jax.evaluation import probes
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
+from stclr_jax.reports import next_commands
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
 from stclr_jax.runs import compiled_steps
 from stclr_jax.runs import initialization
@@ -24,8 +26,6 @@ from stclr_jax.runs import representations
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import next_commands
-from stclr_jax.workflows import pictures
 from stclr_jax.workflows import pretrain_checks
 
 
@@ -73,7 +73,9 @@ def run(config, workdir):
     f'{states.count_parameters(variables["params"]["encoder"]):,} parameters.',
     flush=True,
   )
-  pictures.save_view_pairs(workdir, store, seen[:3], view_options, config.seed)
+  run_pictures.save_view_pairs(
+    workdir, store, seen[:3], view_options, config.seed
+  )
   knn = _make_knn(config, network, view_options, store, videos, seen)
   chance = {
     'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
@@ -127,7 +129,7 @@ def run(config, workdir):
     'fine_tuning': next_commands.plan_fine_tuning(config, store),
     'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
-  pictures.save_pretraining_curves(workdir, chance)
+  run_pictures.save_pretraining_curves(workdir, chance)
   workdirs.write_json(workdir / workdirs.SUMMARY, summary)
   return summary
 

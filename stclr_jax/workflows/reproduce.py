@@ -15,6 +15,7 @@ import copy
 
 import numpy as np
 
+from stclr_jax.reports import tables_page
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import baselines
@@ -27,7 +28,6 @@ from stclr_jax.workflows import pretrain_checks
 from stclr_jax.workflows import results
 from stclr_jax.workflows import row_runs
 from stclr_jax.workflows import stages
-from stclr_jax.workflows import tree_report
 from stclr_jax.workflows import variants
 
 
@@ -72,7 +72,7 @@ def _make_tables(config, tables, runs, workdir):
   for table in tables:
     found.append(_make_table(config, table, runs[table.name], workdir))
     workdirs.write_json(workdir / 'tables' / f'{table.name}.json', found[-1])
-  tree_report.write(config, workdir, _headline(config, tables, runs, workdir))
+  tables_page.write(config, workdir, _headline(config, tables, runs, workdir))
   return {
     'workflow': 'reproduce',
     'tables': found,
@@ -107,7 +107,7 @@ def describe(summary, workdir):
     return conditions.describe(summary)
   lines = []
   for table in summary['tables']:
-    lines += ['', *tree_report.table_lines(table)]
+    lines += ['', *tables_page.table_lines(table)]
   return '\n'.join(
     [*lines, '', f'In {workdir}: report.html, report.md, tables/']
   )
@@ -290,5 +290,5 @@ def _run_conditions(config, workdir, folds):
       folds=folds,
     )
   with owners.in_turn(workdir):
-    tree_report.write(config, workdir, _headline(config, [], {}, workdir))
+    tables_page.write(config, workdir, _headline(config, [], {}, workdir))
   return found

@@ -1,7 +1,7 @@
 import numpy as np
 from PIL import Image
 
-from stclr_jax.evaluation import figures
+from stclr_jax.reports import figures
 
 
 def read(path):

@@ -5,8 +5,8 @@ import re
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import figures
-from stclr_jax.evaluation import report
+from stclr_jax.reports import figures
+from stclr_jax.reports import pages
 
 
 class Page(html.parser.HTMLParser):
@@ -41,16 +41,16 @@ def picture(tmp_path):
 
 def make_blocks(picture):
   return [
-    report.Heading('Title & more', 1),
-    report.Text('1 < 2\n2 < 3', warning=True),
-    report.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')]),
-    report.Image(picture, 'who is "who"'),
-    report.Code('python main.py --config=a && b'),
+    pages.Heading('Title & more', 1),
+    pages.Text('1 < 2\n2 < 3', warning=True),
+    pages.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')]),
+    pages.Image(picture, 'who is "who"'),
+    pages.Code('python main.py --config=a && b'),
   ]
 
 
 def test_page_needs_no_other_file(picture):
-  page = report.to_html(make_blocks(picture))
+  page = pages.to_html(make_blocks(picture))
   parsed = Page(page)
   assert not parsed.open
   (source,) = parsed.loaded
@@ -61,7 +61,7 @@ def test_page_needs_no_other_file(picture):
 
 
 def test_page_shows_text_as_it_is_written(picture):
-  parsed = Page(report.to_html(make_blocks(picture)))
+  parsed = Page(pages.to_html(make_blocks(picture)))
   assert parsed.cells == ['row', 'x|y', '<b>', '1', 'R(2+1)D', '2']
   for words in (
     'Title & more',
@@ -72,7 +72,7 @@ def test_page_shows_text_as_it_is_written(picture):
 
 
 def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
-  text = report.to_markdown(make_blocks(picture), tmp_path)
+  text = pages.to_markdown(make_blocks(picture), tmp_path)
   rows = [line for line in text.splitlines() if line.startswith('|')]
   cells = [re.split(r'(?<!\\)\|', row)[1:-1] for row in rows]
   cells = [[cell.strip().replace('\\|', '|') for cell in row] for row in cells]
@@ -88,19 +88,17 @@ def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
 
 def test_watermark_only_where_asked_for(picture):
   blocks = make_blocks(picture)
-  assert (
-    'SMOKE RUN' in Page(report.to_html(blocks, watermark='SMOKE RUN')).words
-  )
-  assert 'class="watermark"' not in report.to_html(blocks)
+  assert 'SMOKE RUN' in Page(pages.to_html(blocks, watermark='SMOKE RUN')).words
+  assert 'class="watermark"' not in pages.to_html(blocks)
 
 
 def test_row_of_another_length_is_refused():
   with pytest.raises(ValueError, match='2 columns'):
-    report.Table(('a', 'b'), [('1',)])
+    pages.Table(('a', 'b'), [('1',)])
 
 
 def test_write_leaves_no_partial_file(picture, tmp_path):
-  report.write(tmp_path, make_blocks(picture))
+  pages.write(tmp_path, make_blocks(picture))
   assert sorted(path.name for path in tmp_path.iterdir()) == [
     'figures',
     'report.html',

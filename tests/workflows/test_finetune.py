@@ -10,11 +10,11 @@ import pytest
 from configs import pretrain as pretraining_configs
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
+from stclr_jax.reports import next_commands
 from stclr_jax.runs import build
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import finetune_parts
-from stclr_jax.workflows import next_commands
 from stclr_jax.workflows import pretrain
 
 

@@ -3,9 +3,9 @@ import pathlib
 
 import pytest
 
-from stclr_jax.evaluation import figures
+from stclr_jax.reports import figures
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import journal
-from stclr_jax.workflows import pictures
 
 
 def follow(workdir, first, last, *, num_steps=12, log_every_steps=1):
@@ -88,10 +88,10 @@ def test_what_was_not_logged_is_drawn_as_nothing(tmp_path, monkeypatch):
       drawn.append(curves) or draw(path, curves, **named)
     ),
   )
-  pictures.save_pretraining_curves(tmp_path, {})
+  run_pictures.save_pretraining_curves(tmp_path, {})
   (tmp_path / journal.METRICS).write_text(
     json.dumps({'step': 1, 'epoch': 1, 'loss': 2.0}) + '\n'
   )
-  pictures.save_pretraining_curves(tmp_path, {'loss': 3.0})
+  run_pictures.save_pretraining_curves(tmp_path, {'loss': 3.0})
   assert drawn == [[], [('loss', (1,), (2.0,), 3.0)]]
   assert (tmp_path / 'figures' / 'pretraining.png').exists()

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from configs import pretrain as pretrain_configs
+from stclr_jax.reports import next_commands
 from stclr_jax.runs import build
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import next_commands
 
 
 def label_some(store, people, classes):

@@ -8,11 +8,11 @@ from configs import evaluate
 from configs import finetune
 from configs import pretrain
 from configs import reproduce
-from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import protocol
+from stclr_jax.reports import figures
+from stclr_jax.reports import notices
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import notices
-from stclr_jax.workflows import pictures
 
 WORKFLOWS = (baselines, crossval, evaluate, finetune, pretrain, reproduce)
 
@@ -97,5 +97,5 @@ def test_a_confusion_matrix_says_whom_it_shows(
   kept = protocol.Protocol(**fields | changes).as_dict()
   summary = {'data': 'd', 'correct': 1, 'total': 2, 'confusion': []}
   summary |= {'labels': [], 'protocol': kept}
-  pictures.save_confusion(tmp_path, summary)
+  run_pictures.save_confusion(tmp_path, summary)
   assert given['title'].startswith('d: 1 of 2 videos of ' + shown)

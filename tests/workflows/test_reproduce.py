@@ -7,6 +7,7 @@ from configs import reproduce as reproduce_config
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import published
 from stclr_jax.evaluation import statistics
+from stclr_jax.reports import tables_page
 from stclr_jax.workflows import costs
 from stclr_jax.workflows import planning
 from stclr_jax.workflows import pooling
@@ -14,7 +15,6 @@ from stclr_jax.workflows import reproduce
 from stclr_jax.workflows import results
 from stclr_jax.workflows import row_runs
 from stclr_jax.workflows import stages
-from stclr_jax.workflows import tree_report
 from stclr_jax.workflows import variants
 
 
@@ -262,7 +262,7 @@ def test_rows_of_other_videos_are_not_compared():
   found = results.table_results(table, pools, [None] * 2)
   assert found['rows'][1]['comparison'] is None
   assert 'tested other videos' in found['notes'][-1]
-  assert '54/54' in '\n'.join(tree_report.table_lines(found))
+  assert '54/54' in '\n'.join(tables_page.table_lines(found))
 
 
 @pytest.mark.parametrize(

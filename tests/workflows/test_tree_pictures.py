@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import figures
+from stclr_jax.reports import figures
+from stclr_jax.reports import tables_pictures
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import tree_pictures
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 
@@ -45,7 +45,7 @@ def test_the_papers_findings_stand_only_beside_its_own_data(
     'save_confusion_matrix',
     lambda *given, **named: drawn.update(named) or draw(*given, **named),
   )
-  found = tree_pictures.save(tmp_path, *make_tree(tmp_path, data, labels))
+  found = tables_pictures.save(tmp_path, *make_tree(tmp_path, data, labels))
   assert bool(drawn['outlined']) == beside
   assert ('Disgust is best' in drawn['title']) == beside
   # A report shows all of these, also where there is nothing to be seen.

@@ -2,8 +2,8 @@ import sys
 
 import pytest
 
+from stclr_jax.reports import command_lines
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import command_lines
 
 
 @pytest.mark.parametrize('replaced', [0, 1])

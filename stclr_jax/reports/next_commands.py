@@ -6,9 +6,9 @@ import shlex
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.reports import command_lines
 from stclr_jax.runs import build
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import command_lines
 
 # The largest batch of configs/pretrain.py's presets; fewer videos need less.
 _CONFIGS_BATCH_SIZE = 36

@@ -3,11 +3,11 @@
 import shlex
 
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import report
+from stclr_jax.reports import notices
+from stclr_jax.reports import pages
+from stclr_jax.reports import report_parts
+from stclr_jax.reports import tables_pictures
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import notices
-from stclr_jax.workflows import report_parts
-from stclr_jax.workflows import tree_pictures
 
 _NOT_OULU = (
   'These are not the videos that the paper tested, so its numbers are left '
@@ -32,10 +32,10 @@ def write(config, workdir, headline):
       shown, and its name; None to leave them out.
   """
   smoke = config.preset == 'smoke'
-  blocks = [report.Heading('ST-CLR: the tables and figures again', 1)]
+  blocks = [pages.Heading('ST-CLR: the tables and figures again', 1)]
   if notice := notices.notice(config):
-    blocks.append(report.Text(notice, warning=True))
-  blocks.append(report.Text(_READING))
+    blocks.append(pages.Text(notice, warning=True))
+  blocks.append(pages.Text(_READING))
   for path in sorted((workdir / 'tables').glob('*.json')):
     blocks += _table_blocks(workdir, workdirs.read_json(path))
   if headline is not None:
@@ -51,7 +51,7 @@ def write(config, workdir, headline):
   blocks += _conditions_blocks(workdir)
   blocks += report_parts.ledger_blocks()
   blocks += _origin_blocks(workdir)
-  report.write(workdir, blocks, watermark='SMOKE RUN' if smoke else '')
+  pages.write(workdir, blocks, watermark='SMOKE RUN' if smoke else '')
 
 
 def table_lines(table):
@@ -76,27 +76,27 @@ def table_lines(table):
 def _table_blocks(workdir, table):
   header, rows = _cells(table)
   blocks = [
-    report.Heading(table['title']),
-    report.Table(header, rows),
-    report.Image(
-      tree_pictures.save_intervals(workdir, table),
+    pages.Heading(table['title']),
+    pages.Table(header, rows),
+    pages.Image(
+      tables_pictures.save_intervals(workdir, table),
       'Accuracy and its 95 % interval from resampling people.',
     ),
   ]
   if table['costs']:
     blocks.append(_costs_table(table))
-  blocks += [report.Text(line) for line in _remarks(table)]
+  blocks += [pages.Text(line) for line in _remarks(table)]
   if table['earlier']:
-    blocks.append(report.Heading('Earlier methods, as published', 3))
+    blocks.append(pages.Heading('Earlier methods, as published', 3))
     blocks.append(
-      report.Text(
+      pages.Text(
         'What others printed for Oulu-CASIA, each under a protocol of its '
         'own (frames or clips, other folds, faces pretrained on); no test is '
         'possible against a bare number.'
       )
     )
     blocks.append(
-      report.Table(
+      pages.Table(
         ('method', 'accuracy in %', 'source', 'note'),
         [
           (one['name'], one['percent'], one['source'], one['note'])
@@ -105,7 +105,7 @@ def _table_blocks(workdir, table):
       )
     )
   kept = protocol.Protocol.from_dict(table['protocol'])
-  blocks.append(report.Code(kept.describe()))
+  blocks.append(pages.Code(kept.describe()))
   return blocks
 
 
@@ -216,7 +216,7 @@ def _costs_table(table):
       )
     )
   header = ('', 'parameters', 'GFLOP', 'step', 'final pretraining loss')
-  return report.Table(header, rows)
+  return pages.Table(header, rows)
 
 
 def _conditions_blocks(workdir):
@@ -226,8 +226,8 @@ def _conditions_blocks(workdir):
   found = workdirs.read_json(path)
   names = found['conditions']
   return [
-    report.Heading('Trained under one light, tested under another'),
-    report.Table(
+    pages.Heading('Trained under one light, tested under another'),
+    pages.Table(
       ('trained under', *(f'tested under {name}' for name in names)),
       [
         (
@@ -241,7 +241,7 @@ def _conditions_blocks(workdir):
         for trained in names
       ],
     ),
-    report.Code(found['protocol']),
+    pages.Code(found['protocol']),
   ]
 
 
@@ -258,9 +258,9 @@ def _origin_blocks(workdir):
   folder = shlex.quote(str(workdir))
   return [
     *report_parts.environment_blocks(workdir),
-    report.Text('Which folder holds which row; two of them compare by'),
-    report.Code(
+    pages.Text('Which folder holds which row; two of them compare by'),
+    pages.Code(
       f'python -m stclr_jax.compare {folder}/FOLDER_A {folder}/FOLDER_B'
     ),
-    report.Table(('table', 'row', 'folder'), rows),
+    pages.Table(('table', 'row', 'folder'), rows),
   ]

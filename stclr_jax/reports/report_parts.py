@@ -4,10 +4,10 @@ import json
 import pathlib
 
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import report
 from stclr_jax.evaluation import sites
+from stclr_jax.reports import pages
+from stclr_jax.reports import tables_pictures
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import tree_pictures
 
 _LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 
@@ -24,32 +24,32 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
   Returns:
     A list of blocks.
   """
-  drawn = tree_pictures.save(workdir, folds, summary)
+  drawn = tables_pictures.save(workdir, folds, summary)
   blocks = [
-    report.Heading(f'Figure 6: what is taken for what ({name})'),
-    report.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
-    report.Heading('By expression', 3),
+    pages.Heading(f'Figure 6: what is taken for what ({name})'),
+    pages.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
+    pages.Heading('By expression', 3),
     _groups_table('expression', summary['by_expression']),
-    report.Heading('By person', 3),
-    report.Text(_people_line(summary['by_subject'])),
-    report.Image(drawn['people'], 'Videos of each person named rightly.'),
+    pages.Heading('By person', 3),
+    pages.Text(_people_line(summary['by_subject'])),
+    pages.Image(drawn['people'], 'Videos of each person named rightly.'),
   ]
   if summary['by_site']:
     blocks += [
-      report.Heading('By site', 3),
+      pages.Heading('By site', 3),
       _groups_table('site', summary['by_site']),
-      report.Text(sites.CONFOUNDING),
+      pages.Text(sites.CONFOUNDING),
     ]
   blocks += _audit_blocks(folds)
   if drawn['views']:
-    blocks.append(report.Heading('Figure 2: a video and its two views'))
+    blocks.append(pages.Heading('Figure 2: a video and its two views'))
     blocks += [
-      report.Image(path, f'{path.stem}: frames, and the positive pair')
+      pages.Image(path, f'{path.stem}: frames, and the positive pair')
       for path in drawn['views']
     ]
-  blocks.append(report.Heading('Curves'))
+  blocks.append(pages.Heading('Curves'))
   blocks += [
-    report.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
+    pages.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
   ]
   return blocks
 
@@ -62,15 +62,15 @@ def _audit_blocks(folds):
     before = workdirs.read_summary(begun) if begun else None
     if before and before['audit']:
       blocks.append(
-        report.Code(f'Fold {fold}\n{audit.describe(before["audit"])}')
+        pages.Code(f'Fold {fold}\n{audit.describe(before["audit"])}')
       )
   if blocks:
-    blocks.insert(0, report.Heading('Shortcut audit of the pretrainings'))
+    blocks.insert(0, pages.Heading('Shortcut audit of the pretrainings'))
   return blocks
 
 
 def _groups_table(name, groups):
-  return report.Table(
+  return pages.Table(
     (name, 'correct', 'accuracy'),
     [
       (
@@ -98,17 +98,17 @@ def ledger_blocks():
   if not _LEDGER.exists():
     return []
   title, _, text = _LEDGER.read_text(encoding='utf-8').partition('\n')
-  blocks = [report.Heading(title.lstrip('# '))]
+  blocks = [pages.Heading(title.lstrip('# '))]
   for part in text.strip().split('\n\n'):
     lines = part.splitlines()
     if lines[0].startswith('#'):
-      blocks.append(report.Heading(lines[0].lstrip('# '), 3))
+      blocks.append(pages.Heading(lines[0].lstrip('# '), 3))
       lines = lines[1:]
     if lines and all(line.startswith('|') for line in lines):
       rows = [_split_row(line) for line in lines]
-      blocks.append(report.Table(rows[0], rows[2:]))
+      blocks.append(pages.Table(rows[0], rows[2:]))
     elif lines:
-      blocks.append(report.Text(' '.join(lines)))
+      blocks.append(pages.Text(' '.join(lines)))
   return blocks
 
 
@@ -127,8 +127,8 @@ def environment_blocks(workdir):
   """
   environment = workdirs.read_json(workdir / 'environment.json')
   return [
-    report.Heading('Where it comes from'),
-    report.Code(
+    pages.Heading('Where it comes from'),
+    pages.Code(
       f'{environment["command"]}\n\n{json.dumps(environment, indent=2)}'
     ),
   ]

@@ -4,8 +4,8 @@ import pathlib
 import shutil
 import textwrap
 
-from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import published
+from stclr_jax.reports import figures
 from stclr_jax.runs import journal
 from stclr_jax.runs import workdirs
 

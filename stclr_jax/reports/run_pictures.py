@@ -6,9 +6,9 @@ import re
 import jax
 import numpy as np
 
-from stclr_jax.evaluation import figures
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
+from stclr_jax.reports import figures
 from stclr_jax.runs import journal
 from stclr_jax.views import views
 

@@ -9,8 +9,8 @@ import numpy as np
 from stclr_jax.data import placement
 from stclr_jax.data import sources
 from stclr_jax.files import whole
+from stclr_jax.reports import contact_sheet
 from stclr_jax.views import temporal
-from stclr_jax.workflows import contact_sheet
 
 _HEIGHT = 96  # of a frame on the page, in pixels; chosen: faces can be told
 _JPEG_QUALITY = 85  # chosen: a page of 24 videos then has one or two megabytes

@@ -3,9 +3,9 @@
 import shlex
 
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import report
-from stclr_jax.workflows import notices
-from stclr_jax.workflows import report_parts
+from stclr_jax.reports import notices
+from stclr_jax.reports import pages
+from stclr_jax.reports import report_parts
 
 _READING = (
   'Correct / total counts each video once, in the fold that tests it. The '
@@ -24,38 +24,38 @@ def write(config, workdir, summary, folds):
     summary: pooled, as `crossval.run` returns it.
     folds: {fold: path of its fine-tuning}, those that are finished.
   """
-  blocks = [report.Heading('ST-CLR: cross-validation', 1)]
+  blocks = [pages.Heading('ST-CLR: cross-validation', 1)]
   if notice := notices.notice(config):
-    blocks.append(report.Text(notice, warning=True))
+    blocks.append(pages.Text(notice, warning=True))
   if not summary['complete']:
     blocks.append(
-      report.Text(
+      pages.Text(
         f'Not complete: only {len(folds)} of {config.data.num_folds} folds '
         'are finished.',
         warning=True,
       )
     )
   blocks += [
-    report.Text(summary['description']),
-    report.Text(_READING),
+    pages.Text(summary['description']),
+    pages.Text(_READING),
     *_protocol_blocks(summary['protocol']),
     *_selection_blocks(summary),
     _folds_table(summary['folds']),
     *report_parts.result_blocks(workdir, folds, summary),
     *report_parts.ledger_blocks(),
     *report_parts.environment_blocks(workdir),
-    report.Text('To compare it with another run of the same videos:'),
-    report.Code(
+    pages.Text('To compare it with another run of the same videos:'),
+    pages.Code(
       f'python -m stclr_jax.compare {shlex.quote(str(workdir))} OTHER_WORKDIR'
     ),
   ]
-  report.write(workdir, blocks)
+  pages.write(workdir, blocks)
 
 
 def _protocol_blocks(written):
   kept = protocol.Protocol.from_dict(written)
-  leaks = [report.Text(f'LEAK: {leak}', warning=True) for leak in kept.leaks]
-  return [report.Code(kept.describe()), *leaks]
+  leaks = [pages.Text(f'LEAK: {leak}', warning=True) for leak in kept.leaks]
+  return [pages.Code(kept.describe()), *leaks]
 
 
 def _selection_blocks(summary):
@@ -79,8 +79,8 @@ def _selection_blocks(summary):
       )
     )
   blocks = [
-    report.Heading('Which epoch is tested'),
-    report.Table(('epoch', 'correct', 'what it is'), rows),
+    pages.Heading('Which epoch is tested'),
+    pages.Table(('epoch', 'correct', 'what it is'), rows),
   ]
   if inner:
     blocks += _protocol_blocks(inner['protocol'])
@@ -88,7 +88,7 @@ def _selection_blocks(summary):
 
 
 def _folds_table(folds):
-  return report.Table(
+  return pages.Table(
     ('fold', 'correct', 'accuracy', 'labelled training videos'),
     [
       (
