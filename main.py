@@ -30,6 +30,17 @@ _WORKDIR = flags.DEFINE_string(
   'folder in runs/.',
 )
 
+# The workflow that a config names: one run, or many.
+_MODULES = {
+  **{
+    name: f'stclr_jax.workflows.{name}'
+    for name in ('pretrain', 'finetune', 'evaluate')
+  },
+  **{
+    name: f'stclr_jax.experiments.{name}'
+    for name in ('crossval', 'reproduce', 'conditions', 'baselines')
+  },
+}
 _PLAN = flags.DEFINE_bool(
   'plan',
   False,
@@ -59,7 +70,7 @@ def _run(config, workdir):
   parallel.use_cpu_cores(_common_batch_size(config))
   compilation.use_several_gpus()
   compilation.use_cache()
-  workflow = importlib.import_module(f'stclr_jax.workflows.{config.workflow}')
+  workflow = importlib.import_module(_MODULES[config.workflow])
   if _PLAN.value:
     if not hasattr(workflow, 'plan'):
       raise app.UsageError(

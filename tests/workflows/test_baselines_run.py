@@ -5,8 +5,8 @@ import pytest
 
 from configs import baselines as configs
 from stclr_jax.evaluation import run_pairs
+from stclr_jax.experiments import baselines
 from stclr_jax.runs import build
-from stclr_jax.workflows import baselines
 from stclr_jax.workflows import pretrain
 
 

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from stclr_jax.evaluation import run_pairs
+from stclr_jax.experiments import crossval
+from stclr_jax.experiments import pooling
+from stclr_jax.experiments import recipe_runs
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import crossval
 from stclr_jax.workflows import finetune
-from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain
-from stclr_jax.workflows import stages
 
 
 @pytest.fixture
@@ -124,7 +124,7 @@ def test_a_fold_keeps_the_pretraining_it_has_begun_with(
   workdirs.open_workdir(tmp_path, crossval.without_folds(config))
   for fold in (2, 0):  # 2 is finished first, but 0 has one of its own
     done = tmp_path / f'fold_{fold}/pretrain'
-    stages.run(stages.pretrain_config(config, fold), done)
+    recipe_runs.run(recipe_runs.pretrain_config(config, fold), done)
   crossval.run(config, tmp_path)
   begun = [
     config.init_from for stage, _, config in stage_runs if stage == 'finetune'
@@ -240,7 +240,9 @@ def test_folds_under_two_protocols_are_not_pooled(
 
 def test_address_tells_apart_what_finds_something_else(tiny_crossval):
   def address(**changes):
-    return stages.address(stages.pretrain_config(tiny_crossval(**changes), 0))
+    return recipe_runs.address(
+      recipe_runs.pretrain_config(tiny_crossval(**changes), 0)
+    )
 
   same = address()
   assert address(**{'data.labelled_fraction': 0.1}) == same

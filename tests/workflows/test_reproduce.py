@@ -7,15 +7,15 @@ from configs import reproduce as reproduce_config
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import published
 from stclr_jax.evaluation import statistics
+from stclr_jax.experiments import costs
+from stclr_jax.experiments import planning
+from stclr_jax.experiments import pooling
+from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import reproduce
+from stclr_jax.experiments import table_figures
+from stclr_jax.experiments import table_rows
+from stclr_jax.experiments import table_runs
 from stclr_jax.reports import tables_page
-from stclr_jax.workflows import costs
-from stclr_jax.workflows import planning
-from stclr_jax.workflows import pooling
-from stclr_jax.workflows import reproduce
-from stclr_jax.workflows import results
-from stclr_jax.workflows import row_runs
-from stclr_jax.workflows import stages
-from stclr_jax.workflows import variants
 
 
 def make_config(which='all,smoke', **changes):
@@ -26,8 +26,8 @@ def make_config(which='all,smoke', **changes):
 
 def runs_of(config):
   return {
-    table.name: row_runs.of_table(config, table)
-    for table in variants.tables(config)
+    table.name: table_runs.of_table(config, table)
+    for table in table_rows.tables(config)
   }
 
 
@@ -97,11 +97,11 @@ def test_unknown_table_is_refused():
 def test_paper_tables_are_the_papers():
   config = make_config('all,paper')
   assert config.data.num_folds == 10
-  assert variants.pretraining_epochs(config) == (100, 500, 1000)
-  assert variants.kept_epochs(config) == (100, 500)
+  assert table_rows.pretraining_epochs(config) == (100, 500, 1000)
+  assert table_rows.kept_epochs(config) == (100, 500)
   assert config.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
   assert len(config.labelled_draws) == 5
-  tables = {table.name: table for table in variants.tables(config)}
+  tables = {table.name: table for table in table_rows.tables(config)}
   assert list(tables) == [
     'table2', 'table3', 'table4', 'table5', 'table6', 'figure6',
   ]  # fmt: skip
@@ -118,9 +118,9 @@ def test_paper_tables_are_the_papers():
 
 def test_a_row_changes_what_it_names_and_nothing_else():
   config = make_config('table4,paper')
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   first, *others = (
-    row_runs.recipe_of(config, row, seed=0, draw=0) for row in table.rows
+    table_runs.recipe_of(config, row, seed=0, draw=0) for row in table.rows
   )
   names = ('temporal', 'crop', 'color', 'flip')
   for name, recipe in zip(names, others, strict=True):
@@ -143,7 +143,7 @@ def test_what_rows_share_is_one_run():
   assert {one.pretraining for one in sixth} == {headline.pretraining, None}
   assert len({one.finetuning for one in sixth}) == len(sixth) == 4 * 5 * 2
   # Tables III and IV add two encoders and four augmentations.
-  different = row_runs.distinct(runs)
+  different = table_runs.distinct(runs)
   assert len({one.pretraining for one in different} - {None}) == 1 + 2 + 4
 
 
@@ -153,7 +153,7 @@ def test_pretrainings_are_apart_where_the_schedule_knows_its_end():
   (rows,) = runs_of(config).values()
   assert len({row[0].pretraining for row in rows}) == 3
   assert [row[0].recipe.pretrain.num_epochs for row in rows] == [100, 500, 1000]
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   assert 'A pretraining each' in table.notes[0]
 
 
@@ -196,9 +196,9 @@ def test_pretraining_on_everybody_is_shared_by_the_folds(monkeypatch):
   config = make_config('leaks,paper')
   rows = dict(zip('abcd', runs_of(config)['leaks'], strict=True))
   everybody, alone = rows['c'][0].recipe, rows['a'][0].recipe
-  configs = [stages.pretrain_config(everybody, fold) for fold in (0, 7)]
+  configs = [recipe_runs.pretrain_config(everybody, fold) for fold in (0, 7)]
   assert configs[0] == configs[1]
-  assert stages.pretrain_config(alone, 7).data.fold == 7
+  assert recipe_runs.pretrain_config(alone, 7).data.fold == 7
   assert rows['a'][0].finetuning == rows['b'][0].finetuning
   # Two of the three pretrainings differ by fold.
   assert ' 21 and 30 runs' in planning.plan(config)
@@ -206,9 +206,9 @@ def test_pretraining_on_everybody_is_shared_by_the_folds(monkeypatch):
 
 def test_results_are_compared_with_the_first_row_after_holm():
   config = make_config('table4,smoke')
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   pools = random_pools(5)
-  found = results.table_results(table, pools, [None] * 5)
+  found = table_figures.table_results(table, pools, [None] * 5)
   first = pools[0][0]
   raw = []
   for row, (pooled,) in zip(found['rows'][1:], pools[1:], strict=True):
@@ -226,13 +226,15 @@ def test_results_are_compared_with_the_first_row_after_holm():
 
 def test_papers_numbers_stand_only_beside_oulu_casia():
   config = make_config('table3,smoke')
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   for data, beside in (
     ('synthetic_demo:vl_strong', False),
     ('oulu_casia:ni_strong', False),
     ('oulu_casia:vl_strong', True),
   ):
-    found = results.table_results(table, random_pools(3, data=data), [None] * 3)
+    found = table_figures.table_results(
+      table, random_pools(3, data=data), [None] * 3
+    )
     assert found['beside_paper'] == beside
     text = json.dumps([row['published'] for row in found['rows']])
     assert ('89.38' in text) == beside
@@ -243,13 +245,13 @@ def test_papers_numbers_stand_only_beside_oulu_casia():
 
 def test_directions_are_counted():
   config = make_config('table3,smoke')
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   base, worse, better = np.ones(60), np.ones(60), np.ones(60)
   base[:20], worse[:30], better[:10] = 0, 0, 0
 
   def count(*rows):
     pools = [[pooled_of(row)] for row in rows]
-    return results.table_results(table, pools, [None] * 3)['directions']
+    return table_figures.table_results(table, pools, [None] * 3)['directions']
 
   assert count(base, worse, better) == {'same': 2, 'total': 2}
   assert count(base, better, worse) == {'same': 0, 'total': 2}
@@ -257,9 +259,9 @@ def test_directions_are_counted():
 
 def test_rows_of_other_videos_are_not_compared():
   config = make_config('table2,smoke')
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   pools = [[pooled_of(np.ones(60))], [pooled_of(np.ones(54))]]
-  found = results.table_results(table, pools, [None] * 2)
+  found = table_figures.table_results(table, pools, [None] * 2)
   assert found['rows'][1]['comparison'] is None
   assert 'tested other videos' in found['notes'][-1]
   assert '54/54' in '\n'.join(tables_page.table_lines(found))
@@ -274,22 +276,22 @@ def test_rows_of_other_videos_are_not_compared():
   ],
 )
 def test_spread_names_what_was_repeated(seeds, draws, words):
-  row = variants.Row('a', draws=draws, against=None)
-  table = variants.Table('table6', 'Table VI', [row])
+  row = table_rows.Row('a', draws=draws, against=None)
+  table = table_rows.Table('table6', 'Table VI', [row])
   pools = [pooled_of(np.ones(60)) for _ in range(len(seeds) * len(draws))]
-  found = results.table_results(table, [pools], [None])
+  found = table_figures.table_results(table, [pools], [None])
   assert f'({words},' in found['rows'][0]['spread']['text']
 
 
 def test_where_frames_live_changes_no_address():
   config = make_config('figure6,smoke')
   addresses = {
-    row_runs.plain(config).finetuning
+    table_runs.plain(config).finetuning
     for config.data.placement in ('auto', 'host', 'streamed')
   }
   assert len(addresses) == 1
   config.data.frame_size = (20, 20)
-  assert row_runs.plain(config).finetuning not in addresses
+  assert table_runs.plain(config).finetuning not in addresses
 
 
 def test_cost_of_the_paper_encoder_is_the_rooflines():
@@ -298,8 +300,8 @@ def test_cost_of_the_paper_encoder_is_the_rooflines():
   for name, size in (('r2plus1d_18', 112), ('mc3_18', 112)):
     config = make_config('table3,paper_112')
     config.encoder.architecture = name
-    recipe = row_runs.recipe_of(config, variants.Row(''), seed=0, draw=0)
-    counted = costs.encoder_cost(stages.pretrain_config(recipe, 0))
+    recipe = table_runs.recipe_of(config, table_rows.Row(''), seed=0, draw=0)
+    counted = costs.encoder_cost(recipe_runs.pretrain_config(recipe, 0))
     layers = roofline.layers(name, frames=16, size=size)
     assert counted.parameters == roofline.parameters(layers)
     # XLA counts normalisation as well, and not the zeros at the borders.
@@ -314,7 +316,7 @@ def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
   for stage in (config.pretrain, config.finetune):
     stage.batch_size = 8
   ran = []
-  run_stage = stages.run
+  run_stage = recipe_runs.run
 
   def noting(stage, workdir):
     if not (workdir / 'summary.json').exists():
@@ -323,7 +325,7 @@ def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
         raise KeyboardInterrupt
     return run_stage(stage, workdir)
 
-  monkeypatch.setattr(stages, 'run', noting)
+  monkeypatch.setattr(recipe_runs, 'run', noting)
   with pytest.raises(KeyboardInterrupt):
     reproduce.run(config, tmp_path / 'tree')
   finished = ran[:2]

@@ -4,10 +4,10 @@ import pytest
 
 from configs import crossval as crossval_config
 from configs import reproduce as reproduce_config
-from stclr_jax.workflows import costs
-from stclr_jax.workflows import row_runs
-from stclr_jax.workflows import stages
-from stclr_jax.workflows import variants
+from stclr_jax.experiments import costs
+from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import table_rows
+from stclr_jax.experiments import table_runs
 
 
 def _config(which, **changes):
@@ -18,8 +18,8 @@ def _config(which, **changes):
 
 def runs_of(which, **changes):
   config = _config(which, **changes)
-  tables = variants.tables(config)
-  return {table.name: row_runs.of_table(config, table) for table in tables}
+  tables = table_rows.tables(config)
+  return {table.name: table_runs.of_table(config, table) for table in tables}
 
 
 def pretrainings(runs):
@@ -43,31 +43,31 @@ def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
 
 def test_epochs_of_table_5_follow_the_pretraining_unless_named():
   shorter = {'pretrain.num_epochs': 200}
-  rows = variants.tables(_config('table5,paper', **shorter))[0].rows
+  rows = table_rows.tables(_config('table5,paper', **shorter))[0].rows
   assert [row.name for row in rows] == ['20 epochs', '100 epochs', '200 epochs']
   assert [row.published.name for row in rows] == [
-    row.name for row in variants.paper.TABLE_5
+    row.name for row in table_rows.paper.TABLE_5
   ]
   named = {'pretraining_epochs': (300, 50)}
   config = _config('table5,paper', **named)
-  (table,) = variants.tables(config)
+  (table,) = table_rows.tables(config)
   assert [row.name for row in table.rows] == ['50 epochs', '300 epochs']
   assert all(row.published is None for row in table.rows)
-  assert variants.kept_epochs(config) == (50, 300)
+  assert table_rows.kept_epochs(config) == (50, 300)
   for epochs in ((10, 1001), (0, 10)):
     with pytest.raises(ValueError, match='between 1 and'):
-      variants.tables(_config('table5,paper', pretraining_epochs=epochs))
+      table_rows.tables(_config('table5,paper', pretraining_epochs=epochs))
 
 
 def test_all_labels_are_drawn_once():
   config = _config('table6,paper', labelled_fractions=(1.0, 0.5))
-  (table,) = variants.tables(config)
-  runs = row_runs.of_table(config, table)
+  (table,) = table_rows.tables(config)
+  runs = table_runs.of_table(config, table)
   assert [len(of_row) for of_row in runs] == [1, 5, 1, 5]
 
 
 def test_scratch_is_compared_with_as_many_labels():
-  rows = variants.tables(reproduce_config.get_config('table6,paper'))[0].rows
+  rows = table_rows.tables(reproduce_config.get_config('table6,paper'))[0].rows
   for row in rows[4:]:
     other = rows[row.against]
     key = 'data.labelled_fraction'
@@ -76,8 +76,8 @@ def test_scratch_is_compared_with_as_many_labels():
 
 def test_stage_configs_are_those_of_the_stages_own_files():
   recipe = crossval_config.get_config('paper')
-  before = stages.pretrain_config(recipe, 3)
-  after = stages.finetune_config(recipe, 3, init_from='/elsewhere/run')
+  before = recipe_runs.pretrain_config(recipe, 3)
+  after = recipe_runs.finetune_config(recipe, 3, init_from='/elsewhere/run')
   expected = crossval_config.pretrain.get_config('paper')
   expected.data.fold = 3
   assert before.to_dict() == expected.to_dict()
@@ -98,5 +98,5 @@ def test_stage_configs_are_those_of_the_stages_own_files():
 def test_parameters_are_torchvisions(architecture, parameters):
   recipe = crossval_config.get_config('paper_112')
   recipe.encoder.architecture = architecture
-  cost = costs.encoder_cost(stages.pretrain_config(recipe, 0))
+  cost = costs.encoder_cost(recipe_runs.pretrain_config(recipe, 0))
   assert cost.parameters == parameters - 205_200

@@ -14,13 +14,13 @@ one tree:
 import copy
 import pathlib
 
+from stclr_jax.experiments import pooling
+from stclr_jax.experiments import recipe_runs
 from stclr_jax.files import whole
 from stclr_jax.runs import build
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import evaluate
-from stclr_jax.workflows import pooling
-from stclr_jax.workflows import stages
 
 TABLE = 'conditions.json'
 
@@ -79,7 +79,7 @@ def _make_table(recipe, workdir, conditions):
     for trained in conditions
     for tested in conditions
   }
-  done = stages.finished_folds(cells.values())
+  done = recipe_runs.finished_folds(cells.values())
   last = workdirs.read_summary(next(iter(cells.values())) / f'fold_{done[0]}')
   found = {
     cell: pooling.pool_predictions([folder / f'fold_{fold}' for fold in done])
@@ -137,8 +137,8 @@ def _under(recipe, condition):
 
 
 def _train(recipe, workdir, fold):
-  held_out = stages.pretraining_fold(recipe, fold)
-  stages.run_fold(
+  held_out = recipe_runs.pretraining_fold(recipe, fold)
+  recipe_runs.run_fold(
     recipe,
     fold,
     pretraining=workdir / f'fold_{held_out}' / 'pretrain',
@@ -162,7 +162,7 @@ def _cell_dir(workdir, trained, tested):
 def _protocol(recipe, summary, folds):
   scope = (
     f'pretrained under the same condition ({recipe.pretrain_scope})'
-    if stages.has_pretraining(recipe)
+    if recipe_runs.has_pretraining(recipe)
     else f'init {recipe.init}'
   )
   return (

@@ -13,7 +13,7 @@ def table_results(table, pooled, costs, *, baselines=()):
   """Makes the figures of a table.
 
   Args:
-    table: a `variants.Table`.
+    table: a `table_rows.Table`.
     pooled: for each row the `pooling.Pooled` of its runs: seeds, and draws of
       each; the first stands for the row in counts, intervals and tests.
     costs: for each row a dict of costs, or None.

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 import ml_collections
 
-from stclr_jax.workflows import stages
-from stclr_jax.workflows import variants
+from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import table_rows
 
 # Of the config of a reproduction, what is not part of a row's recipe.
 _OWN = (
@@ -43,7 +43,7 @@ def recipe_of(config, row, *, seed, draw):
 
   Args:
     config: of a reproduction.
-    row: a `variants.Row`.
+    row: a `table_rows.Row`.
     seed: of both stages.
     draw: which labelled subset.
 
@@ -57,7 +57,7 @@ def recipe_of(config, row, *, seed, draw):
     recipe.seed = seed
     recipe.workflow = 'crossval'
     recipe.init, recipe.init_weights = 'pretrained', ''  # rows may change it
-  recipe.pretrain.checkpoint.keep_epochs = variants.kept_epochs(config)
+  recipe.pretrain.checkpoint.keep_epochs = table_rows.kept_epochs(config)
   changes = row.changes
   # A draw of all labels is all labels.
   if 'data.labelled_fraction' in changes:
@@ -77,7 +77,7 @@ def plain(config):
   Returns:
     A `Run`.
   """
-  row = variants.Row('')
+  row = table_rows.Row('')
   return _make_run(recipe_of(config, row, seed=config.seeds[0], draw=0))
 
 
@@ -86,7 +86,7 @@ def of_table(config, table):
 
   Args:
     config: of a reproduction.
-    table: a `variants.Table`.
+    table: a `table_rows.Table`.
 
   Returns:
     For each row a list of `Run`: every draw of the first seed, then the
@@ -104,13 +104,15 @@ def of_table(config, table):
 
 def _make_run(recipe):
   # No fold, so that all folds of a run lie in one folder.
-  configs = [stages.finetune_config(recipe, -1, init_from=None)]
+  configs = [recipe_runs.finetune_config(recipe, -1, init_from=None)]
   pretraining = None
-  if stages.has_pretraining(recipe):
-    before = stages.pretrain_config(recipe, -1)
+  if recipe_runs.has_pretraining(recipe):
+    before = recipe_runs.pretrain_config(recipe, -1)
     configs.append(before)
-    pretraining = f'pretrainings/{stages.address(before)}'
-  return Run(recipe, pretraining, f'finetunings/{stages.address(*configs)}')
+    pretraining = f'pretrainings/{recipe_runs.address(before)}'
+  return Run(
+    recipe, pretraining, f'finetunings/{recipe_runs.address(*configs)}'
+  )
 
 
 def distinct(runs):

@@ -5,14 +5,14 @@ import copy
 import pathlib
 
 from stclr_jax.evaluation import protocol
+from stclr_jax.experiments import pooling
+from stclr_jax.experiments import recipe_runs
 from stclr_jax.reports import crossval_page
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import class_checks
-from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain_checks
-from stclr_jax.workflows import stages
 
 
 def run(config, workdir):
@@ -45,10 +45,10 @@ def run(config, workdir):
 
 def _check_unfinished(config, folds, workdir):
   """Refuses what cannot be run; of finished folds nothing is read."""
-  if stages.has_pretraining(config):
-    pretrain_checks.check(stages.pretrain_config(config, 0))
+  if recipe_runs.has_pretraining(config):
+    pretrain_checks.check(recipe_runs.pretrain_config(config, 0))
   last = 'inner_validation' if config.inner_validation else 'finetune'
-  stages.check_folds(
+  recipe_runs.check_folds(
     config,
     [
       fold
@@ -91,13 +91,13 @@ def run_fold(config, fold, workdir):
     workdir: path of the fold.
   """
   pretraining = _pretraining(config, workdir)
-  stages.run_fold(
+  recipe_runs.run_fold(
     config, fold, pretraining=pretraining, finetuning=workdir / 'finetune'
   )
   if config.inner_validation:
-    begun = pretraining if stages.has_pretraining(config) else None
-    stages.run(
-      stages.finetune_config(
+    begun = pretraining if recipe_runs.has_pretraining(config) else None
+    recipe_runs.run(
+      recipe_runs.finetune_config(
         config, fold, init_from=begun, selection='inner_validation'
       ),
       workdir / 'inner_validation',

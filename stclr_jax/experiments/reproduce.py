@@ -15,20 +15,20 @@ import copy
 
 import numpy as np
 
+from stclr_jax.experiments import baselines
+from stclr_jax.experiments import conditions
+from stclr_jax.experiments import costs
+from stclr_jax.experiments import crossval
+from stclr_jax.experiments import planning
+from stclr_jax.experiments import pooling
+from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import table_figures
+from stclr_jax.experiments import table_rows
+from stclr_jax.experiments import table_runs
 from stclr_jax.reports import tables_page
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import baselines
-from stclr_jax.workflows import conditions
-from stclr_jax.workflows import costs
-from stclr_jax.workflows import crossval
-from stclr_jax.workflows import planning
-from stclr_jax.workflows import pooling
 from stclr_jax.workflows import pretrain_checks
-from stclr_jax.workflows import results
-from stclr_jax.workflows import row_runs
-from stclr_jax.workflows import stages
-from stclr_jax.workflows import variants
 
 
 def run(config, workdir):
@@ -48,17 +48,17 @@ def run(config, workdir):
   workdir = owners.open_tree(workdir, _lasting(config))
   if config.table == 'conditions':
     return _run_conditions(config, workdir, folds)
-  tables = variants.tables(config)
+  tables = table_rows.tables(config)
   _check_looks(config, tables)
-  runs = {table.name: row_runs.of_table(config, table) for table in tables}
+  runs = {table.name: table_runs.of_table(config, table) for table in tables}
   if 'table2' in runs:  # refused now rather than after all training
     options = _baseline_options(config, runs['table2'][0][0], folds)
     baselines.open_workdir(options, workdir / 'baselines')
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
       _note_runs(workdir, tables, runs)
-    _check_unfinished(row_runs.distinct(runs), folds, workdir)
-    for one in row_runs.distinct(runs):
+    _check_unfinished(table_runs.distinct(runs), folds, workdir)
+    for one in table_runs.distinct(runs):
       for fold in folds:
         _run_fold(one, fold, workdir)
   with owners.in_turn(workdir):
@@ -134,16 +134,16 @@ def _check_unfinished(runs, folds, workdir):
       ).exists()
     ]
     if unfinished and one.pretraining:
-      pretrain_checks.check(stages.pretrain_config(one.recipe, 0))
-    stages.check_folds(one.recipe, unfinished)
+      pretrain_checks.check(recipe_runs.pretrain_config(one.recipe, 0))
+    recipe_runs.check_folds(one.recipe, unfinished)
 
 
 def _run_fold(one, fold, workdir):
   pretraining = None
   if one.pretraining:
-    held_out = stages.pretraining_fold(one.recipe, fold)
+    held_out = recipe_runs.pretraining_fold(one.recipe, fold)
     pretraining = workdir / one.pretraining / f'fold_{held_out}'
-  stages.run_fold(
+  recipe_runs.run_fold(
     one.recipe,
     fold,
     pretraining=pretraining,
@@ -153,7 +153,7 @@ def _run_fold(one, fold, workdir):
 
 def _make_table(config, table, runs, workdir):
   """Makes a table of all folds that are finished in each of its runs."""
-  folds = stages.finished_folds(
+  folds = recipe_runs.finished_folds(
     workdir / one.finetuning for of_row in runs for one in of_row
   )
   simple = []
@@ -169,7 +169,7 @@ def _make_table(config, table, runs, workdir):
       )
       for name in options.methods
     ]
-  return results.table_results(
+  return table_figures.table_results(
     table,
     [
       [_pool(one, row, workdir, folds) for one in of_row]
@@ -188,7 +188,7 @@ def _headline(config, tables, runs, workdir):
 
   The recipe as it is, if the tree has it; else the first row's.
   """
-  plain = workdir / row_runs.plain(config).finetuning
+  plain = workdir / table_runs.plain(config).finetuning
   if (plain / workdirs.SUMMARY).exists():
     return plain, 'ST-CLR'
   if not tables:
@@ -205,7 +205,7 @@ def _pool(one, row, workdir, folds):
   def pool(folds, **options):
     return pooling.pool([folder / f'fold_{fold}' for fold in folds], **options)
 
-  pooling.write(pool(stages.finished_folds([folder])), folder)
+  pooling.write(pool(recipe_runs.finished_folds([folder])), folder)
   if row.oracle:
     return pool(folds, table=workdirs.ORACLE_PREDICTIONS)
   return pool(folds)
@@ -214,7 +214,7 @@ def _pool(one, row, workdir, folds):
 def _baseline_options(config, one, folds):
   """Simple methods on the same folds, those of encoders on the first row's."""
   options = copy.deepcopy(config.baselines)
-  trained = stages.pretrain_config(one.recipe, 0)
+  trained = recipe_runs.pretrain_config(one.recipe, 0)
   with options.unlocked():
     options.data = trained.data
     options.pretrain_scope = trained.pretrain_scope
@@ -229,12 +229,16 @@ def _baseline_options(config, one, folds):
 def _costs(one, workdir, folds):
   summaries = []
   if one.pretraining:
-    held_out = {stages.pretraining_fold(one.recipe, fold) for fold in folds}
+    held_out = {
+      recipe_runs.pretraining_fold(one.recipe, fold) for fold in folds
+    }
     folders = [
       workdir / one.pretraining / f'fold_{fold}' for fold in sorted(held_out)
     ]
     summaries = [workdirs.read_summary(folder) for folder in folders]
-  counted = costs.encoder_cost(stages.pretrain_config(one.recipe, folds[0]))
+  counted = costs.encoder_cost(
+    recipe_runs.pretrain_config(one.recipe, folds[0])
+  )
   speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]
   views = 2 * one.recipe.pretrain.batch_size
   return {
@@ -280,7 +284,7 @@ def _run_conditions(config, workdir, folds):
       f'`seeds` (={tuple(config.seeds)}) must be one seed for the table of '
       'conditions; give each further one a --workdir of its own.'
     )
-  recipe = row_runs.plain(config).recipe
+  recipe = table_runs.plain(config).recipe
   with owners.owned_folds(workdir, folds):
     found = conditions.run(
       recipe,

@@ -2,11 +2,11 @@
 
 import math
 
-from stclr_jax.workflows import costs
-from stclr_jax.workflows import crossval
-from stclr_jax.workflows import row_runs
-from stclr_jax.workflows import stages
-from stclr_jax.workflows import variants
+from stclr_jax.experiments import costs
+from stclr_jax.experiments import crossval
+from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import table_rows
+from stclr_jax.experiments import table_runs
 
 
 def plan(config):
@@ -21,18 +21,18 @@ def plan(config):
   folds = crossval.chosen_folds(config)
   if config.table == 'conditions':
     return _plan_conditions(config, folds)
-  tables = variants.tables(config)
-  runs = {table.name: row_runs.of_table(config, table) for table in tables}
+  tables = table_rows.tables(config)
+  runs = {table.name: table_runs.of_table(config, table) for table in tables}
   lines, asked = [], 0
   for table in tables:
     flat = [one for row in runs[table.name] for one in row]
     asked += sum(one.pretraining is not None for one in flat)
     rows = '; '.join(row.name for row in table.rows)
     lines.append(f'{table.name}: {len(flat)} runs ({rows})')
-  distinct = row_runs.distinct(runs)
+  distinct = table_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
   times = {
-    name: len({stages.pretraining_fold(r.recipe, f) for f in folds})
+    name: len({recipe_runs.pretraining_fold(r.recipe, f) for f in folds})
     for name, r in pretrainings.items()
   }
   before = sum(
@@ -52,7 +52,7 @@ def plan(config):
 
 def _plan_conditions(config, folds):
   """Each light is trained under once a fold, and tested under with all."""
-  one = row_runs.plain(config)
+  one = table_runs.plain(config)
   chains = len(config.conditions) * len(folds)
   before = chains * _pretraining_hours(config, one)
   after = chains * _finetuning_hours(config, one)
@@ -85,7 +85,7 @@ def _pretraining_hours(config, one):
     videos = config.plan.videos
   clips = 2 * batch * (videos // batch)
   passes = clips * recipe.pretrain.num_epochs * costs.TRAINING_PASSES
-  return _hours(config, stages.pretrain_config(recipe, 0), passes)
+  return _hours(config, recipe_runs.pretrain_config(recipe, 0), passes)
 
 
 def _finetuning_hours(config, one):
@@ -96,7 +96,7 @@ def _finetuning_hours(config, one):
   videos = math.ceil(_training_videos(config) * recipe.data.labelled_fraction)
   passes = videos * (frozen + trained * costs.TRAINING_PASSES)
   return _hours(
-    config, stages.finetune_config(recipe, 0, init_from=None), passes
+    config, recipe_runs.finetune_config(recipe, 0, init_from=None), passes
   )
 
 
