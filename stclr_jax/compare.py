@@ -13,7 +13,7 @@ import argparse
 import json
 
 from stclr_jax import commands
-from stclr_jax.evaluation import run_pairs
+from stclr_jax.experiments import run_pairs
 
 
 def main(arguments=None):

@@ -12,7 +12,7 @@ import ml_collections
 import numpy as np
 
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import baselines
+from stclr_jax.evaluation import lbp_top
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
@@ -162,14 +162,14 @@ class _Predictor:
       values[part.train] for values in (self._store.label, self._store.subject)
     )
     if method == 'chance':
-      named = baselines.most_frequent(label, len(part.test))
-      return baselines.one_hot(named, self._num_classes)
+      named = lbp_top.most_frequent(label, len(part.test))
+      return lbp_top.one_hot(named, self._num_classes)
     if method in OF_FRAMES:
       features = self._lbp(method)
-      named = baselines.linear_svm(
+      named = lbp_top.linear_svm(
         features[part.train], label, subject, features[part.test]
       )
-      return baselines.one_hot(named, self._num_classes)
+      return lbp_top.one_hot(named, self._num_classes)
     train, test = self._encode(method, part, encoder)
     if method == 'knn':
       return probes.knn_transfer(
@@ -193,9 +193,7 @@ class _Predictor:
       for i, clip in zip(shown, self._grey_clips(shown, options), strict=True):
         if method == 'lbp_last_frame':
           clip = np.repeat(clip[-1:], len(clip), axis=0)
-        row = baselines.lbp_top(
-          clip, radius=lbp.radius, blocks=tuple(lbp.blocks)
-        )
+        row = lbp_top.lbp_top(clip, radius=lbp.radius, blocks=tuple(lbp.blocks))
         if rows is None:
           rows = np.zeros((self._store.num_videos, len(row)), np.float32)
         rows[i] = row
@@ -209,7 +207,7 @@ class _Predictor:
     )
     for start in range(0, len(shown), self._config.batch_size):
       colors = look(shown[start : start + self._config.batch_size])
-      yield from baselines.grey(255 * colors).round().astype(np.uint8)
+      yield from lbp_top.grey(255 * colors).round().astype(np.uint8)
 
   def _encode(self, method, part, encoder):
     if self._encoded_part is not part:

@@ -9,8 +9,8 @@ import numpy as np
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import run_pairs
-from stclr_jax.evaluation import sites
+from stclr_jax.evaluation import recording_sites
+from stclr_jax.experiments import run_pairs
 from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
 from stclr_jax.runs import workdirs
@@ -89,8 +89,8 @@ def pool(folders, *, table=workdirs.PREDICTIONS):
     'test_oracle': _pool_oracles(summaries),
     'by_subject': _by_group(subject, correct, np.unique(subject)),
     'by_expression': _by_group(np.array(column['label']), correct, labels),
-    'by_site': sites.by_site(subject, correct)
-    if sites.known(summaries[0]['data'])
+    'by_site': recording_sites.by_site(subject, correct)
+    if recording_sites.known(summaries[0]['data'])
     else None,
     'folds': [
       {k: one[k] for k in ('fold', 'correct', 'total', 'labelled_videos')}

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from stclr_jax.evaluation import comparison
-from stclr_jax.evaluation import published
+from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation import statistics
 
 
@@ -49,7 +49,7 @@ def table_results(table, pooled, costs, *, baselines=()):
     rows[i]['comparison'] = dataclasses.asdict(one)
     rows[i]['against'] = rows[against[i]]['name']
   first = firsts[0]
-  beside = published.stands_beside(first.summary['data'])
+  beside = paper_results.stands_beside(first.summary['data'])
   for row, of in zip(rows, table.rows, strict=False):
     if of.published is not None:
       row['published'] = _published(of, table, beside)
@@ -69,7 +69,7 @@ def table_results(table, pooled, costs, *, baselines=()):
     ),
     'rows': rows,
     'directions': _directions(rows),
-    'earlier': [dataclasses.asdict(row) for row in published.TABLE_2[:-1]]
+    'earlier': [dataclasses.asdict(row) for row in paper_results.TABLE_2[:-1]]
     if table.name == 'table2'
     else [],
   }

@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Any
 
-from stclr_jax.evaluation import published as paper
+from stclr_jax.evaluation import paper_results as paper
 
 
 @dataclasses.dataclass(frozen=True)

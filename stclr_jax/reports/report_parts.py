@@ -4,7 +4,7 @@ import json
 import pathlib
 
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import sites
+from stclr_jax.evaluation import recording_sites
 from stclr_jax.reports import pages
 from stclr_jax.reports import tables_pictures
 from stclr_jax.runs import workdirs
@@ -38,7 +38,7 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
     blocks += [
       pages.Heading('By site', 3),
       _groups_table('site', summary['by_site']),
-      pages.Text(sites.CONFOUNDING),
+      pages.Text(recording_sites.CONFOUNDING),
     ]
   blocks += _audit_blocks(folds)
   if drawn['views']:

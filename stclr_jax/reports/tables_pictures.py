@@ -4,7 +4,7 @@ import pathlib
 import shutil
 import textwrap
 
-from stclr_jax.evaluation import published
+from stclr_jax.evaluation import paper_results
 from stclr_jax.reports import figures
 from stclr_jax.runs import journal
 from stclr_jax.runs import workdirs
@@ -96,9 +96,11 @@ def save_intervals(workdir, table):
 
 def _papers_findings(summary):
   """What the paper says of its Figure 6: (cells, words), if of our data."""
-  found = published.FIGURE_6
+  found = paper_results.FIGURE_6
   names = summary['labels']
-  if not published.stands_beside(summary['data']) or not found.is_about(names):
+  if not paper_results.stands_beside(summary['data']) or not found.is_about(
+    names
+  ):
     return (), ''
   words = f'{found.describe()}; outlined: its usual mistakes'
   return found.confused, f'\n{textwrap.fill(words, 64)}'

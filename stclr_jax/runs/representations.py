@@ -7,7 +7,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import baselines
+from stclr_jax.evaluation import lbp_top
 from stclr_jax.runs import compiled_steps
 from stclr_jax.views import views
 from stclr_jax.workflows import class_checks
@@ -77,7 +77,7 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   )
   normalized = infer((), indices)
   colors = normalized * np.array(view_options.std) + view_options.mean
-  return baselines.grey(colors)
+  return lbp_top.grey(colors)
 
 
 def audit_encoder(

@@ -16,7 +16,7 @@ from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import sites
+from stclr_jax.evaluation import recording_sites
 from stclr_jax.models import heads
 from stclr_jax.reports import figures
 from stclr_jax.runs import build
@@ -295,11 +295,11 @@ def _join(seen):
 
 
 def _sites(name, subject, correct):
-  if not sites.known(name):
+  if not recording_sites.known(name):
     return None
   return {
-    'by_site': sites.by_site(subject, correct),
-    'confounding': sites.CONFOUNDING,
+    'by_site': recording_sites.by_site(subject, correct),
+    'confounding': recording_sites.CONFOUNDING,
   }
 
 

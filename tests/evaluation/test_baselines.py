@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import baselines
+from stclr_jax.evaluation import lbp_top
 
 
 def make_clip(seed=0, shape=(9, 20, 24)):
@@ -10,8 +10,8 @@ def make_clip(seed=0, shape=(9, 20, 24)):
 
 def histograms(clip, **options):
   blocks = options.get('blocks', (1, 1))
-  found = baselines.lbp_top(clip, **{'radius': 3, 'blocks': blocks, **options})
-  return found.reshape(3, -1, baselines.NUM_PATTERNS)
+  found = lbp_top.lbp_top(clip, **{'radius': 3, 'blocks': blocks, **options})
+  return found.reshape(3, -1, lbp_top.NUM_PATTERNS)
 
 
 def test_each_plane_is_what_scikit_image_counts():
@@ -49,32 +49,32 @@ def test_movement_is_seen_across_time_only():
 
 def test_too_short_a_clip_is_refused():
   with pytest.raises(ValueError, match=r'\(6, 20, 24\).*2 x `radius` .=3'):
-    baselines.lbp_top(make_clip(shape=(6, 20, 24)))
+    lbp_top.lbp_top(make_clip(shape=(6, 20, 24)))
 
 
 def test_svm_tells_directions_of_movement_apart():
   def moving(seed, step):
     texture = np.random.RandomState(seed).randint(0, 256, (12, 40))
     frames = [np.roll(texture, step * t, axis=1) for t in range(9)]
-    return baselines.lbp_top(np.stack(frames), radius=2, blocks=(1, 1))
+    return lbp_top.lbp_top(np.stack(frames), radius=2, blocks=(1, 1))
 
   labels = np.arange(24) % 2
   subjects = np.arange(24) // 2
   features = np.stack(
     [moving(seed, 2 if label else -1) for seed, label in enumerate(labels)]
   )
-  found = baselines.linear_svm(
+  found = lbp_top.linear_svm(
     features[:16], labels[:16], subjects[:16], features[16:]
   )
   np.testing.assert_array_equal(found, labels[16:])
 
 
 def test_most_frequent_and_one_hot():
-  assert baselines.most_frequent([2, 1, 1, 2, 0], 3).tolist() == [1, 1, 1]
+  assert lbp_top.most_frequent([2, 1, 1, 2, 0], 3).tolist() == [1, 1, 1]
   np.testing.assert_array_equal(
-    baselines.one_hot([1, 0], 3), [[0, 1, 0], [1, 0, 0]]
+    lbp_top.one_hot([1, 0], 3), [[0, 1, 0], [1, 0, 0]]
   )
 
 
 def test_grey_keeps_the_range():
-  assert baselines.grey(np.full((2, 3), 255, np.uint8)) == pytest.approx(255)
+  assert lbp_top.grey(np.full((2, 3), 255, np.uint8)) == pytest.approx(255)

@@ -5,7 +5,7 @@ import pytest
 from sklearn import linear_model
 from sklearn import model_selection
 
-from stclr_jax.evaluation import baselines
+from stclr_jax.evaluation import lbp_top
 from stclr_jax.evaluation import probes
 
 
@@ -108,5 +108,5 @@ def test_few_people_are_enough_for_a_probe_and_an_svm(num_people):
   h, label, subject = make_people(0, 1, num_people=num_people)
   probabilities = probes.linear_probe(h, label, subject, h, num_classes=6)
   assert (probabilities.argmax(1) == label).all()
-  found = baselines.linear_svm(h, label, subject, h)
+  found = lbp_top.linear_svm(h, label, subject, h)
   assert (found == label).all()

@@ -2,10 +2,10 @@ import decimal
 
 import pytest
 
-from stclr_jax.evaluation import published
+from stclr_jax.evaluation import paper_results
 
 TABLES = {
-  f'table{number}': getattr(published, f'TABLE_{number}')
+  f'table{number}': getattr(paper_results, f'TABLE_{number}')
   for number in range(2, 7)
 }
 OWN = [
@@ -18,7 +18,7 @@ OWN = [
 
 @pytest.mark.parametrize('row', OWN)
 def test_counts_give_the_printed_percentages(row):
-  percent = decimal.Decimal(100 * row.correct) / published.TOTAL
+  percent = decimal.Decimal(100 * row.correct) / paper_results.TOTAL
   cut = row.note.endswith('not rounded')
   rounding = decimal.ROUND_DOWN if cut else decimal.ROUND_HALF_UP
   assert str(percent.quantize(decimal.Decimal('0.01'), rounding)) == row.percent
@@ -39,11 +39,11 @@ def test_the_paper_states_fifteen_accuracies_of_its_own():
 
 
 def test_table_2_has_the_earlier_methods_with_sources():
-  *earlier, own = published.TABLE_2
-  assert own.correct == 429 and own.source == published.PAPER
+  *earlier, own = paper_results.TABLE_2
+  assert own.correct == 429 and own.source == paper_results.PAPER
   assert len(earlier) == 10
   for row in earlier:
-    assert row.correct is None and row.source != published.PAPER
+    assert row.correct is None and row.source != paper_results.PAPER
     assert any(char.isdigit() for char in row.source)
   # Some are no count of 480: they were measured in another way.
   counts = [float(row.percent) * 4.8 for row in earlier]
@@ -52,7 +52,7 @@ def test_table_2_has_the_earlier_methods_with_sources():
 
 def test_figure_6_speaks_of_the_six_expressions():
   names = {'Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise'}
-  found = published.FIGURE_6
+  found = paper_results.FIGURE_6
   assert found.is_about(sorted(names, reverse=True))
   assert not found.is_about(names - {'Fear'})
   assert not found.is_about(names | {'Neutral'})
@@ -73,4 +73,4 @@ def test_figure_6_speaks_of_the_six_expressions():
   ],
 )
 def test_the_papers_numbers_stand_beside_its_own_data_only(data, expected):
-  assert published.stands_beside(data) == expected
+  assert paper_results.stands_beside(data) == expected

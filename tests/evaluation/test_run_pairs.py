@@ -6,9 +6,9 @@ import pytest
 
 from stclr_jax import compare
 from stclr_jax.evaluation import comparison
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.evaluation.protocol import Protocol
 from stclr_jax.evaluation.protocol import hash_videos
+from stclr_jax.experiments import run_pairs
 
 LABELS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 PEOPLE = range(1, 11)

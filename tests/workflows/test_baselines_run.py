@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from configs import baselines as configs
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.experiments import baselines
+from stclr_jax.experiments import run_pairs
 from stclr_jax.runs import build
 from stclr_jax.workflows import pretrain
 

@@ -6,9 +6,9 @@ import pytest
 
 from configs import evaluate as evaluate_configs
 from configs import reproduce as reproduce_configs
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.experiments import conditions
 from stclr_jax.experiments import reproduce
+from stclr_jax.experiments import run_pairs
 from stclr_jax.runs import build
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import finetune

@@ -4,10 +4,10 @@ import json
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import run_pairs
 from stclr_jax.experiments import crossval
 from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import run_pairs
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain

@@ -9,8 +9,8 @@ from configs import evaluate as configs
 from stclr_jax.data.people import identity
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import run_pairs
-from stclr_jax.evaluation import sites
+from stclr_jax.evaluation import recording_sites
+from stclr_jax.experiments import run_pairs
 from stclr_jax.learning import checkpoints
 from stclr_jax.runs import build
 from stclr_jax.workflows import evaluate
@@ -203,11 +203,11 @@ def test_class_names_may_hold_commas(tiny_store):
 def test_sites_are_counted_apart():
   subject = np.repeat([1, 50, 51, 80], 3)
   correct = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0], bool)
-  found = sites.by_site(subject, correct)
+  found = recording_sites.by_site(subject, correct)
   assert found['Oulu']['correct'] == 4 and found['Oulu']['total'] == 6
   assert found['Beijing']['correct'] == 1 and found['Beijing']['people'] == 2
-  assert sites.known('oulu_casia:vl_strong')
-  assert not sites.known('synthetic:vl_strong')
+  assert recording_sites.known('oulu_casia:vl_strong')
+  assert not recording_sites.known('synthetic:vl_strong')
 
 
 def test_folds_are_of_the_sites_that_the_text_says():
@@ -215,7 +215,9 @@ def test_folds_are_of_the_sites_that_the_text_says():
 
   dealt = folds.make_folds(np.arange(1, 81))
   sites_of = [
-    set(sites.by_site(np.arange(1, 81)[dealt.fold(i).test], np.ones(8)))
+    set(
+      recording_sites.by_site(np.arange(1, 81)[dealt.fold(i).test], np.ones(8))
+    )
     for i in range(10)
   ]
   assert sites_of[:6] == [{'Oulu'}] * 6

@@ -5,7 +5,7 @@ import pytest
 
 from configs import reproduce as reproduce_config
 from stclr_jax.evaluation import comparison
-from stclr_jax.evaluation import published
+from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation import statistics
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import planning
@@ -107,7 +107,9 @@ def test_paper_tables_are_the_papers():
   ]  # fmt: skip
   for name in ('table3', 'table4', 'table5'):
     shown = [row.published for row in tables[name].rows]
-    assert tuple(shown) == getattr(published, name.replace('table', 'TABLE_'))
+    assert tuple(shown) == getattr(
+      paper_results, name.replace('table', 'TABLE_')
+    )
   for row in tables['table6'].rows:
     if 'init' not in row.changes:
       assert (
