@@ -3,7 +3,7 @@
 Torch is no requirement of the project; this is imported only where it is.
 """
 
-from stclr_jax.models import torchvision_weights
+from stclr_jax.models.weights import torchvision_weights
 
 
 def import_torchvision(module='models.video'):

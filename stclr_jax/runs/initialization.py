@@ -1,6 +1,6 @@
 """What an encoder begins with where no run of this project has trained it."""
 
-from stclr_jax.models import torchvision_weights
+from stclr_jax.models.weights import torchvision_weights
 
 
 def load_weights(variables, config):

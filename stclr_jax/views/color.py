@@ -10,7 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from stclr_jax.views import levels
+from stclr_jax.views import draws
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 NAMES = ('brightness', 'contrast', 'saturation', 'hue')
@@ -63,10 +63,10 @@ def draw_color(key, *, strengths=DEFAULT_STRENGTHS, probability=0.8):
   key_order, key_applied, key_values = jax.random.split(key, 3)
   *factor_strengths, hue_strength = strengths
   ranges = [(max(0, 1 - s), 1 + s) for s in factor_strengths]
-  values = levels.draw_uniform(
+  values = draws.draw_uniform(
     key_values, [*ranges, (-hue_strength, hue_strength)]
   )
-  applied = levels.draw_event(key_applied, probability)
+  applied = draws.draw_event(key_applied, probability)
   neutral = jnp.array([1.0, 1.0, 1.0, 0.0], jnp.float32)
   values = jnp.where(applied, values, neutral)
   # `permutation` does the same, and takes longer to compile.

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from stclr_jax.views import levels
+from stclr_jax.views import draws
 
 NUM_ATTEMPTS = 10  # torchvision's
 
@@ -63,9 +63,9 @@ def draw_crop(key, frame_size, *, area=(0.2, 1.0), aspect=(3 / 4, 4 / 3)):
   key_shape, key_place = jax.random.split(key)
   # Both roots come from tables: one product and one rounding remain, and those
   # are the same in every program.
-  side = np.sqrt(rows * columns * levels.make_levels(*area))
-  stretch = np.exp(levels.make_levels(*np.log(aspect)) / 2)
-  pick_area, pick_aspect = levels.draw_level(key_shape, (2, NUM_ATTEMPTS))
+  side = np.sqrt(rows * columns * draws.make_levels(*area))
+  stretch = np.exp(draws.make_levels(*np.log(aspect)) / 2)
+  pick_area, pick_aspect = draws.draw_level(key_shape, (2, NUM_ATTEMPTS))
   sides = _float32(side)[pick_area]
   widths = jnp.round(sides * _float32(stretch)[pick_aspect]).astype(jnp.int32)
   heights = jnp.round(sides * _float32(1 / stretch)[pick_aspect])
@@ -114,7 +114,7 @@ def draw_flip(key, *, probability=0.5):
 
   Source: Sec. III.A.1 (2).
   """
-  return levels.draw_event(key, probability)
+  return draws.draw_event(key, probability)
 
 
 def apply_crop(clip, box, *, size, flip=False, dtype=None):

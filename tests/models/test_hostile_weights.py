@@ -17,7 +17,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from stclr_jax.models import torch_files
+from stclr_jax.models.weights import torch_files
 
 ROOT = pathlib.Path(__file__).parents[2]
 FILES = pathlib.Path(__file__).parent / 'torchvision'

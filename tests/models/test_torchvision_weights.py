@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.models import encoders
-from stclr_jax.models import torchvision_weights
+from stclr_jax.models.weights import torchvision_weights
 
 FILES = pathlib.Path(__file__).parent / 'torchvision'
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.learning import checkpoints
-from stclr_jax.models import torchvision_weights
+from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import build
 from stclr_jax.runs import initialization
 from stclr_jax.workflows import finetune

@@ -17,7 +17,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 
-from stclr_jax.models import torch_pickles
+from stclr_jax.models.weights import torch_pickles
 
 # Of the format before zip archives. Source: torch/serialization.py.
 _MAGIC_NUMBER = 0x1950A86A20F9469CFC6C

@@ -13,7 +13,7 @@ import re
 import jax
 import numpy as np
 
-from stclr_jax.models import torch_files
+from stclr_jax.models.weights import torch_files
 
 _STEM = {
   'stem': '0',
