@@ -15,7 +15,7 @@ import json
 import pathlib
 import statistics
 
-from tfds_oulu import layout
+from tfds_oulu.scan import layout
 
 FILE_NAME = 'integrity.json'
 

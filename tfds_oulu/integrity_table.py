@@ -3,7 +3,7 @@
 import collections
 import re
 
-from tfds_oulu import layout
+from tfds_oulu.scan import layout
 
 _LINES = 10  # of one kind; the rest is in integrity.json
 _COLUMNS = {

@@ -18,9 +18,9 @@ from tfds_oulu import build_lock
 from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
-from tfds_oulu import layout
-from tfds_oulu import source_files
-from tfds_oulu import survey
+from tfds_oulu.scan import layout
+from tfds_oulu.scan import source_files
+from tfds_oulu.scan import survey
 
 # Bytes of a split above which TFDS sorts its records on the disk, too.
 _SORTED_IN_MEMORY = 1000 << 20

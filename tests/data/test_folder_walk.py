@@ -7,7 +7,7 @@ from stclr_jax.data.listings import listing
 from stclr_jax.data.listings import listing_csv
 from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.listings import recipes
-from tfds_oulu import source_files
+from tfds_oulu.scan import source_files
 
 
 def touch(folder, *names, data=b'x'):

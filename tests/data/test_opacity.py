@@ -7,7 +7,7 @@ from PIL import Image
 
 from stclr_jax.data.pictures import frame_images
 from stclr_jax.data.pictures import opacity
-from tfds_oulu import frame_check
+from tfds_oulu.scan import frame_check
 
 HIDDEN, SHOWN = (0, 200, 0), (200, 150, 120)
 

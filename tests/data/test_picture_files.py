@@ -12,7 +12,7 @@ from stclr_jax.data.pictures import frame_images
 from stclr_jax.data.pictures import picture_files
 from stclr_jax.files import regular_files
 from stclr_jax.files.unreadable import UnreadableError
-from tfds_oulu import frame_check
+from tfds_oulu.scan import frame_check
 
 
 def encode(suffix, size=(16, 12), **options):

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from tfds_oulu import layout
+from tfds_oulu.scan import layout
 
 PEOPLE = (1, 2, 80)
 CONDITIONS = {

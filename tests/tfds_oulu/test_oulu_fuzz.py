@@ -15,8 +15,8 @@ import pytest
 
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
-from tfds_oulu import source_files
-from tfds_oulu import survey
+from tfds_oulu.scan import source_files
+from tfds_oulu.scan import survey
 
 NUM_CASES = [pytest.param(300, marks=pytest.mark.slow), 40]
 VIDEOS = oulu_trees.make_videos(

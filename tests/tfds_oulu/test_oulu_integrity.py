@@ -7,10 +7,10 @@ import pytest
 
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
-from tfds_oulu import layout
-from tfds_oulu import source_files
-from tfds_oulu import survey as survey_lib
-from tfds_oulu import videos as videos_lib
+from tfds_oulu.scan import checked_videos as videos_lib
+from tfds_oulu.scan import layout
+from tfds_oulu.scan import source_files
+from tfds_oulu.scan import survey as survey_lib
 
 # Source: HuiDingUMD/ExprGAN's list, number of videos by number of frames.
 HISTOGRAM = {

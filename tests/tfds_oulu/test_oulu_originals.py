@@ -1,7 +1,7 @@
 import making_videos
 import pytest
 
-from tfds_oulu import original_videos
+from tfds_oulu.scan import original_videos
 
 
 @pytest.mark.parametrize('codec, b_frames', [('libx264', 2), ('mpeg4', 2)])

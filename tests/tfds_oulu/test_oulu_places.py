@@ -2,8 +2,8 @@
 
 import pytest
 
-from tfds_oulu import layout
-from tfds_oulu import source_files
+from tfds_oulu.scan import layout
+from tfds_oulu.scan import source_files
 
 
 @pytest.mark.parametrize(

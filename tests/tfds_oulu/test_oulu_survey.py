@@ -9,10 +9,10 @@ import making_videos
 import oulu_trees
 import pytest
 
-from tfds_oulu import frame_check
 from tfds_oulu import integrity
-from tfds_oulu import source_files
-from tfds_oulu import survey
+from tfds_oulu.scan import frame_check
+from tfds_oulu.scan import source_files
+from tfds_oulu.scan import survey
 
 VIDEOS = oulu_trees.make_videos(people=(1,), expressions=('Anger', 'Fear'))
 ANGER = VIDEOS['vl_strong', 'P001/Anger']
@@ -213,7 +213,7 @@ def test_a_folder_that_cannot_be_listed_is_named(tmp_path, monkeypatch):
       raise PermissionError(13, 'Permission denied')
     return scandir(path)
 
-  monkeypatch.setattr('tfds_oulu.source_files.os.scandir', refuse)
+  monkeypatch.setattr('tfds_oulu.scan.source_files.os.scandir', refuse)
   message = refusal(tmp_path, FILES)
   assert 'VL/Strong/P001 cannot be listed: Permission denied' in message
 

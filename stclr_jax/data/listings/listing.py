@@ -131,7 +131,7 @@ def as_text(name):
     The same, in one form of Unicode, and with the escapes of control characters
     and of bytes that are not UTF-8.
   """
-  from tfds_oulu import source_files
+  from tfds_oulu.scan import source_files
 
   # A Mac writes an accent as a letter of its own.
   return unicodedata.normalize('NFC', source_files.to_printable(str(name)))

@@ -14,7 +14,7 @@ folders or archives that lies (docs/oulu_casia.md).
 import re
 from typing import NamedTuple
 
-from tfds_oulu import source_files
+from tfds_oulu.scan import source_files
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 SPECTRA = ('VL', 'NI')

@@ -11,10 +11,10 @@ import os
 
 import tqdm
 
-from tfds_oulu import duplicates
-from tfds_oulu import layout
-from tfds_oulu import original_videos
-from tfds_oulu import videos as videos_lib
+from tfds_oulu.scan import checked_videos as videos_lib
+from tfds_oulu.scan import duplicates
+from tfds_oulu.scan import layout
+from tfds_oulu.scan import original_videos
 
 POLICIES = ('stop', 'skip')
 _UNLABELLED = (

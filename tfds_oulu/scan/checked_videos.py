@@ -5,10 +5,10 @@ import functools
 import hashlib
 from typing import NamedTuple
 
-from tfds_oulu import frame_check
-from tfds_oulu import layout
-from tfds_oulu import original_videos
-from tfds_oulu import source_files
+from tfds_oulu.scan import frame_check
+from tfds_oulu.scan import layout
+from tfds_oulu.scan import original_videos
+from tfds_oulu.scan import source_files
 
 
 class Frame(NamedTuple):

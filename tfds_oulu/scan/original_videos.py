@@ -8,7 +8,7 @@ import contextlib
 import tempfile
 
 from stclr_jax.data.video import video_files
-from tfds_oulu import layout
+from tfds_oulu.scan import layout
 
 _CODES = {'A': 'Anger', 'D': 'Disgust', 'F': 'Fear', 'H': 'Happiness'}
 
