@@ -20,17 +20,17 @@ import tempfile
 import time
 import traceback
 
-from benchmarks import ablations
-from benchmarks import augment
-from benchmarks import compare
-from benchmarks import compile_time
-from benchmarks import kernels
-from benchmarks import memory
-from benchmarks import pipeline
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import step
 from benchmarks import summary
+from benchmarks.pipeline import augment
+from benchmarks.pipeline import pipeline
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.step import ablations
+from benchmarks.step import compare
+from benchmarks.step import compile_time
+from benchmarks.step import kernels
+from benchmarks.step import memory
+from benchmarks.step import step
 
 # What a call may take, chosen: a minute less than ten.
 BUDGET_S = 540
@@ -116,7 +116,7 @@ def check_correctness(suite):
   ):
     with processes.Worker(
       name,
-      'benchmarks.jax_step:JaxStep',
+      'benchmarks.step.jax_step:JaxStep',
       vars(options),
       environment=environment,
     ) as worker:
@@ -277,7 +277,7 @@ class Ceilings:
 
   def measure(self):
     """Returns a record, see `ceilings.this_device`."""
-    from benchmarks import ceilings
+    from benchmarks.step import ceilings
 
     device = ceilings.this_device()
     return {'benchmark': 'ceilings', **vars(device)} | {

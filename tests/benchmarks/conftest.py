@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from benchmarks import step
+from benchmarks.step import step
 
 TINY = [
   '--architecture=mc3_18',

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import face_coverage
+from benchmarks.science import face_coverage
 from stclr_jax.data.drawn import synthetic_faces
 
 

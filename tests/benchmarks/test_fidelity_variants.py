@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from benchmarks import fidelity
+from benchmarks.science import fidelity
 from configs import crossval
 
 

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import pytest
 from flax import linen as nn
 
-from benchmarks import hlo
-from benchmarks import kernels
-from benchmarks import roofline
+from benchmarks.step import hlo
+from benchmarks.step import kernels
+from benchmarks.step import roofline
 from stclr_jax.models import convolutions
 
 LAYERS = roofline.layers(frames=4, size=32)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import placement
+from benchmarks.pipeline import placement
 from stclr_jax.data import videos
 from stclr_jax.runs import build
 

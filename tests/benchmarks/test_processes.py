@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from benchmarks import processes
+from benchmarks.pipeline import processes
 
 HERE = 'tests.benchmarks.test_processes'
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from benchmarks import roofline
+from benchmarks.step import roofline
 from stclr_jax.models import encoders
 from stclr_jax.models.convolutions import Conv
 

@@ -1,7 +1,7 @@
 import pytest
 
-from benchmarks import roofline
-from benchmarks import scaling
+from benchmarks.step import roofline
+from benchmarks.step import scaling
 
 PARAMETERS = 31_300_125
 VIEW_S = 3.12e-3

@@ -5,18 +5,18 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import ablations
-from benchmarks import augment
-from benchmarks import compare
-from benchmarks import compile_time
-from benchmarks import hlo
-from benchmarks import kernels
-from benchmarks import memory
-from benchmarks import pipeline
-from benchmarks import plain
-from benchmarks import step
 from benchmarks import suite
 from benchmarks import summary
+from benchmarks.pipeline import augment
+from benchmarks.pipeline import pipeline
+from benchmarks.step import ablations
+from benchmarks.step import compare
+from benchmarks.step import compile_time
+from benchmarks.step import hlo
+from benchmarks.step import kernels
+from benchmarks.step import memory
+from benchmarks.step import plain
+from benchmarks.step import step
 from stclr_jax.models import convolutions
 
 STORE = ['--videos=4', '--video_frames=4', '--height=20', '--width_pixels=24']
@@ -123,7 +123,7 @@ def test_every_change_can_be_undone(tiny):
   parser = argparse.ArgumentParser()
   step.add_options(parser)
   options = parser.parse_args(tiny)
-  from benchmarks import jax_step
+  from benchmarks.step import jax_step
 
   for name in ablations.ABLATIONS:
     changed = ablations.undo(name, copy.copy(options))
@@ -186,7 +186,7 @@ def test_ratio_is_to_the_best_unmodified_torch():
 
 
 def test_a_peer_on_a_slow_path_is_no_peer():
-  from benchmarks import torch_step
+  from benchmarks.step import torch_step
 
   names = ['aten::conv3d', 'aten::slow_conv_dilated3d', 'vol2col_kernel<bf16>']
   slow = torch_step.slow_kernels(names)
@@ -213,7 +213,7 @@ def test_names_map_one_to_one_to_torchvisions():
   import jax.numpy as jnp
   from flax import traverse_util
 
-  from benchmarks import torch_networks
+  from benchmarks.step import torch_networks
   from stclr_jax.models import heads
   from stclr_jax.models.encoders import Encoder
 

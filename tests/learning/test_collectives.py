@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from benchmarks import hlo
+from benchmarks.step import hlo
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states

@@ -297,7 +297,7 @@ def test_where_frames_live_changes_no_address():
 
 
 def test_cost_of_the_paper_encoder_is_the_rooflines():
-  from benchmarks import roofline
+  from benchmarks.step import roofline
 
   for name, size in (('r2plus1d_18', 112), ('mc3_18', 112)):
     config = make_config('table3,paper_112')

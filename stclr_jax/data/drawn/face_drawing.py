@@ -6,7 +6,7 @@ shadows, both multiplied in; then the lamp, its flicker and the noise of the
 camera, fresh for every frame. `face_shape` decides where things are,
 `performances` who moves what when. Colours, outlines of hair and clothes and
 widths of lines are chosen by eye, from contact sheets
-(`benchmarks/data_hardness.py --sheet`).
+(`benchmarks/science/data_hardness.py --sheet`).
 """
 
 import math

@@ -2,7 +2,7 @@
 
 Nothing is downloaded at run time. Every detector gets the frame at the same
 working size, so that cost and the smallest face found do not depend on a
-video's resolution. `benchmarks/face_coverage.py` compares them.
+video's resolution. `benchmarks/science/face_coverage.py` compares them.
 """
 
 import functools

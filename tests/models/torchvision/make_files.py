@@ -20,7 +20,7 @@ sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
 
 import test_torchvision_weights as weights  # noqa: E402
 
-from benchmarks import torch_networks  # noqa: E402
+from benchmarks.step import torch_networks  # noqa: E402
 
 
 def main():

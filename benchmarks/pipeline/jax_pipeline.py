@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks import jax_step
-from benchmarks import records
-from benchmarks import synthetic_videos
+from benchmarks.pipeline import records
+from benchmarks.pipeline import synthetic_videos
+from benchmarks.step import jax_step
 
 
 class Videos(NamedTuple):

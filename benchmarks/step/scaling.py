@@ -1,6 +1,6 @@
 """A paper model of weak scaling: what several GPUs lose to talking.
 
-    python -m benchmarks.scaling
+    python -m benchmarks.step.scaling
 
 No machine of several GPUs was at hand: this is arithmetic over the collectives
 that the compiled step holds, which a test counts for 8 devices.
@@ -8,7 +8,7 @@ that the compiled step holds, which a test counts for 8 devices.
 
 import dataclasses
 
-from benchmarks import roofline
+from benchmarks.step import roofline
 
 
 @dataclasses.dataclass(frozen=True)

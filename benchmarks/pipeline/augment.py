@@ -1,7 +1,7 @@
 """Times drawing views, ours against torchvision v2 on the same device.
 
-    python -m benchmarks.augment --views 64    # a GPU
-    python -m benchmarks.augment --views 4 --frames 8 --size 56 \\
+    python -m benchmarks.pipeline.augment --views 64    # a GPU
+    python -m benchmarks.pipeline.augment --views 4 --frames 8 --size 56 \\
       --height 60 --width_pixels 80 --videos 16
 
 From uint8 frames on the device to normalised float32 clips: sampled frames,
@@ -16,10 +16,10 @@ import time
 
 import numpy as np
 
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import step
-from benchmarks import synthetic_videos
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.pipeline import synthetic_videos
+from benchmarks.step import step
 
 
 class JaxAugment:
@@ -77,9 +77,9 @@ class JaxAugment:
 
 
 TARGETS = {
-  'ours': 'benchmarks.augment:JaxAugment',
-  'torch_uint8': 'benchmarks.torch_augment:TorchAugment',
-  'torch_float32': 'benchmarks.torch_augment:TorchAugment',
+  'ours': 'benchmarks.pipeline.augment:JaxAugment',
+  'torch_uint8': 'benchmarks.pipeline.torch_augment:TorchAugment',
+  'torch_float32': 'benchmarks.pipeline.torch_augment:TorchAugment',
 }
 
 

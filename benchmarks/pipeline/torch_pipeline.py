@@ -1,8 +1,8 @@
 """Torch's whole pretraining step: a DataLoader, torchvision v2, the step."""
 
-from benchmarks import records
-from benchmarks import torch_step
-from benchmarks import torch_views
+from benchmarks.pipeline import records
+from benchmarks.pipeline import torch_views
+from benchmarks.step import torch_step
 
 
 class TorchPipeline(torch_step.TorchStep):

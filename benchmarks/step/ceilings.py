@@ -1,6 +1,6 @@
 """Measures what a device can do at most: a matrix product and a copy.
 
-    python -m benchmarks.ceilings
+    python -m benchmarks.step.ceilings
 
 On random numbers: a product of zeros can be an eighth faster.
 """
@@ -9,8 +9,8 @@ import argparse
 import statistics
 import time
 
-from benchmarks import records
-from benchmarks.roofline import Device
+from benchmarks.pipeline import records
+from benchmarks.step.roofline import Device
 
 
 def this_device(*, dtype=None, seconds=1.0):

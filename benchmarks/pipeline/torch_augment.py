@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
-from benchmarks import records
-from benchmarks import synthetic_videos
-from benchmarks import torch_views
+from benchmarks.pipeline import records
+from benchmarks.pipeline import synthetic_videos
+from benchmarks.pipeline import torch_views
 
 
 class TorchAugment:

@@ -1,8 +1,8 @@
 """What the arithmetic and the memory of a step allow, layer by layer.
 
-    python -m benchmarks.roofline --layers
-    python -m benchmarks.roofline --device h100 --architecture r3d_18
-    python -m benchmarks.roofline --device this --frames 8 --size 56
+    python -m benchmarks.step.roofline --layers
+    python -m benchmarks.step.roofline --device h100 --architecture r3d_18
+    python -m benchmarks.step.roofline --device this --frames 8 --size 56
 
 Nothing here runs the network; tests hold its shapes against the encoder's. All
 figures are for one view unless they say otherwise. A FLOP is a multiply or an
@@ -327,7 +327,7 @@ def main():
   parser.add_argument('--layers', action='store_true', help='a row a layer')
   options = parser.parse_args()
   if options.device == 'this':
-    from benchmarks import ceilings
+    from benchmarks.step import ceilings
 
     device = ceilings.this_device()
   else:

@@ -6,8 +6,8 @@ jitter, one draw for all frames of a clip, with the parameters of `views`.
 
 import numpy as np
 
-from benchmarks import synthetic_videos
-from benchmarks import torch_networks
+from benchmarks.pipeline import synthetic_videos
+from benchmarks.step import torch_networks
 
 MEAN = (0.43216, 0.394666, 0.37645)
 STD = (0.22803, 0.22145, 0.216989)

@@ -1,7 +1,7 @@
 """Memory per view: the slope of the peak over two numbers of views.
 
-    python -m benchmarks.memory --views 4 8 --frames 8 --size 56
-    python -m benchmarks.memory --views 16 32 --dtype bfloat16    # a GPU
+    python -m benchmarks.step.memory --views 4 8 --frames 8 --size 56
+    python -m benchmarks.step.memory --views 16 32 --dtype bfloat16    # a GPU
 
 A slope leaves out what does not grow with the batch: parameters, their
 gradients, the frameworks themselves. Ours is measured in every remat mode, as
@@ -12,10 +12,10 @@ its peak; torch's at its allocator's peak, or its process's on a CPU.
 import argparse
 import copy
 
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import roofline
-from benchmarks import step
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.step import roofline
+from benchmarks.step import step
 from stclr_jax.models import encoders
 
 # Trying algorithms takes most of the compilation, and none of the activations.

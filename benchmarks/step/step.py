@@ -1,8 +1,8 @@
 """Times one contrastive training step: ours, and torchvision's with torch.
 
-    python -m benchmarks.step --views 4 --frames 8 --size 56
-    python -m benchmarks.step --views 64 --dtype bfloat16 --steps 50   # a GPU
-    python -m benchmarks.step --implementation ours --remat block
+    python -m benchmarks.step.step --views 4 --frames 8 --size 56
+    python -m benchmarks.step.step --views 64 --dtype bfloat16 --steps 50   # a GPU
+    python -m benchmarks.step.step --implementation ours --remat block
 
 A step is forward, NT-Xent, backward and SGD, on random clips that are on the
 device already. Each implementation runs in a process of its own, one after
@@ -15,10 +15,10 @@ import os
 import subprocess
 import sys
 
-from benchmarks import ceilings
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import roofline
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.step import ceilings
+from benchmarks.step import roofline
 from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
 
@@ -88,13 +88,13 @@ def start_worker(implementation, options, *, cache=None, target=None):
   fields = vars(options) | {'implementation': implementation}
   environment = {}
   if implementation == 'ours':
-    target = target or 'benchmarks.jax_step:JaxStep'
+    target = target or 'benchmarks.step.jax_step:JaxStep'
     environment['XLA_FLAGS'] = options.xla_flags
     if cache:
       environment |= cache_environment(cache)
     python = None
   else:
-    target = target or 'benchmarks.torch_step:TorchStep'
+    target = target or 'benchmarks.step.torch_step:TorchStep'
     if cache:
       environment['TORCHINDUCTOR_CACHE_DIR'] = os.path.join(cache, 'inductor')
     python = options.torch_python

@@ -1,6 +1,6 @@
 """What the choices that the paper leaves open change, on drawn faces.
 
-    python -m benchmarks.fidelity --runs DIR \
+    python -m benchmarks.science.fidelity --runs DIR \
       --out benchmarks/results/fidelity_demo.jsonl
 
 Each variant is the demo with one switch changed, two folds of it pre-trained,

@@ -19,8 +19,8 @@ import time
 import traceback
 import types
 
-ROOT = pathlib.Path(__file__).parents[1]
-MODULE = 'benchmarks.processes'
+ROOT = pathlib.Path(__file__).parents[2]
+MODULE = 'benchmarks.pipeline.processes'
 
 _deadline = None  # of all workers, by the monotonic clock
 
@@ -42,7 +42,7 @@ class Worker:
     Args:
       name: for messages.
       target: the class whose public methods are the requests, such as
-        'benchmarks.jax_step:JaxStep'; it is made of the options.
+        'benchmarks.step.jax_step:JaxStep'; it is made of the options.
       options: JSON-able dict; the class sees a namespace.
       python: the interpreter; None for this one.
       environment: variables to set beside this process's own.

@@ -1,7 +1,7 @@
 """Counts the drawn views that cut off mouth or brows under a config's crop.
 
-    python benchmarks/crop_losses.py
-    python benchmarks/crop_losses.py --detector=haar_tilted --num_draws=100
+    python benchmarks/science/crop_losses.py
+    python benchmarks/science/crop_losses.py --detector=haar_tilted --num_draws=100
 
 On drawn faces every point of the mouth and the brows is known exactly, so this
 needs no detector and no judgement: a view loses a feature if in any of its
@@ -32,7 +32,7 @@ from stclr_jax.data.faces import face_crops
 from stclr_jax.runs import build
 from stclr_jax.views import views
 
-RESULTS = pathlib.Path(__file__).parent / 'results'
+RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 FEATURES = {'mouth': ('lips',), 'brows': ('brow0', 'brow1')}
 SCENE = {'height': 240, 'width': 320, 'framing': 'scene'}
 CROPPED = 224  # side of a face crop, pixels; chosen: the views' size

@@ -1,6 +1,6 @@
 """How long our step takes to compile: at first, and from the cache.
 
-    python -m benchmarks.compile_time --views 4 --frames 8 --size 56
+    python -m benchmarks.step.compile_time --views 4 --frames 8 --size 56
 
 Two processes, one after the other, keep compiled programs in one new folder,
 as `jax_compilation_cache_dir` does for a user.
@@ -9,8 +9,8 @@ as `jax_compilation_cache_dir` does for a user.
 import argparse
 import tempfile
 
-from benchmarks import records
-from benchmarks import step
+from benchmarks.pipeline import records
+from benchmarks.step import step
 
 
 def run(options, *, folder):

@@ -7,8 +7,8 @@ import time
 
 import numpy as np
 
-from benchmarks import plain
-from benchmarks import records
+from benchmarks.pipeline import records
+from benchmarks.step import plain
 
 LEARNING_RATE = 1e-3
 TEMPERATURE = 0.1

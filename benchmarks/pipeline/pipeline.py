@@ -1,7 +1,7 @@
 """Times training end to end, from decoded frames in memory.
 
-    python -m benchmarks.pipeline --views 64 --dtype bfloat16 --steps 50
-    python -m benchmarks.pipeline --views 4 --frames 8 --size 56 \\
+    python -m benchmarks.pipeline.pipeline --views 64 --dtype bfloat16 --steps 50
+    python -m benchmarks.pipeline.pipeline --views 4 --frames 8 --size 56 \\
       --height 60 --width_pixels 80 --videos 16 --workers 1
 
 Ours draws the views of uint8 frames in device memory inside of the step, and
@@ -15,20 +15,20 @@ import copy
 import os
 import statistics
 
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import roofline
-from benchmarks import step
-from benchmarks import synthetic_videos
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.pipeline import synthetic_videos
+from benchmarks.step import roofline
+from benchmarks.step import step
 
 ENTRANTS = {
-  'ours_step': ('ours', 'benchmarks.jax_step:JaxStep', None),
-  'ours': ('ours', 'benchmarks.jax_pipeline:JaxPipeline', None),
+  'ours_step': ('ours', 'benchmarks.step.jax_step:JaxStep', None),
+  'ours': ('ours', 'benchmarks.pipeline.jax_pipeline:JaxPipeline', None),
   'torch_cpu': (
-    'torch_eager', 'benchmarks.torch_pipeline:TorchPipeline', 'cpu',
+    'torch_eager', 'benchmarks.pipeline.torch_pipeline:TorchPipeline', 'cpu',
   ),
   'torch_device': (
-    'torch_eager', 'benchmarks.torch_pipeline:TorchPipeline', 'device',
+    'torch_eager', 'benchmarks.pipeline.torch_pipeline:TorchPipeline', 'device',
   ),
 }  # fmt: skip
 

@@ -1,7 +1,7 @@
 """Times where frames live: on the device, on the host, or in their records.
 
-    python -m benchmarks.placement --name synthetic
-    python -m benchmarks.placement --name synthetic_demo --frame_size 64 64 \\
+    python -m benchmarks.pipeline.placement --name synthetic
+    python -m benchmarks.pipeline.placement --name synthetic_demo --frame_size 64 64 \\
       --frames 4 --size 32
 
 Each placement has a process of its own, which says how long it took from its
@@ -21,10 +21,10 @@ import time
 
 import numpy as np
 
-from benchmarks import processes
-from benchmarks import records
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
 
-TARGET = 'benchmarks.placement:Feed'
+TARGET = 'benchmarks.pipeline.placement:Feed'
 PLACEMENTS = ('device', 'host', 'streamed')
 FIELDS = (
   'name',

@@ -1,7 +1,7 @@
 """Our step with one of our changes undone at a time.
 
-    python -m benchmarks.ablations --views 4 --frames 8 --size 56
-    python -m benchmarks.ablations --views 32 --dtype bfloat16 --only fold_stem
+    python -m benchmarks.step.ablations --views 4 --frames 8 --size 56
+    python -m benchmarks.step.ablations --views 32 --dtype bfloat16 --only fold_stem
 
 Every variant has a process. Its blocks take turns with those of the step as it
 is, A B A B, so that both see the same machine; predictions were made before
@@ -13,9 +13,9 @@ import copy
 import dataclasses
 import statistics
 
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import step
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.step import step
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """Compares our step with torch's, in blocks that take turns.
 
-    python -m benchmarks.compare --views 4 --frames 8 --size 56
-    python -m benchmarks.compare --views 64 --dtype bfloat16 --steps 50 \\
+    python -m benchmarks.step.compare --views 4 --frames 8 --size 56
+    python -m benchmarks.step.compare --views 64 --dtype bfloat16 --steps 50 \\
       --warmup 20 --group 5 --apart    # a GPU that has not room for all at once
 
 Every implementation keeps a process and compiles once; then blocks of steps
@@ -18,9 +18,9 @@ import statistics
 import sys
 import tempfile
 
-from benchmarks import processes
-from benchmarks import records
-from benchmarks import step
+from benchmarks.pipeline import processes
+from benchmarks.pipeline import records
+from benchmarks.step import step
 
 UNMODIFIED = ('torch_eager', 'torch_compiled')
 # Relative differences of the first step's loss and gradient that rounding

@@ -1,7 +1,7 @@
 """Where our step's time goes: profiled, grouped, beside its roofline.
 
-    python -m benchmarks.kernels --views 4 --frames 8 --size 56
-    python -m benchmarks.kernels --views 32 --dtype bfloat16 --layers   # a GPU
+    python -m benchmarks.step.kernels --views 4 --frames 8 --size 56
+    python -m benchmarks.step.kernels --views 32 --dtype bfloat16 --layers   # a GPU
 
 Groups are convolutions forward, input and weight gradients, reductions,
 elementwise passes, copies (with pads, transposes and widenings), collectives
@@ -14,11 +14,11 @@ import collections
 import pathlib
 import tempfile
 
-from benchmarks import ceilings
-from benchmarks import hlo
-from benchmarks import records
-from benchmarks import roofline
-from benchmarks import step
+from benchmarks.pipeline import records
+from benchmarks.step import ceilings
+from benchmarks.step import hlo
+from benchmarks.step import roofline
+from benchmarks.step import step
 
 # What a group's roofline is made of, see `roofline.kernels`. Sums and passes
 # may share a kernel, so they are compared together.

@@ -1,8 +1,8 @@
 """Measures how hard the drawn faces are, with pixels and a linear classifier.
 
-    python benchmarks/data_hardness.py --size synthetic_demo
-    python benchmarks/data_hardness.py --size synthetic --check
-    python benchmarks/data_hardness.py --sheet faces.png   # to look at
+    python benchmarks/science/data_hardness.py --size synthetic_demo
+    python benchmarks/science/data_hardness.py --size synthetic --check
+    python benchmarks/science/data_hardness.py --sheet faces.png   # to look at
 
 Real videos of posed expressions tell the person at once and the expression only
 by what changes. The set is meant to be hard in the same way, and learnable:
@@ -29,7 +29,7 @@ from sklearn.preprocessing import StandardScaler
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn import synthetic_faces
 
-RESULTS = pathlib.Path(__file__).parent / 'results'
+RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 PIXELS = 32
 NUM_FOLDS = 10
 # Inverse strength of regularisation. chosen: on 1024 standardised pixels of 432

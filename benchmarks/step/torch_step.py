@@ -8,8 +8,8 @@ import time
 
 import numpy as np
 
-from benchmarks import records
-from benchmarks import torch_networks
+from benchmarks.pipeline import records
+from benchmarks.step import torch_networks
 
 TEMPERATURE = 0.1
 # Kernels that torch falls to where cuDNN or oneDNN refuses a convolution:
