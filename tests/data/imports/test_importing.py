@@ -20,7 +20,7 @@ from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 
 
 def folder_items(folder, lengths, **options):

@@ -19,7 +19,7 @@ import pytest
 
 from stclr_jax.models.weights import torch_files
 
-ROOT = pathlib.Path(__file__).parents[2]
+ROOT = pathlib.Path(__file__).parents[3]
 FILES = pathlib.Path(__file__).parent / 'torchvision'
 SPARE_BYTES = 64 << 20
 

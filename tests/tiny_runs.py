@@ -13,7 +13,7 @@ from stclr_jax.runs import build
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 
 
-@pytest.fixture(scope='session', autouse=True)
+@pytest.fixture(scope='session')
 def compile_once(tmp_path_factory):
   """Runs of the same program share its compilation."""
   cache = tmp_path_factory.mktemp('compiled')
@@ -24,7 +24,7 @@ def compile_once(tmp_path_factory):
 
 
 @pytest.fixture
-def tiny_store(monkeypatch, shallow_encoder):
+def tiny_store(monkeypatch, shallow_encoder, compile_once):
   """Ten people; an expression is where a bright spot moves to."""
   rng = np.random.default_rng(0)
   subject, label = np.divmod(np.arange(60), 6)

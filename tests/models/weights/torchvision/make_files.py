@@ -1,6 +1,6 @@
 """Makes the files beside it; needs torch and torchvision, which no test does.
 
-    python tests/models/torchvision/make_files.py
+    python tests/models/weights/torchvision/make_files.py
 
 `outputs.npz`: what torchvision's three networks make of one clip, their
 weights drawn by `draw_weights` of test_torchvision_weights.py; with the names
@@ -16,7 +16,7 @@ import sys
 import numpy as np
 
 HERE = pathlib.Path(__file__).parent
-sys.path[:0] = [str(HERE.parents[2]), str(HERE.parent)]
+sys.path[:0] = [str(HERE.parents[3]), str(HERE.parent)]
 
 import test_torchvision_weights as weights  # noqa: E402
 
