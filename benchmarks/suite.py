@@ -22,7 +22,7 @@ import traceback
 
 from benchmarks import summary
 from benchmarks.pipeline import augment
-from benchmarks.pipeline import pipeline
+from benchmarks.pipeline import end_to_end
 from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
 from benchmarks.step import ablations
@@ -30,7 +30,7 @@ from benchmarks.step import compare
 from benchmarks.step import compile_time
 from benchmarks.step import kernels
 from benchmarks.step import memory
-from benchmarks.step import step
+from benchmarks.step import speed
 
 # What a call may take, chosen: a minute less than ten.
 BUDGET_S = 540
@@ -179,7 +179,7 @@ def run_compile_time(suite):
 
 def run_pipeline(suite):
   """End to end, ours and torch's."""
-  pipeline.run(suite.options, emit=suite.emit, cache=suite.folder)
+  end_to_end.run(suite.options, emit=suite.emit, cache=suite.folder)
 
 
 def run_augment(suite):
@@ -241,7 +241,7 @@ def main(arguments=None):
   parser.add_argument('--budget', type=float, default=BUDGET_S, help='seconds')
   parser.add_argument('--parts', nargs='+', choices=PARTS, default=list(PARTS))
   parser.add_argument(
-    '--implementations', nargs='+', choices=step.IMPLEMENTATIONS
+    '--implementations', nargs='+', choices=speed.IMPLEMENTATIONS
   )
   parser.add_argument('--torch_python', help='interpreter; default: this one')
   parser.add_argument('--width', type=float, default=1.0, help='for tests')
@@ -301,7 +301,7 @@ def preset_of(device):
 def all_options(chosen):
   """Merges the defaults of all benchmarks, a preset and the command line."""
   parser = argparse.ArgumentParser(conflict_handler='resolve')
-  for module in (compare, pipeline, augment):
+  for module in (compare, end_to_end, augment):
     module.add_options(parser)
   options = parser.parse_args([])
   changes = PRESETS[chosen.preset] | {

@@ -5,6 +5,8 @@ import pytest
 
 from stclr_jax.models import encoders
 
+pytest_plugins = ['tiny_runs']  # fixtures of whole runs, in seconds
+
 # Eight devices on one processor prove what eight GPUs would compute.
 jax.config.update('jax_num_cpu_devices', 8)
 jax.config.update('jax_platforms', 'cpu')

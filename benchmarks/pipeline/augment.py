@@ -19,7 +19,7 @@ import numpy as np
 from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
 from benchmarks.pipeline import synthetic_videos
-from benchmarks.step import step
+from benchmarks.step import speed
 
 
 class JaxAugment:
@@ -94,7 +94,7 @@ def run(options, *, emit):
   record = {'benchmark': 'augment', 'failed': {}}
   names = ('views', 'frames', 'size', 'videos', 'height', 'width_pixels')
   record |= {name: getattr(options, name) for name in names}
-  has_torch = step.has_torch(options.torch_python)
+  has_torch = speed.has_torch(options.torch_python)
   try:
     for name, target in TARGETS.items():
       if name == 'ours' or has_torch:

@@ -29,7 +29,7 @@ class JaxPipeline:
   """Sampling, gathering, views and the step; served by `processes`.
 
   Attributes:
-    options: of `pipeline.add_options`.
+    options: of `end_to_end.add_options`.
   """
 
   def __init__(self, options):

@@ -1,8 +1,8 @@
 """Times where frames live: on the device, on the host, or in their records.
 
     python -m benchmarks.pipeline.placement --name synthetic
-    python -m benchmarks.pipeline.placement --name synthetic_demo --frame_size 64 64 \\
-      --frames 4 --size 32
+    python -m benchmarks.pipeline.placement --name synthetic_demo \\
+      --frame_size 64 64 --frames 4 --size 32
 
 Each placement has a process of its own, which says how long it took from its
 start to the first batch and how much memory that took at most. Then they take

@@ -9,7 +9,7 @@ class TorchPipeline(torch_step.TorchStep):
   """A `TorchStep` on clips of a DataLoader; served by `processes`.
 
   Attributes:
-    options: of `pipeline.add_options`; `placement` is 'cpu' to augment in the
+    options: of `end_to_end.add_options`; `placement` is 'cpu' to augment in the
       loader's workers, 'device' to gather there and augment on the device.
   """
 

@@ -1,7 +1,8 @@
 """Counts the drawn views that cut off mouth or brows under a config's crop.
 
-    python benchmarks/science/crop_losses.py
-    python benchmarks/science/crop_losses.py --detector=haar_tilted --num_draws=100
+    python -m benchmarks.science.crop_losses
+    python -m benchmarks.science.crop_losses --detector=haar_tilted \\
+      --num_draws=100
 
 On drawn faces every point of the mouth and the brows is known exactly, so this
 needs no detector and no judgement: a view loses a feature if in any of its

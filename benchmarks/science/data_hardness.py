@@ -1,8 +1,8 @@
 """Measures how hard the drawn faces are, with pixels and a linear classifier.
 
-    python benchmarks/science/data_hardness.py --size synthetic_demo
-    python benchmarks/science/data_hardness.py --size synthetic --check
-    python benchmarks/science/data_hardness.py --sheet faces.png   # to look at
+    python -m benchmarks.science.data_hardness --size synthetic_demo
+    python -m benchmarks.science.data_hardness --size synthetic --check
+    python -m benchmarks.science.data_hardness --sheet faces.png   # to look at
 
 Real videos of posed expressions tell the person at once and the expression only
 by what changes. The set is meant to be hard in the same way, and learnable:

@@ -1,8 +1,8 @@
 """Compares the face detectors on videos: how many frames, how fast.
 
-    python benchmarks/science/face_coverage.py FOLDER
-    python benchmarks/science/face_coverage.py FOLDER --sheet=faces.png
-    python benchmarks/science/face_coverage.py                 drawn faces
+    python -m benchmarks.science.face_coverage FOLDER
+    python -m benchmarks.science.face_coverage FOLDER --sheet=faces.png
+    python -m benchmarks.science.face_coverage                 drawn faces
 
 FOLDER holds videos of your own, as `stclr_jax.import_videos` takes them. Every
 detector sees the same frames. For each video and detector it prints the share

@@ -1,7 +1,8 @@
 """Our step with one of our changes undone at a time.
 
     python -m benchmarks.step.ablations --views 4 --frames 8 --size 56
-    python -m benchmarks.step.ablations --views 32 --dtype bfloat16 --only fold_stem
+    python -m benchmarks.step.ablations --views 32 --dtype bfloat16 \\
+      --only fold_stem
 
 Every variant has a process. Its blocks take turns with those of the step as it
 is, A B A B, so that both see the same machine; predictions were made before
@@ -15,7 +16,7 @@ import statistics
 
 from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
-from benchmarks.step import step
+from benchmarks.step import speed
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Ablation:
   """One change, undone.
 
   Attributes:
-    undone: options of `step.add_options` that undo it.
+    undone: options of `speed.add_options` that undo it.
     prediction: of a GPU's step time without the change over that with it, a
       lowest and a highest; None where it is for a CPU.
     cpu_prediction: the same for a CPU; None where it is for a GPU.
@@ -97,7 +98,7 @@ def run(options, *, names, emit, cache=None, clock=None):
     clock: says whether there is time for another one; None for always.
   """
   on_cpu = None
-  with step.start_worker('ours', options, cache=cache) as base:
+  with speed.start_worker('ours', options, cache=cache) as base:
     started = base.ask('start', timeout=options.timeout)
     on_cpu = started['device'] == 'cpu'
     base.ask('block', steps=options.warmup, timeout=options.timeout)
@@ -111,7 +112,7 @@ def run(options, *, names, emit, cache=None, clock=None):
         'ablation': name,
         'undone': ablation.undone,
         'why': ablation.why,
-        **{field: getattr(options, field) for field in step.FIELDS},
+        **{field: getattr(options, field) for field in speed.FIELDS},
         'device': started['device'],
         'predicted': predicted,
       }
@@ -126,7 +127,7 @@ def run(options, *, names, emit, cache=None, clock=None):
 def _measure(name, options, base, cache):
   blocks = {'with': [], 'without': []}
   try:
-    with step.start_worker('ours', undo(name, options), cache=cache) as other:
+    with speed.start_worker('ours', undo(name, options), cache=cache) as other:
       started = other.ask('start', timeout=options.timeout)
       other.ask('block', steps=options.warmup, timeout=options.timeout)
       for _ in range(options.blocks):
@@ -172,7 +173,7 @@ def main(arguments=None):
     arguments: of the command line; None for this process's own.
   """
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-  step.add_options(parser)
+  speed.add_options(parser)
   parser.add_argument('--blocks', type=int, default=3, help='of each')
   parser.add_argument('--only', nargs='+', choices=ABLATIONS)
   parser.add_argument('--timeout', type=float, default=600, help='seconds')

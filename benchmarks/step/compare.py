@@ -20,7 +20,7 @@ import tempfile
 
 from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
-from benchmarks.step import step
+from benchmarks.step import speed
 
 UNMODIFIED = ('torch_eager', 'torch_compiled')
 # Relative differences of the first step's loss and gradient that rounding
@@ -58,7 +58,7 @@ class Contest:
     """Starts and warms up an implementation; a failure puts it out."""
     with self._failures_of(implementation):
       if implementation not in self.workers:
-        worker = step.start_worker(
+        worker = speed.start_worker(
           implementation, self.options, cache=self._folder
         )
         self.workers[implementation] = worker
@@ -87,13 +87,13 @@ class Contest:
       record = {
         'benchmark': 'step',
         'block': len(self.blocks[implementation]),
-        **step.describe(implementation, options, self.started[implementation]),
+        **speed.describe(implementation, options, self.started[implementation]),
         'seconds': seconds,
         **records.summarize(seconds),
       }
       self.blocks[implementation].append(seconds)
       record |= self._ask(implementation, 'memory')
-      self._emit(step.add_rates(record, options))
+      self._emit(speed.add_rates(record, options))
       if implementation != 'ours':
         self._ask(implementation, 'release')
     if options.apart:
@@ -151,7 +151,7 @@ def run(options, *, folder, emit):
     entrants = [
       name
       for name in options.implementations
-      if name == 'ours' or step.has_torch(options.torch_python)
+      if name == 'ours' or speed.has_torch(options.torch_python)
     ]
     for name in entrants:
       contest.enter(name)
@@ -214,11 +214,11 @@ def conclude(blocks, started, options, *, slow, failed):
       ratios['best'] = ratios[best] | {'implementation': best}
   return {
     'benchmark': 'compare',
-    **{name: getattr(options, name) for name in step.FIELDS},
-    **{name: getattr(options, name) for name in step.OUR_FIELDS},
+    **{name: getattr(options, name) for name in speed.FIELDS},
+    **{name: getattr(options, name) for name in speed.OUR_FIELDS},
     'implementations': {
       name: {
-        **step.add_rates(
+        **speed.add_rates(
           {
             'implementation': name,
             'device': started[name]['device'],
@@ -290,11 +290,11 @@ def complaints(record):
 
 def add_options(parser):
   """Adds what describes a contest, beside a step, to a parser."""
-  step.add_options(parser)
+  speed.add_options(parser)
   parser.add_argument('--blocks', type=int, default=5, help='of each')
   parser.add_argument(
     '--implementations', nargs='+', default=['ours', *UNMODIFIED],
-    choices=step.IMPLEMENTATIONS,
+    choices=speed.IMPLEMENTATIONS,
   )  # fmt: skip
   parser.add_argument(
     '--apart', action='store_true', help='one process at a time'

@@ -10,14 +10,14 @@ import argparse
 import tempfile
 
 from benchmarks.pipeline import records
-from benchmarks.step import step
+from benchmarks.step import speed
 
 
 def run(options, *, folder):
   """Compiles twice.
 
   Args:
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
     folder: an empty one, for the cache.
 
   Returns:
@@ -25,10 +25,10 @@ def run(options, *, folder):
     and until the first step was done.
   """
   record = {'benchmark': 'compile_time'}
-  record |= {name: getattr(options, name) for name in step.FIELDS}
-  record |= {name: getattr(options, name) for name in step.OUR_FIELDS}
+  record |= {name: getattr(options, name) for name in speed.FIELDS}
+  record |= {name: getattr(options, name) for name in speed.OUR_FIELDS}
   for temperature in ('cold', 'warm'):
-    with step.start_worker('ours', options, cache=folder) as worker:
+    with speed.start_worker('ours', options, cache=folder) as worker:
       started = worker.ask('start')
     names = ('trace_s', 'compile_s', 'first_step_s')
     record[temperature] = {name: started[name] for name in names}
@@ -47,7 +47,7 @@ def main(arguments=None):
     arguments: of the command line; None for this process's own.
   """
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-  step.add_options(parser)
+  speed.add_options(parser)
   options = parser.parse_args(arguments)
   with tempfile.TemporaryDirectory() as folder:
     records.emit(run(options, folder=folder), options.out)

@@ -18,7 +18,7 @@ class JaxStep:
   """The step of one process; see `processes.serve` for who calls it.
 
   Attributes:
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
   """
 
   def __init__(self, options):
@@ -149,7 +149,7 @@ def make_network(options):
   """Makes the network of the options, changed as `set` and `off` say.
 
   Args:
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
 
   Returns:
     A `PretrainNetwork`.
@@ -227,7 +227,7 @@ def make_clips(options):
   """Draws the clips that every implementation trains on.
 
   Args:
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
 
   Returns:
     float32 [views, t, h, w, 3]: first views, then second ones.

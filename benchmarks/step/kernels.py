@@ -1,7 +1,8 @@
 """Where our step's time goes: profiled, grouped, beside its roofline.
 
     python -m benchmarks.step.kernels --views 4 --frames 8 --size 56
-    python -m benchmarks.step.kernels --views 32 --dtype bfloat16 --layers   # a GPU
+    python -m benchmarks.step.kernels --views 32 --dtype bfloat16 \\
+      --layers   # a GPU
 
 Groups are convolutions forward, input and weight gradients, reductions,
 elementwise passes, copies (with pads, transposes and widenings), collectives
@@ -18,7 +19,7 @@ from benchmarks.pipeline import records
 from benchmarks.step import ceilings
 from benchmarks.step import hlo
 from benchmarks.step import roofline
-from benchmarks.step import step
+from benchmarks.step import speed
 
 # What a group's roofline is made of, see `roofline.kernels`. Sums and passes
 # may share a kernel, so they are compared together.
@@ -130,7 +131,7 @@ def analyse(folder, options, *, steps, devices, device):
 
   Args:
     folder: of `JaxStep.profile`.
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
     steps: in the profile.
     devices: in the profile.
     device: a `roofline.Device`.
@@ -161,8 +162,8 @@ def analyse(folder, options, *, steps, devices, device):
         rows[key] = rows.get(key, 0.0) + seconds * 1e6
   return {
     'benchmark': 'kernels',
-    **{name: getattr(options, name) for name in step.FIELDS},
-    **{name: getattr(options, name) for name in step.OUR_FIELDS},
+    **{name: getattr(options, name) for name in speed.FIELDS},
+    **{name: getattr(options, name) for name in speed.OUR_FIELDS},
     'device': device.name,
     'total_us': total,
     'groups': {
@@ -215,11 +216,11 @@ def main(arguments=None):
     arguments: of the command line; None for this process's own.
   """
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
-  step.add_options(parser)
+  speed.add_options(parser)
   parser.add_argument('--layers', action='store_true', help='a row a layer')
   options = parser.parse_args(arguments)
   with tempfile.TemporaryDirectory() as folder:
-    with step.start_worker('ours', options) as worker:
+    with speed.start_worker('ours', options) as worker:
       started = worker.ask('start')
       worker.ask('block', steps=options.warmup)
       worker.ask('profile', folder=folder, steps=options.steps)

@@ -15,7 +15,7 @@ import copy
 from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
 from benchmarks.step import roofline
-from benchmarks.step import step
+from benchmarks.step import speed
 from stclr_jax.models import encoders
 
 # Trying algorithms takes most of the compilation, and none of the activations.
@@ -26,8 +26,8 @@ def measure(implementation, options, views):
   """Measures the peak of one step.
 
   Args:
-    implementation: one of `step.IMPLEMENTATIONS`.
-    options: of `step.add_options`.
+    implementation: one of `speed.IMPLEMENTATIONS`.
+    options: of `speed.add_options`.
     views: of the step.
 
   Returns:
@@ -35,7 +35,7 @@ def measure(implementation, options, views):
   """
   options = copy.copy(options)
   options.views, options.devices = views, 1
-  with step.start_worker(implementation, options) as worker:
+  with speed.start_worker(implementation, options) as worker:
     worker.ask('start')
     worker.ask('block', steps=2)
     return worker.ask('memory')
@@ -45,8 +45,8 @@ def measure_slope(implementation, options, views):
   """Measures bytes per view.
 
   Args:
-    implementation: one of `step.IMPLEMENTATIONS`.
-    options: of `step.add_options`.
+    implementation: one of `speed.IMPLEMENTATIONS`.
+    options: of `speed.add_options`.
     views: two numbers of views.
 
   Returns:
@@ -56,7 +56,7 @@ def measure_slope(implementation, options, views):
   record = {
     'benchmark': 'memory',
     'implementation': implementation,
-    **{name: getattr(options, name) for name in step.FIELDS},
+    **{name: getattr(options, name) for name in speed.FIELDS},
     'remat': options.remat if implementation == 'ours' else None,
     'views': list(views),
   }
@@ -89,15 +89,15 @@ def run(options, *, views, emit, implementations, remats=tuple(encoders.REMAT)):
   """Measures all of them.
 
   Args:
-    options: of `step.add_options`.
+    options: of `speed.add_options`.
     views: two numbers of views.
     emit: takes a record.
-    implementations: of `step.IMPLEMENTATIONS`.
+    implementations: of `speed.IMPLEMENTATIONS`.
     remats: modes to measure ours in.
   """
   for implementation in implementations:
     if implementation != 'ours':
-      if step.has_torch(options.torch_python):
+      if speed.has_torch(options.torch_python):
         emit(measure_slope(implementation, options, views))
       continue
     for remat in remats:
@@ -116,11 +116,11 @@ def main(arguments=None):
   parser = argparse.ArgumentParser(
     description=__doc__.split('\n')[0], conflict_handler='resolve'
   )
-  step.add_options(parser)
+  speed.add_options(parser)
   parser.add_argument('--views', type=int, nargs=2, default=[4, 8])
   parser.add_argument(
     '--implementations', nargs='+', default=['ours', 'torch_eager'],
-    choices=step.IMPLEMENTATIONS,
+    choices=speed.IMPLEMENTATIONS,
   )  # fmt: skip
   parser.add_argument('--remats', nargs='+', default=list(encoders.REMAT))
   options = parser.parse_args(arguments)

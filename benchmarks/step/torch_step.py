@@ -21,7 +21,7 @@ class TorchStep:
   """The step of one process; see `processes.serve` for who calls it.
 
   Attributes:
-    options: of `step.add_options`; `implementation` is 'torch_eager',
+    options: of `speed.add_options`; `implementation` is 'torch_eager',
       'torch_compiled' or 'torch_2d'.
   """
 

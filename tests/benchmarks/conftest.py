@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from benchmarks.step import step
+from benchmarks.step import speed
 
 TINY = [
   '--architecture=mc3_18',
@@ -37,7 +37,7 @@ def tiny(monkeypatch, compiled_programs):
   """Arguments of a step that takes milliseconds; sets the processes up."""
   monkeypatch.setenv('JAX_PLATFORMS', 'cpu')
   monkeypatch.setenv('JAX_DISABLE_MOST_OPTIMIZATIONS', '1')
-  for name, value in step.cache_environment(compiled_programs).items():
+  for name, value in speed.cache_environment(compiled_programs).items():
     monkeypatch.setenv(name, value)
   return TINY
 
@@ -46,6 +46,6 @@ def tiny(monkeypatch, compiled_programs):
 def torch_python():
   """An interpreter with torch: this one, or that of $TORCH_PYTHON."""
   python = os.environ.get('TORCH_PYTHON')
-  if not step.has_torch(python):
+  if not speed.has_torch(python):
     pytest.skip('torch and torchvision are not installed here')
   return python

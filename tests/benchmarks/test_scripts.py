@@ -8,7 +8,7 @@ import pytest
 from benchmarks import suite
 from benchmarks import summary
 from benchmarks.pipeline import augment
-from benchmarks.pipeline import pipeline
+from benchmarks.pipeline import end_to_end
 from benchmarks.step import ablations
 from benchmarks.step import compare
 from benchmarks.step import compile_time
@@ -16,7 +16,7 @@ from benchmarks.step import hlo
 from benchmarks.step import kernels
 from benchmarks.step import memory
 from benchmarks.step import plain
-from benchmarks.step import step
+from benchmarks.step import speed
 from stclr_jax.models import convolutions
 
 STORE = ['--videos=4', '--video_frames=4', '--height=20', '--width_pixels=24']
@@ -31,7 +31,7 @@ def run(main, arguments, tmp_path):
 
 def test_step_writes_a_line_a_block(tiny, tmp_path):
   arguments = [*tiny, '--implementation=ours', '--blocks=2', '--group=2']
-  first, second = run(step.main, arguments, tmp_path)
+  first, second = run(speed.main, arguments, tmp_path)
   assert (first['block'], second['block']) == (0, 1)
   for record in (first, second):
     assert record['benchmark'] == 'step'
@@ -47,8 +47,8 @@ def test_step_writes_a_line_a_block(tiny, tmp_path):
 
 
 def test_step_says_when_torch_is_missing(tiny, tmp_path, monkeypatch):
-  monkeypatch.setattr(step, 'has_torch', lambda python=None: False)
-  (record,) = run(step.main, [*tiny, '--implementation=torch_eager'], tmp_path)
+  monkeypatch.setattr(speed, 'has_torch', lambda python=None: False)
+  (record,) = run(speed.main, [*tiny, '--implementation=torch_eager'], tmp_path)
   assert 'not installed' in record['skipped']
 
 
@@ -97,7 +97,7 @@ def test_ablations_put_prediction_beside_measurement(tiny, tmp_path, capsys):
 
 
 def test_augment_times_our_views(tiny, tmp_path, monkeypatch):
-  monkeypatch.setattr(step, 'has_torch', lambda python=None: False)
+  monkeypatch.setattr(speed, 'has_torch', lambda python=None: False)
   arguments = ['--views=3', '--frames=2', '--size=16', '--steps=2', *STORE]
   (record,) = run(augment.main, arguments, tmp_path)
   assert record['us_per_view']['ours'] > 0
@@ -106,8 +106,8 @@ def test_augment_times_our_views(tiny, tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_pipeline_compares_with_the_step_alone(tiny, tmp_path, monkeypatch):
-  monkeypatch.setattr(step, 'has_torch', lambda python=None: False)
-  *blocks, whole = run(pipeline.main, [*tiny, *STORE], tmp_path)
+  monkeypatch.setattr(speed, 'has_torch', lambda python=None: False)
+  *blocks, whole = run(end_to_end.main, [*tiny, *STORE], tmp_path)
   assert [b['entrant'] for b in blocks] == ['ours_step', 'ours']
   speeds = whole['views_per_s']
   assert whole['of_step_alone'] == pytest.approx(
@@ -121,7 +121,7 @@ def test_pipeline_compares_with_the_step_alone(tiny, tmp_path, monkeypatch):
 def test_every_change_can_be_undone(tiny):
   """The options, constants and functions that ablations name exist."""
   parser = argparse.ArgumentParser()
-  step.add_options(parser)
+  speed.add_options(parser)
   options = parser.parse_args(tiny)
   from benchmarks.step import jax_step
 

@@ -4,8 +4,9 @@ Eighty people, neutral to apex, in the shape of Oulu-CASIA: its lengths, its
 folders, four of its conditions. `performances` draws who shows which facial
 action units and when, `face_shape` turns units into a shape, `face_drawing`
 paints it; this file puts them together, in memory or as a folder of JPEG files.
-`benchmarks/science/data_hardness.py` measures how hard the set is; its constants were
-fixed from those figures alone, before any self-supervised result.
+`benchmarks/science/data_hardness.py` measures how hard the set is; its
+constants were fixed from those figures alone, before any self-supervised
+result.
 """
 
 import hashlib

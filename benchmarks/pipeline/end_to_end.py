@@ -1,7 +1,8 @@
 """Times training end to end, from decoded frames in memory.
 
-    python -m benchmarks.pipeline.pipeline --views 64 --dtype bfloat16 --steps 50
-    python -m benchmarks.pipeline.pipeline --views 4 --frames 8 --size 56 \\
+    python -m benchmarks.pipeline.end_to_end --views 64 --dtype bfloat16 \\
+      --steps 50
+    python -m benchmarks.pipeline.end_to_end --views 4 --frames 8 --size 56 \\
       --height 60 --width_pixels 80 --videos 16 --workers 1
 
 Ours draws the views of uint8 frames in device memory inside of the step, and
@@ -19,7 +20,7 @@ from benchmarks.pipeline import processes
 from benchmarks.pipeline import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.step import roofline
-from benchmarks.step import step
+from benchmarks.step import speed
 
 ENTRANTS = {
   'ours_step': ('ours', 'benchmarks.step.jax_step:JaxStep', None),
@@ -45,7 +46,7 @@ def run(options, *, emit, cache=None):
     The record of the whole.
   """
   blocks, failed, started = {}, {}, {}
-  has_torch = step.has_torch(options.torch_python)
+  has_torch = speed.has_torch(options.torch_python)
   for name in options.entrants:
     implementation, target, placement = ENTRANTS[name]
     if implementation != 'ours' and not has_torch:
@@ -56,7 +57,7 @@ def run(options, *, emit, cache=None):
     if implementation != 'ours' and options.compiled:
       implementation = 'torch_compiled'
     try:
-      with step.start_worker(
+      with speed.start_worker(
         implementation, chosen, cache=cache, target=target
       ) as worker:
         started[name] = worker.ask('start', timeout=options.timeout)
@@ -98,7 +99,7 @@ def conclude(blocks, options):
   """
   medians = {name: statistics.median(b) for name, b in blocks.items()}
   record = {'benchmark': 'pipeline'}
-  names = (*step.FIELDS, 'videos', 'height', 'width_pixels', 'workers')
+  names = (*speed.FIELDS, 'videos', 'height', 'width_pixels', 'workers')
   record |= {name: getattr(options, name) for name in names}
   record['views_per_s'] = {n: options.views / m for n, m in medians.items()}
   ours = medians.get('ours')
@@ -117,7 +118,7 @@ def conclude(blocks, options):
 
 def add_options(parser):
   """Adds what this measures, beside a step, to a parser."""
-  step.add_options(parser)
+  speed.add_options(parser)
   synthetic_videos.add_options(parser)
   add = parser.add_argument
   add('--workers', type=int, default=os.cpu_count(), help="of torch's loader")

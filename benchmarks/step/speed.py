@@ -1,8 +1,9 @@
 """Times one contrastive training step: ours, and torchvision's with torch.
 
-    python -m benchmarks.step.step --views 4 --frames 8 --size 56
-    python -m benchmarks.step.step --views 64 --dtype bfloat16 --steps 50   # a GPU
-    python -m benchmarks.step.step --implementation ours --remat block
+    python -m benchmarks.step.speed --views 4 --frames 8 --size 56
+    python -m benchmarks.step.speed --views 64 --dtype bfloat16 \\
+      --steps 50   # a GPU
+    python -m benchmarks.step.speed --implementation ours --remat block
 
 A step is forward, NT-Xent, backward and SGD, on random clips that are on the
 device already. Each implementation runs in a process of its own, one after
