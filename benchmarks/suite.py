@@ -20,11 +20,11 @@ import tempfile
 import time
 import traceback
 
+from benchmarks import processes
+from benchmarks import records
 from benchmarks import summary
 from benchmarks.pipeline import augment
 from benchmarks.pipeline import end_to_end
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
 from benchmarks.step import ablations
 from benchmarks.step import compare
 from benchmarks.step import compile_time
@@ -160,7 +160,7 @@ def run_kernels(suite):
       suite.options,
       steps=3,
       devices=started[-1]['devices'],
-      device=kernels.roofline.Device(**{f: device[f] for f in fields}),
+      device=kernels.ceilings.Device(**{f: device[f] for f in fields}),
     )
   )
   # What a closer look needs, if it is small enough to take home.

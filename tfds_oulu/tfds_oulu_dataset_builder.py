@@ -13,6 +13,7 @@ import tensorflow_datasets as tfds
 # only during this import.
 from stclr_jax.data import data_folder
 from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.encoded_images import EncodedImage
 from stclr_jax.files import disk
 from tfds_oulu import build_lock
 from tfds_oulu import face_cropping
@@ -90,18 +91,6 @@ class SyntheticConfig(tfds.core.BuilderConfig):
   framing: str
   num_subjects: int = 80
   conditions: tuple[str, ...] = ('vl_strong',)
-
-
-class EncodedImage(tfds.features.Image):
-  """An image that is read as the bytes in which it came."""
-
-  def decode_example_np(self, example):
-    """Returns the encoded bytes."""
-    return example
-
-  def decode_batch_example_np(self, example_data):
-    """Returns the encoded bytes of several images."""
-    return example_data
 
 
 class Builder(tfds.core.GeneratorBasedBuilder):

@@ -16,8 +16,8 @@ import time
 
 import numpy as np
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.step import speed
 

@@ -16,8 +16,8 @@ import copy
 import os
 import statistics
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.step import roofline
 from benchmarks.step import speed

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.step import jax_step
 

@@ -21,8 +21,8 @@ import time
 
 import numpy as np
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 
 TARGET = 'benchmarks.pipeline.placement:Feed'
 PLACEMENTS = ('device', 'host', 'streamed')

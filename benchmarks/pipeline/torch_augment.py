@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.pipeline import torch_views
 

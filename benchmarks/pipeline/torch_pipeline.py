@@ -1,6 +1,6 @@
 """Torch's whole pretraining step: a DataLoader, torchvision v2, the step."""
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.pipeline import torch_views
 from benchmarks.step import torch_step
 

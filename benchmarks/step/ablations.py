@@ -14,8 +14,8 @@ import copy
 import dataclasses
 import statistics
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.step import speed
 
 

@@ -6,11 +6,39 @@ On random numbers: a product of zeros can be an eighth faster.
 """
 
 import argparse
+import dataclasses
 import statistics
 import time
 
-from benchmarks.pipeline import records
-from benchmarks.step.roofline import Device
+from benchmarks import records
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+  """Ceilings of a device.
+
+  Attributes:
+    name: for tables.
+    peak_flops: dense matrix products per second by the datasheet, of which
+      MFU is a share.
+    matmul_flops: measured on a large matrix product of random numbers.
+    bytes_per_s: measured on a large copy, read plus written.
+    item_bytes: of an activation.
+  """
+
+  name: str
+  peak_flops: float
+  matmul_flops: float
+  bytes_per_s: float
+  item_bytes: int = 2
+
+
+# NVIDIA's datasheets (bf16, dense), and 8192^3 products and 8.6 GB copies
+# measured on one machine of each kind.
+DEVICES = {
+  'h200': Device('NVIDIA H200', 989e12, 790e12, 4.3e12),
+  'h100': Device('NVIDIA H100', 989e12, 798e12, 3.0e12),
+}
 
 
 def this_device(*, dtype=None, seconds=1.0):
@@ -21,7 +49,7 @@ def this_device(*, dtype=None, seconds=1.0):
     seconds: to spend on each of the two, about.
 
   Returns:
-    A `roofline.Device`. Its `peak_flops` is a known GPU's datasheet figure,
+    A `Device`. Its `peak_flops` is a known GPU's datasheet figure,
     for bfloat16, or else the product measured.
   """
   import jax

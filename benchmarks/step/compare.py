@@ -18,8 +18,8 @@ import statistics
 import sys
 import tempfile
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.step import speed
 
 UNMODIFIED = ('torch_eager', 'torch_compiled')

@@ -9,7 +9,7 @@ as `jax_compilation_cache_dir` does for a user.
 import argparse
 import tempfile
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.step import speed
 
 

@@ -7,7 +7,7 @@ import time
 
 import numpy as np
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.step import plain
 
 LEARNING_RATE = 1e-3

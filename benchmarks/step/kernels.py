@@ -15,7 +15,7 @@ import collections
 import pathlib
 import tempfile
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.step import ceilings
 from benchmarks.step import hlo
 from benchmarks.step import roofline
@@ -134,7 +134,7 @@ def analyse(folder, options, *, steps, devices, device):
     options: of `speed.add_options`.
     steps: in the profile.
     devices: in the profile.
-    device: a `roofline.Device`.
+    device: a `ceilings.Device`.
 
   Returns:
     A JSON-able record.
@@ -202,8 +202,8 @@ def print_table(record, *, layers):
 
 
 def known_device(name):
-  """Returns the `roofline.Device` of a driver's device name; else measures."""
-  for key, device in roofline.DEVICES.items():
+  """Returns the `ceilings.Device` of a driver's device name; else measures."""
+  for key, device in ceilings.DEVICES.items():
     if key.upper() in name:
       return device
   return ceilings.this_device()

@@ -12,8 +12,8 @@ its peak; torch's at its allocator's peak, or its process's on a CPU.
 import argparse
 import copy
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.step import roofline
 from benchmarks.step import speed
 from stclr_jax.models import encoders

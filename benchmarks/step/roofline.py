@@ -13,38 +13,13 @@ import argparse
 import dataclasses
 import math
 
+from benchmarks.step import ceilings
+from benchmarks.step.ceilings import DEVICES
 from stclr_jax.models import encoders
 from stclr_jax.models.blocks import mid_features
 
 PAPER_VIEWS = 480 * 2 * 1000  # videos, views of each, epochs: Sec. IV.A
 
-
-@dataclasses.dataclass(frozen=True)
-class Device:
-  """Ceilings of a device.
-
-  Attributes:
-    name: for tables.
-    peak_flops: dense matrix products per second by the datasheet, of which
-      MFU is a share.
-    matmul_flops: measured on a large matrix product of random numbers.
-    bytes_per_s: measured on a large copy, read plus written.
-    item_bytes: of an activation.
-  """
-
-  name: str
-  peak_flops: float
-  matmul_flops: float
-  bytes_per_s: float
-  item_bytes: int = 2
-
-
-# NVIDIA's datasheets (bf16, dense), and 8192^3 products and 8.6 GB copies
-# measured on one machine of each kind.
-DEVICES = {
-  'h200': Device('NVIDIA H200', 989e12, 790e12, 4.3e12),
-  'h100': Device('NVIDIA H100', 989e12, 798e12, 3.0e12),
-}
 
 # The share of both ceilings that good convolutions and passes reach. chosen:
 # between MLPerf's ResNet-50 and a bare matrix product.
@@ -248,7 +223,7 @@ def kernel_seconds(flops, moved, device, *, shares=(1.0, 1.0)):
   Args:
     flops: of the kernel.
     moved: numbers read and written.
-    device: a `Device`.
+    device: a `ceilings.Device`.
     shares: of the device's matrix products and of its copies that kernels
       reach.
 
@@ -264,7 +239,7 @@ def bound(found, device, mode='xla', *, views=64, shares=(1.0, 1.0)):
 
   Args:
     found: see `layers`.
-    device: a `Device`.
+    device: a `ceilings.Device`.
     mode: see `kernels`.
     views: of a step, which share the optimiser's traffic.
     shares: see `kernel_seconds`.
@@ -327,8 +302,6 @@ def main():
   parser.add_argument('--layers', action='store_true', help='a row a layer')
   options = parser.parse_args()
   if options.device == 'this':
-    from benchmarks.step import ceilings
-
     device = ceilings.this_device()
   else:
     device = DEVICES[options.device]

@@ -8,6 +8,7 @@ that the compiled step holds, which a test counts for 8 devices.
 
 import dataclasses
 
+from benchmarks.step import ceilings
 from benchmarks.step import roofline
 
 
@@ -90,7 +91,7 @@ def main():
   found = roofline.layers()
   shares = (roofline.CONVOLUTION_SHARE, roofline.PASS_SHARE)
   view_s = sum(
-    roofline.bound(found, roofline.DEVICES['h200'], shares=shares).values()
+    roofline.bound(found, ceilings.DEVICES['h200'], shares=shares).values()
   )
   print('| GPUs | views each | compute | gradients | norms | efficiency |')
   print('|---|---|---|---|---|---|')

@@ -16,8 +16,8 @@ import os
 import subprocess
 import sys
 
-from benchmarks.pipeline import processes
-from benchmarks.pipeline import records
+from benchmarks import processes
+from benchmarks import records
 from benchmarks.step import ceilings
 from benchmarks.step import roofline
 from stclr_jax.models import convolutions

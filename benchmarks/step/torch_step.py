@@ -8,7 +8,7 @@ import time
 
 import numpy as np
 
-from benchmarks.pipeline import records
+from benchmarks import records
 from benchmarks.step import torch_networks
 
 TEMPERATURE = 0.1

@@ -6,11 +6,11 @@ two labs get the same folds whatever their versions of NumPy.
 """
 
 import dataclasses
-import hashlib
 
 import numpy as np
 
 from stclr_jax.data import labelled_subsets
+from stclr_jax.data.people import identity
 
 # chosen names; who deals so: 'consecutive' (fold 0 tests P001 to P008): most
 # public fold lists of Oulu-CASIA; 'strided' (P001, P011, ...) and 'shuffled':
@@ -129,7 +129,7 @@ class Folds:
       written[part] = {
         'people': np.unique(self.subject[videos]).tolist(),
         'videos': len(videos),
-        'sha256': hash_ids(video_id[i] for i in videos),
+        'sha256': identity.hash_ids(video_id[i] for i in videos),
       }
     written['test']['ids'] = sorted(video_id[i] for i in fold.test)
     return written
@@ -237,20 +237,6 @@ def check_disjoint(subject, **parts):
           "(`data.fold_assignment` = 'consecutive'); to measure the leak, "
           "use 'leaky_clips'."
         )
-
-
-def hash_ids(ids):
-  """Fingerprint of a set of videos, whatever their order.
-
-  Args:
-    ids: strings.
-
-  Returns:
-    SHA-256 in hexadecimal; what `LC_ALL=C sort FILE | sha256sum` prints of a
-    file with an id a line.
-  """
-  lines = ''.join(f'{one}\n' for one in sorted(ids))
-  return hashlib.sha256(lines.encode()).hexdigest()
 
 
 def _deal_clips(labels, video_id, *, seed):

@@ -157,9 +157,9 @@ def features(classes, *, as_bytes=False):
 
   image = tfds.features.Image
   if as_bytes:
-    from tfds_oulu import tfds_oulu_dataset_builder as oulu
+    from stclr_jax.data import encoded_images
 
-    image = oulu.EncodedImage
+    image = encoded_images.EncodedImage
   return tfds.features.FeaturesDict(
     {
       'video_id': tfds.features.Text(),

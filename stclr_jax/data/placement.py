@@ -6,20 +6,14 @@ records, of which threads decode only the frames sampled. The views are the
 same, bit for bit, so that the choice is one of memory and speed alone.
 """
 
-import os
-import pathlib
 from typing import NamedTuple
 
 import jax
 
+from stclr_jax.files import host_memory
+
 DEVICE, HOST, STREAMED = 'device', 'host', 'streamed'
 PLACEMENTS = ('auto', DEVICE, HOST, STREAMED)
-_ROOT = pathlib.Path('/')  # where Linux says what it has; tests have their own
-# A group's files: its limit, what it holds, and what of that is cached files.
-_CGROUP_V2 = 'memory.max', 'memory.current', 'inactive_file'
-_CGROUP_V1 = (
-  'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file',
-)  # fmt: skip
 
 
 class Placed(NamedTuple):
@@ -73,7 +67,7 @@ def keep_in_host(placement, frame_bytes, *, memory_share, free=None):
   """
   if placement == STREAMED:
     return False
-  free = free_host_bytes() if free is None else free
+  free = host_memory.free_host_bytes() if free is None else free
   if placement == 'auto':
     return frame_bytes <= memory_share * free
   if frame_bytes > free:
@@ -141,65 +135,9 @@ def free_device_bytes():
   for device in devices:
     statistics = device.memory_stats()
     if not statistics or 'bytes_limit' not in statistics:
-      return free_host_bytes() // len(devices)
+      return host_memory.free_host_bytes() // len(devices)
     free.append(statistics['bytes_limit'] - statistics['bytes_in_use'])
   return min(free)
-
-
-def free_host_bytes():
-  """Memory that this process may still take on its host, in bytes.
-
-  The least of what Linux calls available and what the limits leave that a
-  container, a batch system or a service sets; elsewhere all memory that is
-  built in.
-
-  Source: Linux, Documentation/admin-guide/cgroup-v2.rst and
-    cgroup-v1/memory.rst.
-  """
-  try:
-    lines = (_ROOT / 'proc/meminfo').read_text().splitlines()
-    fields = dict(line.split(':', 1) for line in lines)
-    free = int(fields['MemAvailable'].split()[0]) * 1024
-  except (OSError, KeyError):
-    return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-  return min([free, *_left_by_limits()])
-
-
-def _left_by_limits():
-  """Yields what each limited group leaves that this process is in."""
-  try:
-    lines = (_ROOT / 'proc/self/cgroup').read_text().splitlines()
-  except OSError:
-    return
-  for line in lines:  # 'number:controllers:/path'
-    _, controllers, path = line.split(':', 2)
-    if not controllers:
-      mount, names = _ROOT / 'sys/fs/cgroup', _CGROUP_V2
-    elif 'memory' in controllers.split(','):
-      mount, names = _ROOT / 'sys/fs/cgroup/memory', _CGROUP_V1
-    else:
-      continue
-    # A container sees its own group as the mount, whatever the path says.
-    parts = [part for part in path.split('/') if part not in ('', '..')]
-    for depth in range(len(parts) + 1):
-      left = _left_by_limit(mount.joinpath(*parts[:depth]), *names)
-      if left is not None:
-        yield left
-
-
-def _left_by_limit(group, limit, used, cached):
-  try:
-    limit = int((group / limit).read_text())
-    used = int((group / used).read_text())
-  except (OSError, ValueError):  # no such group, or 'max'
-    return None
-  # Frames push out what is cached, such as the data set just read.
-  try:
-    lines = (group / 'memory.stat').read_text().splitlines()
-    used -= int(dict(line.split() for line in lines).get(cached, 0))
-  except (OSError, ValueError):
-    pass
-  return max(0, limit - used)
 
 
 def _size(num_bytes):

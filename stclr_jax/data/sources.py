@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
+from stclr_jax.data import imported_people
 from stclr_jax.data import record_files
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
-from stclr_jax.data.people import imported_people
 
 NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
 # The configs' default, a condition of Oulu-CASIA; imported sets have none.

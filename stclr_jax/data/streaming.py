@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stclr_jax.data import videos
+from stclr_jax.files import thread_maps
 from stclr_jax.files import whole
 
 _HAS_AFFINITY = hasattr(os, 'sched_getaffinity')  # not on a Mac
@@ -134,7 +135,7 @@ class RecordReader:
       .map(read)
       .to_iter_dataset(options)
     )
-    with contextlib.closing(ready), videos.single_threaded_opencv():
+    with contextlib.closing(ready), thread_maps.single_threaded_opencv():
       for _ in range(num_requests):
         yield np.stack([next(ready) for _ in range(size)])
 

@@ -1,1 +1,4 @@
-"""What a file system asks of whoever writes: locks, whole files, room."""
+"""What reads and writes any file: whole, locked, within limits, in threads.
+
+No module here knows what a video, a data set or a run is.
+"""

@@ -10,10 +10,11 @@ from stclr_jax.data import folds
 from stclr_jax.data import placement
 from stclr_jax.data import sources
 from stclr_jax.data import streaming
+from stclr_jax.files import host_memory
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
-from stclr_jax.runs import compiled_steps
 from stclr_jax.views import views
 
 DTYPES = ('float32', 'bfloat16')
@@ -50,7 +51,7 @@ def load_videos(data):
       data.placement,
       listed.frame_bytes,
       memory_share=data.memory_share,
-      free=parallel.least(placement.free_host_bytes()),
+      free=parallel.least(host_memory.free_host_bytes()),
     ):
       return listed
   _last_read[asked] = sources.load_videos(

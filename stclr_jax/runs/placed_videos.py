@@ -8,10 +8,10 @@ import numpy as np
 
 from stclr_jax.data import clips
 from stclr_jax.data import placement
-from stclr_jax.data import videos
+from stclr_jax.files import thread_maps
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
-from stclr_jax.runs import compiled_steps
 
 # chosen: one batch is ready while the next one is read; a third would only
 # take memory.
@@ -160,6 +160,6 @@ class PlacedVideos:
       contextlib.closing(read),
       concurrent.futures.ThreadPoolExecutor(1) as reader,
     ):
-      yield from videos.map_ahead(
+      yield from thread_maps.map_ahead(
         reader, send, range(num_batches), ahead=_AHEAD
       )

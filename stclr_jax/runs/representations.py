@@ -8,9 +8,9 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import lbp_top
-from stclr_jax.runs import compiled_steps
+from stclr_jax.learning import compiled_steps
+from stclr_jax.runs import class_checks
 from stclr_jax.views import views
-from stclr_jax.workflows import class_checks
 
 # chosen: fewer videos or people say nothing.
 

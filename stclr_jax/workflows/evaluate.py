@@ -17,15 +17,15 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import recording_sites
+from stclr_jax.learning import compiled_steps
 from stclr_jax.models import heads
 from stclr_jax.reports import figures
 from stclr_jax.runs import build
-from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import class_checks
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import class_checks
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
 

@@ -13,11 +13,12 @@ import numpy as np
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import steps
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import compiled_steps
+from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
@@ -25,7 +26,6 @@ from stclr_jax.runs import provenance
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import finetune_parts
 
 

@@ -7,18 +7,17 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.learning import checkpoints
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.runs import build
-from stclr_jax.runs import compiled_steps
-from stclr_jax.runs import initialization
+from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import class_checks
 
 STATES_BETWEEN_STAGES = ('fresh', 'kept')
 INITS = ('pretrained', 'scratch', 'kinetics400')
@@ -110,7 +109,7 @@ def make(config):
     variables = checkpoints.merge_encoder(
       variables, pretrained.state, source=config.init_from
     )
-  variables, weights = initialization.load_weights(variables, config)
+  variables, weights = trained.load_weights(variables, config)
   steps_per_epoch = -(-len(labelled) // config.batch_size)
   return Parts(
     store=store,

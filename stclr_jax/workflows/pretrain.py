@@ -10,14 +10,14 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import compiled_steps
-from stclr_jax.runs import initialization
+from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
@@ -25,7 +25,6 @@ from stclr_jax.runs import provenance
 from stclr_jax.runs import representations
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import class_checks
 from stclr_jax.workflows import pretrain_checks
 
 
@@ -56,7 +55,7 @@ def run(config, workdir):
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
     )
   variables = build.init_network(network, view_options, seed=config.seed)
-  variables, weights = initialization.load_weights(variables, config)
+  variables, weights = trained.load_weights(variables, config)
   workdir = workdirs.open_workdir(workdir, config)
   if (summary := workdirs.read_summary(workdir)) is not None:
     print(f'The run in {workdir} is finished already.')

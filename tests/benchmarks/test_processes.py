@@ -3,7 +3,7 @@ import time
 
 import pytest
 
-from benchmarks.pipeline import processes
+from benchmarks import processes
 
 HERE = 'tests.benchmarks.test_processes'
 

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
+from benchmarks.step import ceilings
 from benchmarks.step import roofline
 from stclr_jax.models import encoders
 from stclr_jax.models.convolutions import Conv
 
-H200 = roofline.DEVICES['h200']
+H200 = ceilings.DEVICES['h200']
 
 
 def test_flops_and_parameters_of_table_i_are_exact():

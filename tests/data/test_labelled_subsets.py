@@ -6,6 +6,7 @@ import pytest
 from stclr_jax.data import folds
 from stclr_jax.data import labelled_subsets
 from stclr_jax.data.labelled_subsets import labelled_subset
+from stclr_jax.data.people import identity
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 FRACTIONS = [0.1, 0.25, 0.5, 0.75]  # Table VI
@@ -89,11 +90,11 @@ def test_ten_percent_are_the_same_for_whoever_computes_them(oulu):
 
 def test_published_subsets_never_change(oulu):
   # The contract with everyone who has trained on them: hashes of fold 0's
-  # ids, draws 0 to 4, at 10 %; see `folds.hash_ids`.
+  # ids, draws 0 to 4, at 10 %; see `identity.hash_ids`.
   _, label, video_id, made = oulu
   train = made.fold(0).train
   hashes = [
-    folds.hash_ids(
+    identity.hash_ids(
       video_id[i]
       for i in labelled_subset(label, video_id, train, 0.1, seed=seed)
     )[:16]

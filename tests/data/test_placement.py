@@ -2,6 +2,7 @@ import jax
 import pytest
 
 from stclr_jax.data import placement
+from stclr_jax.files import host_memory
 
 GB = 10**9
 
@@ -78,7 +79,7 @@ def test_the_fullest_device_counts(monkeypatch):
 
 
 def test_cpu_devices_share_the_hosts_memory(monkeypatch):
-  monkeypatch.setattr(placement, 'free_host_bytes', lambda: 16 * GB)
+  monkeypatch.setattr(host_memory, 'free_host_bytes', lambda: 16 * GB)
   assert len(jax.local_devices()) == 8  # none of them knows its memory
   assert placement.free_device_bytes() == 2 * GB
 
@@ -150,11 +151,11 @@ def test_limits_count_without_what_is_cached(
   tmp_path, monkeypatch, cgroup, groups, expected
 ):
   linux(tmp_path, cgroup, groups)
-  monkeypatch.setattr(placement, '_ROOT', tmp_path)
-  assert placement.free_host_bytes() == expected
+  monkeypatch.setattr(host_memory, '_ROOT', tmp_path)
+  assert host_memory.free_host_bytes() == expected
 
 
 def test_without_linux_all_memory_counts(tmp_path, monkeypatch):
-  here = placement.free_host_bytes()
-  monkeypatch.setattr(placement, '_ROOT', tmp_path)
-  assert placement.free_host_bytes() >= here > 2**20
+  here = host_memory.free_host_bytes()
+  monkeypatch.setattr(host_memory, '_ROOT', tmp_path)
+  assert host_memory.free_host_bytes() >= here > 2**20

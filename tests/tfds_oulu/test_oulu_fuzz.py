@@ -13,6 +13,7 @@ import zipfile
 import oulu_trees
 import pytest
 
+from stclr_jax.files import file_names
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
 from tfds_oulu.scan import source_files
@@ -162,7 +163,7 @@ def list_all(folder, shown='', above=()):
   above = (*above, os.path.realpath(folder))
   for name in os.listdir(folder):
     path = os.path.join(folder, name)
-    here = shown + source_files.to_printable(name)
+    here = shown + file_names.to_printable(name)
     if os.path.isdir(path):
       if os.path.realpath(path) not in above:
         found += list_all(path, f'{here}/', above)
@@ -189,9 +190,9 @@ def accounted(result):
   for videos in result.videos.values():
     found.update(f.file.path for video in videos for f in video.frames)
   found.update(path for path, _ in result.skipped)
-  for (folder, reason), (number, names) in result.ignored.items():
-    assert reason and number == len(names)
-    found.update(f'{folder}/{name}' if folder else name for name in names)
+  for (folder, reason), (number, ignored) in result.ignored.items():
+    assert reason and number == len(ignored)
+    found.update(f'{folder}/{name}' if folder else name for name in ignored)
   return found
 
 
@@ -217,7 +218,7 @@ def check_error(message, folder):
   )
   found = message.partition(':\n')[2]
   inside = [
-    source_files.to_printable(str(path.relative_to(folder)))
+    file_names.to_printable(str(path.relative_to(folder)))
     for path in folder.rglob('*')
   ]
   assert any(path in found for path in inside), message

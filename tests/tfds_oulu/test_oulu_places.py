@@ -2,8 +2,8 @@
 
 import pytest
 
+from stclr_jax.files import file_names
 from tfds_oulu.scan import layout
-from tfds_oulu.scan import source_files
 
 
 @pytest.mark.parametrize(
@@ -67,5 +67,5 @@ def test_the_folder_given_may_be_inside():
 
 
 def test_names_that_are_no_text_can_be_printed():
-  name = source_files.to_printable('\udcff ü.jpeg')
+  name = file_names.to_printable('\udcff ü.jpeg')
   assert name == r'\xff ü.jpeg' and name.encode()

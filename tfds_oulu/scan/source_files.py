@@ -7,12 +7,12 @@ import os
 import pathlib
 import shutil
 import tempfile
-import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable
 
 from stclr_jax.files import disk
+from stclr_jax.files import file_names
 from stclr_jax.files import regular_files
 
 # What operating systems leave behind, and resource forks such as ._000.jpeg.
@@ -28,10 +28,6 @@ _MAX_NESTING = 4
 # chosen: of a file, which is a frame or a video of three seconds; a header can
 # name any size, and a few are in memory at once.
 MAX_BYTES = 2**28
-# Source: Unicode's Bidi_Control, which turn the text behind them around.
-_TURNING = frozenset(
-  '\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069'
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,9 +95,9 @@ class FileTree(contextlib.ExitStack):
     if self.root.is_dir():
       yield from self._list_folder(self.root, '')
     elif fault := regular_files.find_fault(self.root):
-      self._fail(to_printable(str(self.root)), f'is {fault}')
+      self._fail(file_names.to_printable(str(self.root)), f'is {fault}')
     else:
-      name = to_printable(self.root.name)
+      name = file_names.to_printable(self.root.name)
       yield from self._list_archive(self.root, name, depth=1)
 
   def temporary_folder(self):
@@ -138,7 +134,7 @@ class FileTree(contextlib.ExitStack):
       self._fail(shown or '.', f'cannot be listed: {error.strerror}')
       return
     for entry in entries:
-      path = _join(shown, to_printable(entry.name))
+      path = _join(shown, file_names.to_printable(entry.name))
       fault = regular_files.find_fault(entry.path)
       if fault is None and _is_zip(entry.name):
         yield from self._list_archive(entry.path, path, depth=1)
@@ -174,7 +170,7 @@ class FileTree(contextlib.ExitStack):
       )
       return
     for member in members:
-      name = to_printable(member.filename.replace('\\', '/'))
+      name = file_names.to_printable(member.filename.replace('\\', '/'))
       path = _join(shown, name)
       if _is_zip(name) and not is_system_file(path):
         if depth == _MAX_NESTING:
@@ -217,36 +213,6 @@ def is_system_file(path):
     or name.lower() in _SYSTEM_NAMES
     or '/__macosx/' in f'/{path.lower()}'
   )
-
-
-def to_printable(name):
-  """Makes a file's name text that can be printed and stored anywhere.
-
-  Args:
-    name: as the operating system gave it, or any text.
-
-  Returns:
-    The same, where needed with the escapes of undecodable bytes, and of
-    characters that command a terminal, break a line or turn text around. Text
-    that was made printable stays as it is.
-  """
-  name = name.encode('utf-8', 'surrogateescape').decode(
-    'utf-8', 'backslashreplace'
-  )
-  if name.isprintable() and name.isascii():
-    return name
-  return ''.join(_escape(c) if _commands(c) else c for c in name)
-
-
-def _commands(character):
-  return (
-    unicodedata.category(character) in ('Cc', 'Cs', 'Zl', 'Zp')
-    or character in _TURNING
-  )
-
-
-def _escape(character):
-  return character.encode('unicode_escape').decode()
 
 
 def _is_zip(name):

@@ -17,9 +17,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stclr_jax.data import videos
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn.performances import EXPRESSIONS
+from stclr_jax.files import thread_maps
 
 VERSION = '1.0.0'  # of performances and drawing; raised where either changes
 CONDITIONS = ('vl_strong', 'vl_weak', 'vl_dark', 'ni_strong')
@@ -139,7 +139,7 @@ def draw_videos(
       seed=seed,
     )
 
-  return videos.map_threaded(draw, _list_videos(num_subjects))
+  return thread_maps.map_threaded(draw, _list_videos(num_subjects))
 
 
 def _list_videos(num_subjects):

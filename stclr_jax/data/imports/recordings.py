@@ -13,10 +13,10 @@ import zlib
 from typing import Any
 from typing import NamedTuple
 
-from stclr_jax.data import videos
 from stclr_jax.data.imports import window_notes
 from stclr_jax.data.imports.recording_frames import RecordingFrames
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.files import thread_maps
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
 
@@ -213,7 +213,7 @@ def _map_bounded(function, timed):
     frame = each[1]
     return len(frame) if isinstance(frame, bytes) else frame.nbytes
 
-  return videos.map_threaded(function, timed, size_of=size_of)
+  return thread_maps.map_threaded(function, timed, size_of=size_of)
 
 
 def _encode(timed, *, options, square=None):

@@ -11,6 +11,7 @@ from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.listings.listing import as_text
 from stclr_jax.data.pictures import animations
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.files import file_names
 from stclr_jax.files import regular_files
 
 
@@ -71,7 +72,7 @@ def walk(source):
     for link in links:
       walker.enter(link)
   order = sorted(
-    walker.found, key=lambda p: frame_images.natural_key(p.as_posix())
+    walker.found, key=lambda p: file_names.natural_key(p.as_posix())
   )
   videos = {path: walker.found[path] for path in order}
   return Found(
@@ -140,7 +141,7 @@ class _Walker:
       self.ignored.update(path.suffix.lower() for path in still)
       images = [path for path in images if path not in set(still)]
     if images:
-      images.sort(key=lambda path: frame_images.natural_key(path.name))
+      images.sort(key=lambda path: file_names.natural_key(path.name))
       self.found[folder] = tuple(images)
 
   def _fail(self, path, reason):

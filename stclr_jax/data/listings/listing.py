@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from stclr_jax.data.listings import file_kinds
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.files import file_names
 
 _SUFFIXES = {*file_kinds.VIDEO_SUFFIXES, *frame_images.SUFFIXES}
 
@@ -131,7 +132,6 @@ def as_text(name):
     The same, in one form of Unicode, and with the escapes of control characters
     and of bytes that are not UTF-8.
   """
-  from tfds_oulu.scan import source_files
 
   # A Mac writes an accent as a letter of its own.
-  return unicodedata.normalize('NFC', source_files.to_printable(str(name)))
+  return unicodedata.normalize('NFC', file_names.to_printable(str(name)))

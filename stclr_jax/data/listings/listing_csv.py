@@ -12,6 +12,7 @@ from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.files import file_names
 from stclr_jax.files import regular_files
 
 COLUMNS = ('path', 'label', 'subject', 'start', 'end')
@@ -140,7 +141,7 @@ def _split_folder(folder):
       return picture_folders.Parts([], reason, 0)
   if not images:
     return picture_folders.Parts([], None, 0)
-  images.sort(key=lambda path: frame_images.natural_key(path.name))
+  images.sort(key=lambda path: file_names.natural_key(path.name))
   return picture_folders.split(folder, images)
 
 

@@ -6,10 +6,10 @@ that they have where their set comes from, and by what their recordings hold.
 """
 
 import dataclasses
+import hashlib
 
 import numpy as np
 
-from stclr_jax.data import folds
 from stclr_jax.data.people import recording_parts
 from stclr_jax.data.people import spelling
 
@@ -266,7 +266,7 @@ def hash_people(store):
   Returns:
     SHA-256 in hexadecimal of a line 'id TAB person' a video, sorted.
   """
-  return folds.hash_ids(
+  return hash_ids(
     f'{video}\t{int(person)}'
     for video, person in zip(store.video_id, store.subject, strict=True)
   )
@@ -284,3 +284,17 @@ def _comparable(space, other):
   if DRAWN in (space, other):  # drawn faces are nobody
     return space == other
   return space == other or '' in (space, other)
+
+
+def hash_ids(ids):
+  """Fingerprint of a set of videos, whatever their order.
+
+  Args:
+    ids: strings.
+
+  Returns:
+    SHA-256 in hexadecimal; what `LC_ALL=C sort FILE | sha256sum` prints of a
+    file with an id a line.
+  """
+  lines = ''.join(f'{one}\n' for one in sorted(ids))
+  return hashlib.sha256(lines.encode()).hexdigest()

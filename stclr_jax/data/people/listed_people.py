@@ -5,7 +5,7 @@ import dataclasses
 import difflib
 
 from stclr_jax.data.people import spelling
-from stclr_jax.data.pictures import frame_images
+from stclr_jax.files import file_names
 
 _SHOWN = 10  # chosen: groups of names that a message still tells apart
 
@@ -91,7 +91,7 @@ def number_people(items, same=()):
       name = first[name]
     return name
 
-  ordered = sorted(first, key=frame_images.natural_key)
+  ordered = sorted(first, key=file_names.natural_key)
   place = {name: i for i, name in enumerate(ordered)}
   for a, b in same:
     a, b = sorted((find(a), find(b)), key=place.get)

@@ -2,8 +2,6 @@
 
 import contextlib
 import functools
-import re
-import unicodedata
 
 import numpy as np
 
@@ -21,32 +19,6 @@ _EXIF_ORIENTATION = 0x0112
 _TIFF_BITS = 258  # BitsPerSample
 _TIFF_EXTRA_SAMPLES = 338
 _UNASSOCIATED = 2  # of ExtraSamples: opacity by which colours are multiplied
-
-
-def natural_key(name):
-  """Sorts names as people number them: 'f2', 'f10', 'f010b'.
-
-  Args:
-    name: of a file or a person.
-
-  Returns:
-    A key for `sorted`.
-  """
-  parts = re.split(r'(\d+)', str(name))
-  # Odd parts are digits; the name itself decides between '1' and '01'.
-  keys = [_by_value(p) if i % 2 else p.lower() for i, p in enumerate(parts)]
-  return keys, str(name)
-
-
-def _by_value(digits):
-  """Sorts digits, of any script and number, as the numbers that they are.
-
-  Python refuses to make an `int` of more than some thousand of them.
-  """
-  if not digits.isascii():
-    digits = ''.join(str(unicodedata.decimal(digit)) for digit in digits)
-  digits = digits.lstrip('0')
-  return len(digits), digits
 
 
 def read_frames(paths, *, keep_bytes, remarks=None):

@@ -11,7 +11,7 @@ import itertools
 import re
 from typing import NamedTuple
 
-from stclr_jax.data.pictures.frame_images import natural_key
+from stclr_jax.files.file_names import natural_key
 
 # 2024-01-31T12-30-05.250, 2024-01-31 at 12.30.05 and 20240131_123005: one
 # number, not six.

@@ -14,7 +14,7 @@ import itertools
 from typing import NamedTuple
 
 from stclr_jax.data.pictures import picture_names
-from stclr_jax.data.pictures.frame_images import natural_key
+from stclr_jax.files.file_names import natural_key
 
 _SEPARATORS = ' _-.,+'
 _NAMED = 4  # chosen: names or numbers that a note lists

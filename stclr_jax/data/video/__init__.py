@@ -1,0 +1,4 @@
+"""From a video file to upright frames at a stated rate, with an honest clock.
+
+The only room that imports PyAV. It knows neither listings nor people.
+"""

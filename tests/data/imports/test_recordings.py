@@ -11,6 +11,7 @@ from stclr_jax.data.imports import recordings
 from stclr_jax.data.imports.recordings import Options
 from stclr_jax.data.imports.recordings import UnreadableError
 from stclr_jax.data.listings.listing import Item
+from stclr_jax.files import thread_maps
 
 FACES = face_crops.FaceCropOptions()
 
@@ -328,9 +329,7 @@ def test_crops_read_the_same_frames_and_notes(tmp_path, monkeypatch, face_crop):
 
 
 def test_large_pictures_are_not_read_far_ahead(monkeypatch):
-  from stclr_jax.data import videos
-
-  monkeypatch.setattr(videos, '_AHEAD_BYTES', 1000)
+  monkeypatch.setattr(thread_maps, '_AHEAD_BYTES', 1000)
   read_ahead = []
 
   def items():
@@ -338,6 +337,6 @@ def test_large_pictures_are_not_read_far_ahead(monkeypatch):
       read_ahead.append(i)
       yield i
 
-  mapped = videos.map_threaded(lambda i: i, items(), size_of=lambda i: 400)
+  mapped = thread_maps.map_threaded(lambda i: i, items(), size_of=lambda i: 400)
   assert next(mapped) == 0 and len(read_ahead) == 3
   assert list(mapped) == list(range(1, 20))

@@ -178,7 +178,7 @@ def test_notes_of_earlier_versions_are_understood():
 
 @pytest.mark.parametrize('named', [True, False])
 def test_what_an_import_writes_tells_who_is_who(named):
-  from stclr_jax.data.people import imported_people
+  from stclr_jax.data import imported_people
 
   report = {
     'recipe': 'mmi',

@@ -7,6 +7,7 @@ from PIL import Image
 
 from stclr_jax.data.pictures import frame_images
 from stclr_jax.data.pictures import picture_files
+from stclr_jax.files import file_names
 from stclr_jax.files.unreadable import UnreadableError
 
 
@@ -89,14 +90,14 @@ def test_floating_point_images_are_refused(tmp_path):
 
 def test_natural_order():
   names = ['f10.png', 'f9.png', 'F2.png', 'f02b.png', 'f1.png']
-  assert sorted(names, key=frame_images.natural_key) == [
+  assert sorted(names, key=file_names.natural_key) == [
     'f1.png', 'F2.png', 'f02b.png', 'f9.png', 'f10.png',
   ]  # fmt: skip
   # A number before a letter and a letter before a number can be compared.
-  assert sorted(['a1', '1a', '', 'b'], key=frame_images.natural_key)
+  assert sorted(['a1', '1a', '', 'b'], key=file_names.natural_key)
   # More digits than Python makes a number of; a digit that is none; Arabic.
   names = ['f9', 'f١٠', 'f1' + '0' * 5000, 'f2' + '0' * 5000, 'f²']
-  assert sorted(reversed(names), key=frame_images.natural_key) == names
+  assert sorted(reversed(names), key=file_names.natural_key) == names
 
 
 def test_frames_that_only_training_stumbles_over_are_found(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 from stclr_jax.learning import checkpoints
 from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import build
-from stclr_jax.runs import initialization
+from stclr_jax.runs import trained
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 
@@ -47,7 +47,7 @@ def test_weights_find_their_places(tiny_config, shallow_encoder, tmp_path):
     build.make_view_options(config.views),
     seed=0,
   )
-  variables, report = initialization.load_weights(fresh, config)
+  variables, report = trained.load_weights(fresh, config)
   assert report['fresh'] == ['projection_head']
   assert report['skipped'] == ['fc.bias']
   assert report['loaded'] == len(weights) - 1

@@ -1,6 +1,6 @@
+from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import steps
 from stclr_jax.runs import build
-from stclr_jax.runs import compiled_steps
 from stclr_jax.workflows import pretrain
 
 

@@ -19,8 +19,8 @@ import time
 import traceback
 import types
 
-ROOT = pathlib.Path(__file__).parents[2]
-MODULE = 'benchmarks.pipeline.processes'
+ROOT = pathlib.Path(__file__).parents[1]
+MODULE = 'benchmarks.processes'
 
 _deadline = None  # of all workers, by the monotonic clock
 

@@ -1,0 +1,1 @@
+"""What comes before the step: records, decoding, views, placement."""

@@ -1,0 +1,1 @@
+"""Measurements of the data and of choices: crops, hardness, fidelity."""
