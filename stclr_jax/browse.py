@@ -19,6 +19,7 @@ from absl import logging
 from ml_collections import config_flags
 
 from stclr_jax import commands
+from stclr_jax.errors import UserError
 from stclr_jax.reports import contact_page
 from stclr_jax.reports import contact_sheet
 from stclr_jax.runs import build
@@ -50,7 +51,7 @@ def browse(config, out, *, num_videos=24, num_shown=8):
       f'{out.parent}, or give another.'
     )
   if num_shown < 1:
-    raise ValueError(f'--frames (={num_shown}) must be at least 1; 8 is usual.')
+    raise UserError(f'--frames (={num_shown}) must be at least 1; 8 is usual.')
   options = build.make_view_options(config.views)
   store = contact_sheet.open_videos(config.data)
   shown = contact_page.write(

@@ -3,19 +3,16 @@
 import contextlib
 import errno
 import os
-import pathlib
 import signal
 import sys
-import traceback
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import disk
 from stclr_jax.files import locks
 
 # Exit codes of shells for commands that a signal has ended: 128 and its number.
 INTERRUPTED = 128 + signal.SIGINT
 TERMINATED = 128 + signal.SIGTERM
-
-_PACKAGE = pathlib.Path(__file__).parent
 
 
 class Terminated(KeyboardInterrupt):
@@ -63,10 +60,8 @@ def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
     if error.errno == errno.EROFS and otherwise:
       said += f'; write to another place{otherwise}.'
     sys.exit(_join(said, describe_kept()))
-  except (ValueError, FloatingPointError) as error:
-    if not _is_ours(error):
-      raise
-    sys.exit(f'{type(error).__name__}: {error}')
+  except UserError as error:
+    sys.exit(f'Error: {error}')
 
 
 def call(run):
@@ -110,12 +105,6 @@ def _words(error):
     return str(error)
   of = f': {error.filename}' if error.filename is not None else ''
   return f'{error.strerror}{of}'
-
-
-def _is_ours(error):
-  """Whether this project raised it, in words meant for the user."""
-  raised_in = traceback.extract_tb(error.__traceback__)[-1].filename
-  return pathlib.Path(raised_in).is_relative_to(_PACKAGE)
 
 
 def _join(*lines):

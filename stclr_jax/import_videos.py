@@ -30,6 +30,7 @@ from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.listings import recipes
 from stclr_jax.data.people import listed_people
 from stclr_jax.data.people import spelling
+from stclr_jax.errors import UserError
 
 
 def main(argv=None):
@@ -117,7 +118,7 @@ def _list(args, recipe):
   if (is_csv or recipe) and (
     args.pattern or 'folder' in (args.label_from, args.subject_from)
   ):
-    raise ValueError(
+    raise UserError(
       '--pattern, --label_from and --subject_from are about a plain folder; '
       f'{"a recipe" if recipe else "a CSV file"} names labels and people '
       'itself.'
@@ -147,7 +148,7 @@ def _options(args, recipe):
   }
   faces = {name: value for name, value in faces.items() if value is not None}
   if faces and not args.face_crop:
-    raise ValueError(
+    raise UserError(
       f'--{next(iter(faces))} (={next(iter(faces.values()))}) is about faces '
       'that are cut out; give --face_crop as well.'
     )

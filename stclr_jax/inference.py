@@ -7,6 +7,7 @@ import warnings
 import jax
 import jax.numpy as jnp
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import json_files
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
@@ -65,7 +66,7 @@ def load_classifier(directory):
   """
   checkpoint = checkpoints.read(directory)
   if checkpoint.notes['workflow'] != 'finetune':
-    raise ValueError(
+    raise UserError(
       f'The run in {directory} is a {checkpoint.notes["workflow"]} run and '
       'has no classifier; give a fine-tuning workdir, or use load_encoder.'
     )
@@ -130,7 +131,7 @@ def _on_clips(function, options):
   def apply(clips):
     clips = jnp.asarray(clips)
     if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != jnp.uint8:
-      raise ValueError(
+      raise UserError(
         f'`clips` (of shape {clips.shape}, {clips.dtype}) must be uint8 RGB '
         '[b, t, h, w, 3].'
       )

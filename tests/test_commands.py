@@ -71,7 +71,7 @@ def test_mistakes_of_the_program_keep_their_traceback():
 def test_what_the_project_refuses_ends_in_a_line(tmp_path):
   path = tmp_path / 'summary.json'
   path.write_text('[]')
-  with pytest.raises(SystemExit, match='^ValueError: .*summary.json must'):
+  with pytest.raises(SystemExit, match='^Error: .*summary.json must'):
     with commands.ending_in_a_line():
       workdirs.read_json(path)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from stclr_jax.data.faces import face_crops
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.errors import UserError
 
 FILE_NAME = 'face_crops.json'
 # chosen: as `recordings.Options`, of which this is the encoding.
@@ -35,7 +36,7 @@ class FaceCropper:
     try:
       self.options = face_crops.FaceCropOptions(**options)
     except TypeError as error:
-      raise ValueError(
+      raise UserError(
         f'`face_crop` (={options!r}) must be options of face_crops.'
         f'FaceCropOptions, such as {{"margin": 0.4}}; {{}} for its defaults: '
         f'{error}.'

@@ -3,6 +3,8 @@
 import os
 import pathlib
 
+from stclr_jax.errors import UserError
+
 
 def find(data_dir=None):
   """Finds the folder of all data sets.
@@ -23,7 +25,7 @@ def find(data_dir=None):
   in_home = not (data_dir or os.environ.get('TFDS_DATA_DIR'))
   # What cannot be expanded is left as it is; an empty HOME gives the root.
   if folder.startswith('~') or (in_home and os.environ.get('HOME') == ''):
-    raise ValueError(
+    raise UserError(
       f'The data folder (={folder}) lies in a home folder, and this user has '
       'none; say where data is kept: --data_dir=DIR in an import and in `tfds '
       'build`, --config.data.data_dir=DIR in all other commands, or '

@@ -11,6 +11,7 @@ import numpy as np
 
 from stclr_jax.data import labelled_subsets
 from stclr_jax.data.people import identity
+from stclr_jax.errors import UserError
 
 # chosen names; who deals so: 'consecutive' (fold 0 tests P001 to P008): most
 # public fold lists of Oulu-CASIA; 'strided' (P001, P011, ...) and 'shuffled':
@@ -81,12 +82,12 @@ class Folds:
       ValueError: if there is no such fold, or a person would be in two parts.
     """
     if not 0 <= index < self.num_folds:
-      raise ValueError(
+      raise UserError(
         f'`data.fold` (={index}) must be one of the {self.num_folds} folds, '
         f'0 to {self.num_folds - 1}.'
       )
     if validation and self.num_folds < 3:
-      raise ValueError(
+      raise UserError(
         f'`data.num_folds` (={self.num_folds}) must be at least 3 for a '
         'validation fold beside the test fold, or nobody is left to train on.'
       )
@@ -169,7 +170,7 @@ def make_folds(
       label at all.
   """
   if assignment not in ASSIGNMENTS:
-    raise ValueError(
+    raise UserError(
       f'`data.fold_assignment` (={assignment!r}) must be one of '
       f'{", ".join(ASSIGNMENTS)}.'
     )
@@ -180,7 +181,7 @@ def make_folds(
   labelled = labels != UNLABELLED
   people = np.unique(subjects[labelled])
   if not len(people):
-    raise ValueError(
+    raise UserError(
       'No video of this data set has a label, so that there is nothing to test '
       'and no fold to hold out. Pretraining needs none: '
       '--config.pretrain_scope=all_unlabelled. For all else import the videos '
@@ -188,7 +189,7 @@ def make_folds(
     )
   if not 2 <= num_folds <= len(people):
     remedy = f'; {len(people)} would do' if 2 <= len(people) < num_folds else ''
-    raise ValueError(
+    raise UserError(
       f'`data.num_folds` (={num_folds}) must lie between 2 and the number of '
       f'people with labelled videos (={len(people)}), as nobody may be in two '
       f'folds{remedy}.'
@@ -231,7 +232,7 @@ def check_disjoint(subject, **parts):
     for second in names[i + 1 :]:
       shared = sorted(people[first] & people[second])
       if shared:
-        raise ValueError(
+        raise UserError(
           f'The {first} and {second} videos share the people {shared}; a '
           'known face makes the result too good. Deal folds by person '
           "(`data.fold_assignment` = 'consecutive'); to measure the leak, "
@@ -243,7 +244,7 @@ def _deal_clips(labels, video_id, *, seed):
   """Labelled videos by expression, then by hash: dealt in turn, each fold
   gets as many of each."""
   if video_id is None:
-    raise ValueError(
+    raise UserError(
       "`data.fold_assignment` = 'leaky_clips' deals videos by their ids; give "
       '`video_id`.'
     )

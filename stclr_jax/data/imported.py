@@ -11,6 +11,7 @@ import numpy as np
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import record_files
+from stclr_jax.errors import UserError
 
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
@@ -30,12 +31,12 @@ def check_name(name):
     ValueError: naming the rule.
   """
   if not re.fullmatch(r'[a-z][a-z0-9_]{0,63}', name):
-    raise ValueError(
+    raise UserError(
       f'The name (={name!r}) must be small letters, digits and underscores, '
       'beginning with a letter, as in my_videos.'
     )
   if name.startswith(RESERVED):
-    raise ValueError(
+    raise UserError(
       f'The name (={name!r}) must not begin with {" or ".join(RESERVED)}: the '
       f'data sets that come with this project do; my_{name} would do.'
     )

@@ -9,6 +9,8 @@ import hashlib
 
 import numpy as np
 
+from stclr_jax.errors import UserError
+
 UNITS = ('clip', 'person')
 
 
@@ -42,18 +44,18 @@ def labelled_subset(
     generator can change.
   """
   if not 0 < fraction <= 1:
-    raise ValueError(
+    raise UserError(
       f'`data.labelled_fraction` (={fraction}) must lie in (0, 1]: 1 is all '
       'labels, 0.25 a quarter.'
     )
   if unit not in UNITS:
-    raise ValueError(
+    raise UserError(
       f'`data.labelled_unit` (={unit!r}) must be one of {", ".join(UNITS)}.'
     )
   label = np.asarray(label)
   labelled = [int(i) for i in train if label[i] >= 0]
   if not labelled:
-    raise ValueError(
+    raise UserError(
       f'The training videos ({len(train)}) must have labels, but none has; '
       'only pretraining can use them.'
     )
@@ -91,7 +93,7 @@ def _stratified(label, video_id, videos, seed):
 def _by_person(subject, videos, seed):
   """Each person's videos, the people in the order of the draw."""
   if subject is None:
-    raise ValueError(
+    raise UserError(
       "`data.labelled_unit` = 'person' needs the person of each video; give "
       '`subject`.'
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import host_memory
 
 DEVICE, HOST, STREAMED = 'device', 'host', 'streamed'
@@ -39,12 +40,12 @@ def check(placement, memory_share):
     ValueError: for an unknown placement, or a share outside (0, 1].
   """
   if placement not in PLACEMENTS:
-    raise ValueError(
+    raise UserError(
       f'`data.placement` (={placement!r}) must be one of '
       f'{", ".join(PLACEMENTS)}.'
     )
   if not 0 < memory_share <= 1:
-    raise ValueError(
+    raise UserError(
       f'`data.memory_share` (={memory_share}) must be more than 0 and at most '
       '1: the share of the free memory that frames may fill.'
     )
@@ -71,7 +72,7 @@ def keep_in_host(placement, frame_bytes, *, memory_share, free=None):
   if placement == 'auto':
     return frame_bytes <= memory_share * free
   if frame_bytes > free:
-    raise ValueError(
+    raise UserError(
       f'`data.placement` (={placement!r}) needs {_size(frame_bytes)} of frames '
       f"in the host's memory, of which {_size(free)} are free; 'streamed' "
       'leaves them in their records, and a smaller `data.frame_size` makes '
@@ -107,7 +108,7 @@ def choose(placement, frame_bytes, *, in_host, memory_share, free=None):
   free = free_device_bytes() if free is None else free
   left = free - frame_bytes
   if placement == DEVICE and left <= 0:
-    raise ValueError(
+    raise UserError(
       f"`data.placement` (='device') needs {frames} on each device, of which "
       f"{_size(free)} are free; 'host' sends clips from the host's memory."
     )

@@ -1,5 +1,7 @@
 """Records that say which data set is damaged, and what to do about it."""
 
+from stclr_jax.errors import UserError
+
 
 def damaged(directory, reason, remedy):
   """Makes the error of a data set that cannot be read.
@@ -12,7 +14,7 @@ def damaged(directory, reason, remedy):
   Returns:
     A ValueError.
   """
-  return ValueError(
+  return UserError(
     f'The data set in {directory} is damaged ({reason}). {remedy}'
   )
 

@@ -13,6 +13,7 @@ from stclr_jax.data import imported_people
 from stclr_jax.data import record_files
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
+from stclr_jax.errors import UserError
 
 NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
 # The configs' default, a condition of Oulu-CASIA; imported sets have none.
@@ -158,7 +159,7 @@ def _open_built(name, split, data_dir):
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
   if name in NAMES[1:] and split in DRAWN_SPLITS:
-    raise ValueError(
+    raise UserError(
       f'`data.split` (={split!r}) of {name} is drawn when it is asked for and '
       'has no records, so that it cannot be streamed: `data.placement` must be '
       f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
@@ -169,7 +170,7 @@ def _open_built(name, split, data_dir):
   try:
     builder = oulu.Builder(config=config, data_dir=data_dir)
   except ValueError as error:
-    raise ValueError(
+    raise UserError(
       f'The data set in {folder} cannot be opened ({error}). It must be built '
       'as ArrayRecord, as it is without --file_format: delete that folder and '
       f'build it again: {_build_command(name)}'
@@ -183,7 +184,7 @@ def _open_built(name, split, data_dir):
     sys.stdout.flush()
     builder.download_and_prepare()
   if split not in builder.info.splits:
-    raise ValueError(
+    raise UserError(
       f'`data.split` (={split!r}) must be one of those built of {name}: '
       f'{", ".join(builder.info.splits)}.'
     )
@@ -209,14 +210,14 @@ def _build_command(name):
 def _open_imported(name, split, data_dir):
   names = imported.list_names(data_dir)
   if name not in names:
-    raise ValueError(
+    raise UserError(
       f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}; the name, '
       'oulu_casia_..., that you gave a builder config of your own; or a data '
       f'set made by `python -m stclr_jax.import_videos`: '
       f'{", ".join(names) or f"there is none in {imported.root(data_dir)}"}.'
     )
   if split not in ('', imported.SPLIT, DEFAULT_SPLIT):
-    raise ValueError(
+    raise UserError(
       f'`data.split` (={split!r}) must be {imported.SPLIT!r} for {name}, as an '
       'imported data set is not divided.'
     )

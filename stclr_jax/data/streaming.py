@@ -18,6 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from stclr_jax.data import videos
+from stclr_jax.errors import UserError
 from stclr_jax.files import thread_maps
 from stclr_jax.files import whole
 
@@ -84,12 +85,12 @@ class RecordReader:
     try:
       record = self.records[self.row[video]]
     except Exception as error:
-      raise ValueError(
+      raise UserError(
         f'The record of the video {video_id} cannot be read ({error}); build '
         'the data set again.'
       ) from error
     if record.video_id != video_id:
-      raise ValueError(
+      raise UserError(
         f'The record of the video {video_id} is now that of {record.video_id}: '
         'the data set was built again meanwhile; start the run again.'
       )

@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from stclr_jax.data.people import identity
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.errors import UserError
 from stclr_jax.files import thread_maps
 
 _AHEAD = 32  # chosen: videos read ahead of the one whose turn it is
@@ -181,14 +182,14 @@ def list_videos(records, lengths, *, label_names, name, synthetic):
       frame.
   """
   if not records:
-    raise ValueError(f'{name} holds no videos; build it again.')
+    raise UserError(f'{name} holds no videos; build it again.')
   ids = tuple(record.video_id for record in records)
   repeated = sorted({a for a, b in zip(ids, ids[1:], strict=False) if a == b})
   if repeated:
-    raise ValueError(f'{name} holds these video ids twice: {repeated}.')
+    raise UserError(f'{name} holds these video ids twice: {repeated}.')
   length = np.array(lengths, np.int32)
   for video_id in np.array(ids)[length == 0]:
-    raise ValueError(f'The video {video_id} has no frames.')
+    raise UserError(f'The video {video_id} has no frames.')
   return VideoStore(
     frames=None,
     first=(np.cumsum(length) - length).astype(np.int32),
@@ -249,7 +250,7 @@ def _join(videos):
 def _decode(encoded, video_id, index):
   frame = frame_images.decode(encoded)
   if frame is None:
-    raise ValueError(
+    raise UserError(
       f'Frame {index} of the video {video_id} ({len(encoded)} bytes) is not '
       'an image that can be decoded; build the data set again.'
     )

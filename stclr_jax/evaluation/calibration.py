@@ -4,6 +4,8 @@ import dataclasses
 
 import numpy as np
 
+from stclr_jax.errors import UserError
+
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
@@ -118,12 +120,12 @@ def _check(probabilities, label):
   num_classes = probabilities.shape[1]
   away = np.abs(probabilities.sum(1) - 1).max()
   if away > 1e-3 or probabilities.min() < 0:
-    raise ValueError(
+    raise UserError(
       'Each row of `probabilities` must be a distribution; one sums to '
       f'1 ± {away:.3g} or is negative. Give softmax outputs, not logits.'
     )
   if label.min() < 0 or label.max() >= num_classes:
-    raise ValueError(
+    raise UserError(
       f'`label` (from {label.min()} to {label.max()}) must be a class, 0 to '
       f'{num_classes - 1}; leave unlabelled videos out.'
     )

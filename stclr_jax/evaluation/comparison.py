@@ -8,6 +8,7 @@ import dataclasses
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import statistics
 
 # chosen: with fewer, a 95 % interval holds the truth in 93 % of the cases or
@@ -183,12 +184,12 @@ def correct_for_number(comparisons):
 def _checked(correct, subject):
   correct = np.asarray(correct)
   if correct.ndim != 1 or not len(correct) or len(correct) != len(subject):
-    raise ValueError(
+    raise UserError(
       f'`correct` (of shape {correct.shape}) and `subject` (of shape '
       f'{np.shape(subject)}) must have one entry a video, and at least one.'
     )
   if not np.isin(correct, (0, 1)).all():
-    raise ValueError(
+    raise UserError(
       '`correct` must hold 1 or 0 for each video, right or wrong, not '
       f'{np.setdiff1d(correct, (0, 1))[0]}.'
     )

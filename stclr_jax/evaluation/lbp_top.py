@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import probes
 
 # Uniform patterns of eight neighbours: 58, and one for all others.
@@ -37,7 +38,7 @@ def lbp_top(clip, *, radius=3, blocks=(8, 8)):
   """
   clip = np.asarray(clip)
   if clip.ndim != 3 or min(clip.shape) <= 2 * radius:
-    raise ValueError(
+    raise UserError(
       f'`clip` (of shape {clip.shape}) must be grey, [t, h, w], each more than '
       f'2 x `radius` (={radius}), so that a circle fits in.'
     )

@@ -1,5 +1,6 @@
 """The table of what was predicted for each video."""
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
 
@@ -48,10 +49,10 @@ def read_predictions(path):
     names, *rows = [*csv_tables.read(file)] or [[]]
   missing = [name for name in COLUMNS if name not in names]
   if missing:
-    raise ValueError(
+    raise UserError(
       f'{path} must have the columns {", ".join(COLUMNS)}; it lacks '
       f'{", ".join(missing)}.'
     )
   if not rows:
-    raise ValueError(f'{path} holds no video; was the run interrupted?')
+    raise UserError(f'{path} holds no video; was the run interrupted?')
   return [dict(zip(names, row, strict=True)) for row in rows]

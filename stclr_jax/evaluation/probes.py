@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from stclr_jax.errors import UserError
+
 
 def knn_predictions(representations, labels, subjects, *, num_neighbors):
   """Names each video by its neighbours, its own person's videos left out.
@@ -30,7 +32,7 @@ def knn_predictions(representations, labels, subjects, *, num_neighbors):
   others = subjects[:, None] != subjects[None, :]
   num_neighbors = min(num_neighbors, int(others.sum(1).min()))
   if num_neighbors < 1:
-    raise ValueError(
+    raise UserError(
       f'All videos are of one person (={subjects[0]}), but only other people '
       'may be neighbours; give videos of at least two.'
     )
@@ -153,7 +155,7 @@ def fit_strength(classifier, name, strengths, features, labels, subjects):
 
   features, labels = np.asarray(features), np.asarray(labels)
   if len(np.unique(labels)) < 2:
-    raise ValueError(
+    raise UserError(
       f'The training labels (all {labels[0]}, of {len(labels)}) must be of at '
       'least two classes to tell them apart; give videos of others too.'
     )
@@ -200,7 +202,7 @@ def cross_probe(representations, targets, groups, *, num_folds=5):
 
   num_groups = len(np.unique(groups))
   if num_groups < 2:
-    raise ValueError(
+    raise UserError(
       f'`groups` (of {num_groups}) must be at least two, to hold one out.'
     )
   probe = pipeline.make_pipeline(

@@ -8,6 +8,8 @@ A `Protocol` stands beside each number and in `summary.json`.
 import dataclasses
 import hashlib
 
+from stclr_jax.errors import UserError
+
 PRETRAIN_SCOPES = (
   'none',
   'train_folds',
@@ -87,14 +89,14 @@ class Protocol:
       ('labelled_unit', LABELLED_UNITS),
     ):
       if getattr(self, name) not in allowed:
-        raise ValueError(
+        raise UserError(
           f'`{name}` (={getattr(self, name)!r}) must be one of '
           f'{", ".join(allowed)}.'
         )
     for name in ('folds_run', 'fold_hashes'):  # JSON has lists only
       object.__setattr__(self, name, tuple(getattr(self, name)))
     if len(self.folds_run) != len(self.fold_hashes):
-      raise ValueError(
+      raise UserError(
         f'`fold_hashes` (of {len(self.fold_hashes)} folds) must have one for '
         f'each of the {len(self.folds_run)} folds in `folds_run`.'
       )
@@ -203,7 +205,7 @@ class Protocol:
     required = {f.name for f in fields if f.default is dataclasses.MISSING}
     wrong = sorted((written.keys() - known) | (required - written.keys()))
     if wrong:
-      raise ValueError(
+      raise UserError(
         f"The protocol differs from this version's in the fields {wrong}; "
         'read it with the version that wrote it.'
       )
@@ -242,7 +244,7 @@ def pool(protocols):
   ordered = sorted(protocols, key=lambda one: one.folds_run)
   folds = tuple(fold for one in ordered for fold in one.folds_run)
   if len(set(folds)) < len(folds):
-    raise ValueError(f'The folds {folds} must differ to be pooled.')
+    raise UserError(f'The folds {folds} must differ to be pooled.')
   own = {'num_videos', 'num_people', 'folds_run', 'fold_hashes'}
   # What an earlier version did not write is no difference.
   unwritten = [
@@ -257,7 +259,7 @@ def pool(protocols):
   ]
   for one in settings[1:]:
     if found := differences(settings[0], one):
-      raise ValueError(
+      raise UserError(
         'The folds were not run under one protocol, so their videos cannot be '
         'pooled:\n  ' + '\n  '.join(found)
       )

@@ -11,6 +11,7 @@ import pathlib
 import ml_collections
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import lbp_top
 from stclr_jax.evaluation import metrics
@@ -240,20 +241,20 @@ class _Predictor:
 def _check(config):
   unknown = [name for name in config.methods if name not in METHODS]
   if unknown or not config.methods:
-    raise ValueError(
+    raise UserError(
       f'`methods` (={tuple(config.methods)}) must be some of '
       f'{", ".join(METHODS)}.'
     )
   needing = [name for name in config.methods if name in OF_ENCODERS]
   if needing and not config.encoder_from:
-    raise ValueError(
+    raise UserError(
       f'`methods` = {", ".join(needing)} need an encoder; give the workdir of '
       'a pretraining as --config.encoder_from=WORKDIR.'
     )
   one_for_all = '{fold}' not in config.encoder_from
   seen_anyway = config.pretrain_scope == 'all_unlabelled'
   if len(config.folds) > 1 and needing and one_for_all and not seen_anyway:
-    raise ValueError(
+    raise UserError(
       f'`encoder_from` (={config.encoder_from}) must have {{fold}} in it where '
       'several folds are run: each has an encoder that saw none of its test '
       'people.'

@@ -14,6 +14,7 @@ one tree:
 import copy
 import pathlib
 
+from stclr_jax.errors import UserError
 from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.files import whole
@@ -48,7 +49,7 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
       anything is trained; or a run refuses its config.
   """
   if not conditions or len(set(conditions)) < len(conditions):
-    raise ValueError(
+    raise UserError(
       f'`conditions` (={tuple(conditions)}) must name each split of the data '
       "once, and at least one, such as ('vl_strong', 'ni_strong')."
     )

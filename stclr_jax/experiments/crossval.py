@@ -4,6 +4,7 @@ them."""
 import copy
 import pathlib
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
 from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
@@ -30,7 +31,7 @@ def run(config, workdir):
   """
   folds = chosen_folds(config)
   if config.inner_validation and config.data.num_folds < 3:
-    raise ValueError(
+    raise UserError(
       f'`data.num_folds` (={config.data.num_folds}) must be at least 3 with '
       '`inner_validation`: one fold tests, one validates, the others train.'
     )
@@ -120,7 +121,7 @@ def chosen_folds(config):
   folds = (folds,) if isinstance(folds, int) else tuple(folds)
   for fold in folds:
     if not 0 <= fold < config.data.num_folds:
-      raise ValueError(
+      raise UserError(
         f'`folds` (={folds}) must be of the {config.data.num_folds} folds, 0 '
         f'to {config.data.num_folds - 1}.'
       )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
@@ -149,7 +150,7 @@ def write(pooled, workdir):
 
 def _refuse_twice(videos, folders):
   if len(set(videos)) < len(videos):
-    raise ValueError(
+    raise UserError(
       f'Some videos are tested twice in {", ".join(map(str, folders))}; each '
       'fold may be pooled once.'
     )

@@ -15,6 +15,7 @@ import copy
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.experiments import baselines
 from stclr_jax.experiments import conditions
 from stclr_jax.experiments import costs
@@ -117,7 +118,7 @@ def _check_looks(config, tables):
   """A row of a test oracle needs looks at the test people to choose from."""
   oracles = [row.name for t in tables for row in t.rows if row.oracle]
   if oracles and not config.finetune.look_every_epochs:
-    raise ValueError(
+    raise UserError(
       f'`finetune.look_every_epochs` (={config.finetune.look_every_epochs}) '
       f'must be at least 1 for the row {oracles[0]!r}.'
     )
@@ -280,7 +281,7 @@ def _note_runs(workdir, tables, runs):
 
 def _run_conditions(config, workdir, folds):
   if len(config.seeds) > 1:
-    raise ValueError(
+    raise UserError(
       f'`seeds` (={tuple(config.seeds)}) must be one seed for the table of '
       'conditions; give each further one a --workdir of its own.'
     )

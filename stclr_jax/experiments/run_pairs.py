@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import predictions
@@ -81,7 +82,7 @@ def read_run(path):
     if number > 1
   ]
   if repeated:
-    raise ValueError(
+    raise UserError(
       f'{path} tests the videos {_some(repeated)} more than once; a pooled '
       'result counts each once.'
     )
@@ -170,7 +171,7 @@ def _read_summary(path, folders):
     return {}
   data = sorted({one['data'] for one in found if 'data' in one})
   if len(data) > 1:
-    raise ValueError(
+    raise UserError(
       f'The folds in {path} tested different data ({", ".join(data)}), so they '
       'are no folds of one run; compare them one by one.'
     )
@@ -223,7 +224,7 @@ def _refuse_other_videos(run_a, run_b):
   only_a = sorted(run_a.label.keys() - run_b.label.keys())
   only_b = sorted(run_b.label.keys() - run_a.label.keys())
   if only_a or only_b:
-    raise ValueError(
+    raise UserError(
       'The runs tested different videos, so nothing can be paired.\n'
       f'  Only {run_a.path} ({len(run_a.label)} videos) has {_some(only_a)}.\n'
       f'  Only {run_b.path} ({len(run_b.label)} videos) has {_some(only_b)}.\n'
@@ -241,7 +242,7 @@ def _refuse_other_videos(run_a, run_b):
   _refuse_differences(run_a, run_b, 'subject', a, changed)
   data = [run.summary.get('data') for run in (run_a, run_b)]
   if None not in data and data[0] != data[1]:
-    raise ValueError(
+    raise UserError(
       f'{run_a.path} tested {data[0]} and {run_b.path} tested {data[1]}: '
       'videos of the same names, but of two data sets. Test both runs on one.'
     )
@@ -250,7 +251,7 @@ def _refuse_other_videos(run_a, run_b):
 def _refuse_differences(run_a, run_b, name, kept, changed):
   if changed:
     first = min(changed)
-    raise ValueError(
+    raise UserError(
       f'The runs disagree on the {name} of {_some(sorted(changed))}: '
       f'{kept[first]!r} in {run_a.path}, {getattr(run_b, name)[first]!r} in '
       f'{run_b.path}. They are not of the same data.'

@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Any
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import paper_results as paper
 
 
@@ -99,7 +100,7 @@ def pretraining_epochs(config):
   tenths = {max(1, total // 10), max(1, total // 2), total}
   epochs = tuple(sorted(set(config.pretraining_epochs) or tenths))
   if epochs[0] < 1 or (epochs[-1] > total and shares_checkpoints(config)):
-    raise ValueError(
+    raise UserError(
       f'`pretraining_epochs` (={tuple(config.pretraining_epochs)}) are '
       'checkpoints of one pretraining, so each must lie between 1 and its '
       f'`pretrain.num_epochs` (={total}).'

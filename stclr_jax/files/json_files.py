@@ -3,6 +3,8 @@
 import json
 import pathlib
 
+from stclr_jax.errors import UserError
+
 
 def read(path):
   """Reads a JSON object that a run wrote.
@@ -24,7 +26,7 @@ def read(path):
   else:
     reason = f'it holds a {type(found).__name__}'
   if not isinstance(found, dict):
-    raise ValueError(
+    raise UserError(
       f'{path} must hold what a run wrote there, a JSON object ({reason}); '
       'bring it back, or run again in a new --workdir.'
     )

@@ -3,6 +3,8 @@
 import contextlib
 import errno
 
+from stclr_jax.errors import UserError
+
 # What FFmpeg's codes mean, beside those of the system.
 _DAMAGED = 'damaged: its decoder cannot make anything of it'
 _CODES = {
@@ -12,7 +14,7 @@ _CODES = {
 }
 
 
-class UnreadableError(ValueError):
+class UnreadableError(UserError):
   """A recording that cannot be read, with the reason in the user's words."""
 
 

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import orbax.checkpoint as ocp
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import disk
 
 
@@ -233,7 +234,7 @@ def check_same_arrays(wanted, found, *, source):
   wanted, found = _array_names(wanted), _array_names(found)
   if wanted == found:
     return
-  raise ValueError(
+  raise UserError(
     f'The encoder in {source} is another one than this config describes '
     '(`encoder.architecture`, `encoder.width`).\n'
     f'  Only in the checkpoint: {_listing(found - wanted)}\n'

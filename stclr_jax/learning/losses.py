@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from stclr_jax.errors import UserError
+
 # A zero embedding has no direction; this only keeps its gradient finite.
 MIN_NORM = 1e-12
 
@@ -66,7 +68,7 @@ def contrast_within(z_1, z_2, temperature, *, groups):
     ValueError: as `nt_xent`; if the videos cannot be cut into the groups.
   """
   if len(z_1) % groups:
-    raise ValueError(
+    raise UserError(
       f"A device's batch (of {len(z_1)} videos) must be divisible by its "
       f'{groups} groups of negatives; change `batch_size` or '
       '`negatives.groups`.'
@@ -98,7 +100,7 @@ def contrast(z_1, z_2, temperature, *, axis_name=None):
     A `Contrast`.
   """
   if z_1.ndim != 2 or z_1.shape != z_2.shape:
-    raise ValueError(
+    raise UserError(
       f'`z_1` (of shape {z_1.shape}) and `z_2` (of shape {z_2.shape}) must '
       'both be [n, d], row i of the one pairing with row i of the other.'
     )
@@ -156,7 +158,7 @@ def check_temperature(temperature):
     ValueError: unless it is positive.
   """
   if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
-    raise ValueError(
+    raise UserError(
       f'`temperature` (={temperature}) must be positive: eq. (1) divides by '
       'it; 0.1 is the default.'
     )

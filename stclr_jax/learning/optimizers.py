@@ -10,6 +10,8 @@ import math
 
 import optax
 
+from stclr_jax.errors import UserError
+
 
 def sgd(*, momentum, weight_decay):
   """Makes SGD with momentum; the decay is added before momentum.
@@ -88,7 +90,7 @@ def create_optimizer(name, *, momentum, weight_decay):
     return sgd(momentum=momentum, weight_decay=weight_decay)
   if name == 'adam':
     return adam()
-  raise ValueError(
+  raise UserError(
     f'`optimizer.name` (={name!r}) must be one of {", ".join(OPTIMIZERS)}.'
   )
 
@@ -122,7 +124,7 @@ def create_learning_rate(
     return Cosine(peak, num_steps, warmup_steps)
   if name == 'plateau':
     return Plateau(peak, patience, factor)
-  raise ValueError(
+  raise UserError(
     f'`optimizer.schedule` (={name!r}) must be one of {", ".join(SCHEDULES)}.'
   )
 

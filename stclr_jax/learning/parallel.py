@@ -20,6 +20,8 @@ from jax.sharding import Mesh
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
+from stclr_jax.errors import UserError
+
 DEVICE_AXIS = 'devices'
 
 _HAS_AFFINITY = hasattr(os, 'sched_getaffinity')  # not on a Mac
@@ -227,7 +229,7 @@ def check_batch_size(batch_size, *, name='batch_size'):
     remedy = f'{below + devices} would do'
     if below > 0:
       remedy = f'{below} or {remedy}'
-    raise ValueError(
+    raise UserError(
       f'`{name}` (={batch_size}) must be divisible by the {devices} '
       f'devices; {remedy}.'
     )
@@ -249,7 +251,7 @@ def check_groups(groups, batch_size, *, name):
   if groups == 1:
     return
   if groups < 1 or groups % devices or batch_size % groups:
-    raise ValueError(
+    raise UserError(
       f'`{name}` (={groups}) must be 1, or a multiple of the {devices} devices '
       f'that divides the `batch_size` (={batch_size}); on a CPU, '
       'JAX_NUM_CPU_DEVICES=1 makes it one device.'

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 from jax import lax
 
+from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
 from stclr_jax.learning.state import select
 from stclr_jax.views import views
@@ -263,7 +264,7 @@ def trained_parameters(trained):
     ValueError: for another word.
   """
   if trained not in ('classifier', 'all'):
-    raise ValueError(f"`trained` (={trained!r}) must be 'classifier' or 'all'.")
+    raise UserError(f"`trained` (={trained!r}) must be 'classifier' or 'all'.")
   return ('classifier',) if trained == 'classifier' else None
 
 

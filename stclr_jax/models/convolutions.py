@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
+from stclr_jax.errors import UserError
 from stclr_jax.models import convolutions_cpu
 from stclr_jax.models import convolutions_xla
 
@@ -94,7 +95,7 @@ def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):
     torchvision's video networks use throughout.
   """
   if lowering not in LOWERINGS:
-    raise ValueError(
+    raise UserError(
       f'`lowering` (={lowering!r}) must be one of {", ".join(LOWERINGS)}.'
     )
   if kernel.shape[:3] == (1, 1, 1):

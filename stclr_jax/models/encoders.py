@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
+from stclr_jax.errors import UserError
 from stclr_jax.models import convolutions
 from stclr_jax.models import normalization
 from stclr_jax.models.blocks import ResidualBlock
@@ -167,20 +168,20 @@ class Encoder(nn.Module):
 
   def _check(self, shape):
     if self.architecture not in ARCHITECTURES:
-      raise ValueError(
+      raise UserError(
         f'`architecture` (={self.architecture!r}) must be one of '
         f'{", ".join(ARCHITECTURES)}.'
       )
     if self.remat not in REMAT:
-      raise ValueError(
+      raise UserError(
         f'`remat` (={self.remat!r}) must be one of {", ".join(REMAT)}.'
       )
     if len(shape) != 5 or shape[-1] != 3:
-      raise ValueError(
+      raise UserError(
         f'`clips` (of shape {shape}) must be [b, t, h, w, 3], channels last.'
       )
     if min(shape[2:4]) < MIN_IMAGE_SIZE:
-      raise ValueError(
+      raise UserError(
         f'The image size of `clips` (={shape[2]}x{shape[3]}) must be at least '
         f'{MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE}, because the encoder halves it '
         'four times; raise `views.size`.'

@@ -15,6 +15,8 @@ from flax import linen as nn
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
 
+from stclr_jax.errors import UserError
+
 # What rematerialisation may keep, see `encoders.REMAT`.
 STATISTICS = 'statistics'
 
@@ -86,7 +88,7 @@ class BatchNorm(nn.Module):
     if not self.is_initializing():
       count = _count(x, self.axis_name) // self.groups
       if count < 2:
-        raise ValueError(
+        raise UserError(
           f'Batch norm in training has {count} value(s) a channel (input '
           f'{x.shape}, {self.groups} group(s)); it must have 2 or more, to '
           'have a variance. Raise `batch_size`, the frames or their size, or '
@@ -111,7 +113,7 @@ def _normalize_groups(
   if groups == 1:
     return normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name)
   if len(x) % groups:
-    raise ValueError(
+    raise UserError(
       f"A device's batch (of {len(x)} clips) must be divisible by its {groups} "
       'groups of batch norm; change `batch_size` or `batch_norm.groups`.'
     )

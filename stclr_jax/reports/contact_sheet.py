@@ -9,6 +9,7 @@ import jax
 import numpy as np
 
 from stclr_jax.data import sources
+from stclr_jax.errors import UserError
 from stclr_jax.learning import steps
 from stclr_jax.runs import build
 from stclr_jax.views import views
@@ -127,7 +128,7 @@ def choose_videos(store, num_videos):
     ValueError: for a number below 1.
   """
   if num_videos < 1:
-    raise ValueError(
+    raise UserError(
       f'`num_videos` (={num_videos}) must be at least 1; 24 is usual.'
     )
   # Classes lie beside each other: every so-and-so-many-th video is of all

@@ -8,6 +8,7 @@ import dataclasses
 import html
 import pathlib
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import whole
 
 
@@ -52,7 +53,7 @@ class Table:
   def __post_init__(self):
     for row in self.rows:
       if len(row) != len(self.header):
-        raise ValueError(
+        raise UserError(
           f'The row {row} (of {len(row)} cells) must have one for each of the '
           f'{len(self.header)} columns {self.header}.'
         )

@@ -10,6 +10,7 @@ from stclr_jax.data import folds
 from stclr_jax.data import placement
 from stclr_jax.data import sources
 from stclr_jax.data import streaming
+from stclr_jax.errors import UserError
 from stclr_jax.files import host_memory
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
@@ -151,7 +152,7 @@ def make_view_options(options):
     A `views.ViewOptions`.
   """
   if options.size < encoders.MIN_IMAGE_SIZE:
-    raise ValueError(
+    raise UserError(
       f'`views.size` (={options.size}) must be at least '
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
@@ -195,17 +196,17 @@ def make_encoder(config):
   """
   options = config.encoder
   if options.architecture not in encoders.ARCHITECTURES:
-    raise ValueError(
+    raise UserError(
       f'`encoder.architecture` (={options.architecture!r}) must be one of '
       f'{", ".join(encoders.ARCHITECTURES)}.'
     )
   if options.dtype not in DTYPES:
-    raise ValueError(
+    raise UserError(
       f'`encoder.dtype` (={options.dtype!r}) must be one of '
       f'{", ".join(DTYPES)}.'
     )
   if options.remat not in encoders.REMAT:
-    raise ValueError(
+    raise UserError(
       f'`encoder.remat` (={options.remat!r}) must be one of '
       f'{", ".join(encoders.REMAT)}.'
     )

@@ -7,6 +7,7 @@ is always wrong about it; neither says anything of a network.
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.errors import UserError
 
 _SHOWN = 6  # names that a line lists
 
@@ -24,7 +25,7 @@ def check_trained(store, trained, *, where):
   """
   if len(shown := names(store, trained)) < 2:
     only = f'all are {shown[0]!r}' if shown else 'there is none'
-    raise ValueError(
+    raise UserError(
       f'The {len(trained)} labelled training videos {where} must be of at '
       f'least two classes, and {only}, so that there is nothing to tell apart. '
       'Import videos of other classes as well, or deal other folds '

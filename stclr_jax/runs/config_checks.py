@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import ml_collections
 
+from stclr_jax.errors import UserError
+
 
 class Rule(NamedTuple):
   """What a setting must be.
@@ -95,7 +97,7 @@ def check(config):
   for key, value in _flatten(config):
     for end, rule in RULES.items():
       if f'.{key}'.endswith(f'.{end}') and not rule.allows(value):
-        raise ValueError(f'`{key}` (={value!r}) must be {rule.words}.')
+        raise UserError(f'`{key}` (={value!r}) must be {rule.words}.')
 
 
 def _flatten(config, prefix=''):

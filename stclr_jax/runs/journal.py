@@ -10,6 +10,8 @@ import time
 import jax
 from tqdm import tqdm
 
+from stclr_jax.errors import NotFiniteError
+from stclr_jax.errors import UserError
 from stclr_jax.files import whole
 
 # Steps between a step and the look at its metrics. The device then always has
@@ -142,7 +144,7 @@ class Journal:
     for name in sorted(figures, key=lambda name: name != 'loss'):
       value = figures[name]
       if not math.isfinite(value):
-        raise FloatingPointError(
+        raise NotFiniteError(
           f'`{name}` is {value} at step {step} (epoch {epoch}), so the run '
           'stops; its last checkpoint is from before. A lower '
           '`optimizer.learning_rate` or a higher `temperature` usually helps.'
@@ -183,7 +185,7 @@ def read_lines(workdir):
       found.append(json.loads(line))
     except json.JSONDecodeError as error:
       if number < len(lines):
-        raise ValueError(
+        raise UserError(
           f'Line {number} of {path} (={line[:60]!r}) must be JSON ({error}); '
           'remove the line to go on without it.'
         ) from error

@@ -6,6 +6,7 @@ And what a checkpoint notes of its data, so that the next run can tell.
 import numpy as np
 
 from stclr_jax.data.people import identity
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
 from stclr_jax.runs import trained
@@ -80,7 +81,7 @@ def refuse_other_data(workdir, store):
   notes = checkpoints.read_notes(workdir) or {}
   before, now = notes.get('data_hash'), _hash(store)
   if before not in (None, now):  # None: by an earlier version
-    raise ValueError(
+    raise UserError(
       f'The run in {workdir} cannot go on: the videos of {store.name}, their '
       f'people or labels (hash {now[:12]}) are not those that it was begun '
       f'with ({before[:12]}), so its folds would hold other people. Start '

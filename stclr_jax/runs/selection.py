@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
 from stclr_jax.files import whole
@@ -31,7 +32,7 @@ def check(config):
     ValueError: for an unknown `selection`, or no look to choose by.
   """
   if config.selection not in SELECTIONS:
-    raise ValueError(
+    raise UserError(
       f'`selection` (={config.selection!r}) must be one of '
       f'{", ".join(SELECTIONS)}; the best epoch on the test people is '
       "reported beside 'last', as a test oracle."
@@ -39,7 +40,7 @@ def check(config):
   if config.look_every_epochs < 0 or (
     config.selection == 'inner_validation' and not config.look_every_epochs
   ):
-    raise ValueError(
+    raise UserError(
       f'`look_every_epochs` (={config.look_every_epochs}) must be at least 1 '
       "to choose an epoch, or 0 with `selection` = 'last'."
     )

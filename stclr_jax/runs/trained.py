@@ -4,6 +4,7 @@ A run can begin with another that began with a third: all of them count.
 """
 
 from stclr_jax.data.people import identity
+from stclr_jax.errors import UserError
 from stclr_jax.learning import checkpoints
 from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import workdirs
@@ -29,7 +30,7 @@ def open_finished(workdir, *, workflow, option):
   checkpoint = checkpoints.read(workdir)
   wanted, found = _RUNS[workflow], checkpoint.notes['workflow']
   if found != workflow:
-    raise ValueError(
+    raise UserError(
       f'`{option}` (={workdir}) is a {_RUNS.get(found) or found} run; give the '
       f'workdir of a {wanted}.'
     )
@@ -85,7 +86,7 @@ def find_met(seen, store, same_names, videos=None):
     ValueError: for another value of `data.same_names`.
   """
   if same_names not in identity.SAME_NAMES:
-    raise ValueError(
+    raise UserError(
       f'`data.same_names` (={same_names!r}) must be one of '
       f'{", ".join(identity.SAME_NAMES)}.'
     )
@@ -125,7 +126,7 @@ def refuse_seen(
     how = 'trained' if seen.labels else 'pretrained'
     meant = unlabelled_is_meant and not seen.labels
     if seen.unknown_in(store) and not meant:
-      raise ValueError(
+      raise UserError(
         f'The encoder in {source} was {how} on {seen.data} before it was '
         'imported anew, by an earlier version that noted numbers only. Its '
         'people may have other numbers now, so nobody can tell whether it saw '
@@ -134,7 +135,7 @@ def refuse_seen(
       )
     leaked = find_met([seen], store, same_names, test)
     if leaked and not meant and not leaky:
-      raise ValueError(
+      raise UserError(
         f'The encoder in {source} was {how} on {seen.data}, and so on '
         f'{identity.describe_people(store, leaked)}, tested in {fold} of '
         f'{store.name}. {_remedy(seen, leaked, store)}'
@@ -175,13 +176,13 @@ def load_weights(variables, config):
   """
   if config.init != 'kinetics400':
     if config.init_weights:
-      raise ValueError(
+      raise UserError(
         f'`init_weights` (={config.init_weights!r}) has no meaning with '
         f'`init` = {config.init!r}; drop it, or set --config.init=kinetics400.'
       )
     return variables, None
   if not config.init_weights:
-    raise ValueError(
+    raise UserError(
       "`init` = 'kinetics400' needs `init_weights`, a file with the state dict "
       f"of torchvision's {config.encoder.architecture}: download the one that "
       'its documentation names (Kinetics-400) and give '

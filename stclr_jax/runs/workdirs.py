@@ -12,6 +12,7 @@ import sys
 
 import jax
 
+from stclr_jax.errors import UserError
 from stclr_jax.files import json_files
 from stclr_jax.files import whole
 
@@ -71,14 +72,14 @@ def open_workdir(workdir, config):
     earlier = read_json(config_file)
     differences = list(_differences(earlier, described))
     if differences:
-      raise ValueError(
+      raise UserError(
         f'The workdir {workdir} belongs to a run of another config:\n'
         + '\n'.join(f'  {line}' for line in differences)
         + '\nTo go on with that run, give its config; to start this one, give '
         'another --workdir.'
       )
   elif workdir.exists() and not _is_new(workdir):
-    raise ValueError(
+    raise UserError(
       f'The workdir {workdir} holds files but no {CONFIG}, so it is not a run '
       "of this project's; give a new or empty folder as --workdir."
     )

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from stclr_jax.errors import UserError
 from stclr_jax.views import draws
 
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
@@ -122,14 +123,14 @@ def apply_color(clip, distortion):
 def check_strengths(strengths):
   """Raises ValueError unless they are four that a distortion can have."""
   if len(strengths) != len(NAMES):
-    raise ValueError(
+    raise UserError(
       f'`strengths` (={tuple(strengths)}) of the colour distortion must be '
       f'{len(NAMES)} numbers, one each for {", ".join(NAMES)}.'
     )
   for name, strength in zip(NAMES, strengths, strict=True):
     limit = 0.5 if name == 'hue' else math.inf
     if not 0 <= strength <= limit:
-      raise ValueError(
+      raise UserError(
         f'`{name}` (={strength}), a strength of the colour distortion, must '
         f'be at least 0 and at most {limit}; 0 switches it off.'
       )

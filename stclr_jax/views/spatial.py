@@ -13,6 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from stclr_jax.errors import UserError
 from stclr_jax.views import draws
 
 NUM_ATTEMPTS = 10  # torchvision's
@@ -192,12 +193,12 @@ def make_resize_weights(length, start, extent, size, *, reverse=False):
 def check_crop(area, aspect):
   """Raises ValueError unless both are ranges that a crop can have."""
   if not 0 < area[0] <= area[1] <= 1:
-    raise ValueError(
+    raise UserError(
       f'`area` (={tuple(area)}) of a crop must be a smallest and a largest '
       'share of the frame, above 0 and up to 1; (1, 1) crops least.'
     )
   if not 0 < aspect[0] <= aspect[1]:
-    raise ValueError(
+    raise UserError(
       f'`aspect` (={tuple(aspect)}) of a crop must be a smallest and a largest '
       'width over height, both positive; (1, 1) keeps squares.'
     )

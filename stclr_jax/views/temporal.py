@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
+from stclr_jax.errors import UserError
+
 STRATEGIES = ('random', 'uniform', 'sequential')
 
 
@@ -153,18 +155,18 @@ def sample_sequential(key, num_video_frames, *, num_frames):
 def check_options(probabilities, variant):
   """Raises ValueError unless `sample` can take them."""
   if variant not in VARIANTS:
-    raise ValueError(
+    raise UserError(
       f'`variant` (={variant!r}) must be one of {", ".join(VARIANTS)}.'
     )
   if probabilities is None:
     return
   if len(probabilities) != len(STRATEGIES):
-    raise ValueError(
+    raise UserError(
       f'`probabilities` (={tuple(probabilities)}) must be '
       f'{len(STRATEGIES)} numbers, one each for {", ".join(STRATEGIES)}.'
     )
   if min(probabilities) < 0 or abs(sum(probabilities) - 1) > 1e-6:
-    raise ValueError(
+    raise UserError(
       f'`probabilities` (={tuple(probabilities)}) of '
       f'{", ".join(STRATEGIES)} must be non-negative and sum to 1; their sum '
       f'is {sum(probabilities):g}.'
@@ -173,7 +175,7 @@ def check_options(probabilities, variant):
 
 def _check_num_frames(num_frames):
   if num_frames < 1:
-    raise ValueError(f'`num_frames` (={num_frames}) must be at least 1.')
+    raise UserError(f'`num_frames` (={num_frames}) must be at least 1.')
 
 
 def _consecutive(key, total, num_starts, num_frames):

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from stclr_jax.errors import UserError
 from stclr_jax.views import color
 from stclr_jax.views import spatial
 from stclr_jax.views import temporal
@@ -63,15 +64,15 @@ class ViewOptions:
         object.__setattr__(self, field.name, tuple(value))
     for name in ('num_frames', 'size'):
       if getattr(self, name) < 1:
-        raise ValueError(f'`{name}` (={getattr(self, name)}) must be positive.')
+        raise UserError(f'`{name}` (={getattr(self, name)}) must be positive.')
     for name in ('flip_probability', 'color_probability'):
       if not 0 <= getattr(self, name) <= 1:
-        raise ValueError(
+        raise UserError(
           f'`{name}` (={getattr(self, name)}) must lie between 0 (never) and '
           '1 (always).'
         )
     if min(self.std) <= 0:
-      raise ValueError(f'`std` (={self.std}) must be positive.')
+      raise UserError(f'`std` (={self.std}) must be positive.')
     temporal.check_options(self.temporal_probabilities, self.temporal_variant)
     spatial.check_crop(self.crop_area, self.crop_aspect)
     color.check_strengths(self.color_strengths)

@@ -11,6 +11,7 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.data.listings import labels
 from stclr_jax.data.people import identity
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import metrics
@@ -52,7 +53,7 @@ def run(config, workdir):
       `people_seen` says what to do, or numbers its people anew since then.
   """
   if config.people_seen not in PEOPLE_SEEN:
-    raise ValueError(
+    raise UserError(
       f'`people_seen` (={config.people_seen!r}) must be one of '
       f'{", ".join(PEOPLE_SEEN)}.'
     )
@@ -192,7 +193,7 @@ def relabel(store, classes, label_map):
 
 def _read_classifier(workdir):
   if not workdir:
-    raise ValueError(
+    raise UserError(
       '`classifier` must be the workdir of a fine-tuning run: '
       '--config.classifier=WORKDIR.'
     )
@@ -211,14 +212,14 @@ def _choose_videos(config, notes, store):
   """Videos to test, int [n], and which show people trained on, bool [n]."""
   tested = np.flatnonzero(store.label != folds.UNLABELLED)
   if not len(tested):
-    raise ValueError(
+    raise UserError(
       f'No video of {store.name} has a label of the classifier '
       f'({", ".join(store.label_names)}); see --config.label_map.'
     )
   learned = [one for one in identity.history(notes) if one.labels]
   for one in learned:
     if one.unknown_in(store):
-      raise ValueError(
+      raise UserError(
         f'The classifier was trained on {one.data} before it was imported '
         'anew, by an earlier version that noted numbers only. Its people may '
         'have other numbers now, so nobody can tell whom the classifier knows. '
@@ -232,7 +233,7 @@ def _choose_videos(config, notes, store):
     return tested, seen
   if config.people_seen == 'refuse':
     by_name = known - trained.find_met(learned, store, 'other_people')
-    raise ValueError(
+    raise UserError(
       f'The classifier (trained on {notes["data"]}) was trained on '
       f'{len(known)} people of {store.name}: '
       f'{identity.describe_people(store, known)}. A known face makes '
@@ -247,7 +248,7 @@ def _choose_videos(config, notes, store):
     )
   tested, seen = tested[~seen], seen[~seen]
   if not len(tested):
-    raise ValueError(
+    raise UserError(
       f'The classifier was trained on all people of {store.name}: nobody is '
       'left to test.'
     )

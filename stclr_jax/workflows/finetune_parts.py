@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.errors import UserError
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import parallel
@@ -129,18 +130,18 @@ def make(config):
 def _read_pretrained(config):
   """Reads the encoder to begin with; None for a fresh one."""
   if config.init not in INITS:
-    raise ValueError(
+    raise UserError(
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
     )
   if config.init != 'pretrained':
     if config.init_from:
-      raise ValueError(
+      raise UserError(
         f'`init_from` (={config.init_from!r}) has no meaning with `init` = '
         f'{config.init!r}; drop one of the two.'
       )
     return None
   if not config.init_from:
-    raise ValueError(
+    raise UserError(
       "`init` = 'pretrained' needs `init_from`, the workdir of a pretraining "
       'run: --config.init_from=WORKDIR. To start from nothing: '
       '--config.init=scratch.'
@@ -161,14 +162,14 @@ def _stages(config, network, view_options, steps_per_epoch):
   """Plans the frozen stage (Sec. IV.A), if any, and the one of everything."""
   between = config.optimizer.state_between_stages
   if between not in STATES_BETWEEN_STAGES:
-    raise ValueError(
+    raise UserError(
       f'`optimizer.state_between_stages` (={between!r}) must be one of '
       f'{", ".join(STATES_BETWEEN_STAGES)}.'
     )
   optimizer = compiled_steps.by_part(build.make_optimizer(config.optimizer))
   frozen = config.frozen_epochs if config.init != 'scratch' else 0
   if not 0 <= frozen <= config.num_epochs:
-    raise ValueError(
+    raise UserError(
       f'`frozen_epochs` (={frozen}) must lie within the `num_epochs` '
       f'(={config.num_epochs}), which counts both stages.'
     )

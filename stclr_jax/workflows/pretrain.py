@@ -8,6 +8,7 @@ import jax
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import compiled_steps
@@ -51,7 +52,7 @@ def run(config, workdir):
   steps_per_epoch = _steps_per_epoch(config, seen)
   stage = _stage(config, network, view_options, steps_per_epoch)
   if config.init not in INITS:
-    raise ValueError(
+    raise UserError(
       f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
     )
   variables = build.init_network(network, view_options, seed=config.seed)
@@ -189,7 +190,7 @@ def videos_seen(config, store):
     ValueError: for an unknown scope.
   """
   if config.pretrain_scope not in PRETRAIN_SCOPES:
-    raise ValueError(
+    raise UserError(
       f'`pretrain_scope` (={config.pretrain_scope!r}) must be one of '
       f'{", ".join(PRETRAIN_SCOPES)}.'
     )
@@ -205,7 +206,7 @@ def videos_seen(config, store):
 def _steps_per_epoch(config, seen):
   steps_per_epoch = len(seen) // config.batch_size
   if not steps_per_epoch:
-    raise ValueError(
+    raise UserError(
       f'`batch_size` (={config.batch_size}) must not exceed the {len(seen)} '
       'training videos; lower it.'
     )

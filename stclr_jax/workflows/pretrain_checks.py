@@ -1,5 +1,6 @@
 """Settings of a pretraining that can run on no data."""
 
+from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
 from stclr_jax.learning import parallel
 
@@ -27,13 +28,13 @@ def _check_groups(config):
     )
   groups = config.negatives.groups
   if config.batch_size // groups < 2:
-    raise ValueError(
+    raise UserError(
       f'`batch_size` (={config.batch_size}) must be at least {2 * groups}, two '
       f'videos for each of `negatives.groups` (={groups}): a video has no '
       'negative but other videos, and without one there is nothing to learn.'
     )
   if config.batch_norm.views not in BATCH_NORM_VIEWS:
-    raise ValueError(
+    raise UserError(
       f'`batch_norm.views` (={config.batch_norm.views!r}) must be one of '
       f'{", ".join(BATCH_NORM_VIEWS)}.'
     )

@@ -8,6 +8,7 @@ import contextlib
 import tempfile
 
 from stclr_jax.data.video import video_files
+from stclr_jax.errors import UserError
 from tfds_oulu.scan import layout
 
 _CODES = {'A': 'Anger', 'D': 'Disgust', 'F': 'Fear', 'H': 'Happiness'}
@@ -32,7 +33,7 @@ def complete_labels(labels):
   if set(complete) != codes or sorted(complete.values()) != sorted(
     layout.EXPRESSIONS
   ):
-    raise ValueError(
+    raise UserError(
       f'`video_labels` (={labels!r}) must map S1 and S2, and of A, D, F and H '
       'what is not Anger, Disgust, Fear and Happiness, so that each of '
       f'{", ".join(layout.EXPRESSIONS)} has one code.'

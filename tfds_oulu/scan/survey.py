@@ -11,6 +11,7 @@ import os
 
 import tqdm
 
+from stclr_jax.errors import UserError
 from tfds_oulu.scan import checked_videos as videos_lib
 from tfds_oulu.scan import duplicates
 from tfds_oulu.scan import layout
@@ -70,9 +71,7 @@ def survey(tree, *, on_corrupt='stop', video_labels=None, context=''):
       cannot be decoded, different frames or videos that claim one place.
   """
   if on_corrupt not in POLICIES:
-    raise ValueError(
-      f"`on_corrupt` (={on_corrupt!r}) must be 'stop' or 'skip'."
-    )
+    raise UserError(f"`on_corrupt` (={on_corrupt!r}) must be 'stop' or 'skip'.")
   labels = original_videos.complete_labels(video_labels)
   folders, ignored, num_files = _sort(tree, labels, context)
   checked = _check(folders)
@@ -179,7 +178,7 @@ def _refuse(tree, unusable, clashes):
     remedies.append(
       'Move what is not wanted out of the folder; nothing is mixed.'
     )
-  raise ValueError(
+  raise UserError(
     '\n'.join(
       [
         f'Nothing was built, because of what is in {tree.root}:',

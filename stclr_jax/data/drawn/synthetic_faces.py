@@ -19,6 +19,7 @@ import numpy as np
 
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn.performances import EXPRESSIONS
+from stclr_jax.errors import UserError
 from stclr_jax.files import thread_maps
 
 VERSION = '1.0.0'  # of performances and drawing; raised where either changes
@@ -54,27 +55,27 @@ class Video(NamedTuple):
 def _check(num_subjects, framing, height, width, conditions, seed):
   """Raises ValueError where the arguments name no set that can be drawn."""
   if not 1 <= num_subjects <= MAX_SUBJECTS:
-    raise ValueError(
+    raise UserError(
       f'`num_subjects` (={num_subjects}) must be 1 to {MAX_SUBJECTS}, the '
       'people of the set; choose fewer or another `seed`.'
     )
   if framing not in FRAMINGS:
-    raise ValueError(
+    raise UserError(
       f"`framing` (={framing!r}) must be one of {FRAMINGS}; use 'scene' for "
       "head and shoulders, 'face' for a small frame that the face fills."
     )
   if min(height, width) < MIN_SIZE:
-    raise ValueError(
+    raise UserError(
       f'`height` and `width` (={height}, {width}) must be {MIN_SIZE} or more, '
       'or expressions vanish; draw larger and resize.'
     )
   if seed < 0:
-    raise ValueError(
+    raise UserError(
       f'`seed` (={seed}) must be 0 or more; the published set is seed 0.'
     )
   for condition in conditions:
     if condition not in CONDITIONS:
-      raise ValueError(
+      raise UserError(
         f'`condition` (={condition!r}) must be one of {CONDITIONS}; the '
         'synthetic faces are drawn in no other.'
       )
@@ -181,7 +182,7 @@ def write_folder(
 
   _check(num_subjects, framing, height, width, conditions, seed)
   if not 1 <= jpeg_quality <= 100:
-    raise ValueError(
+    raise UserError(
       f'`jpeg_quality` (={jpeg_quality}) must be 1 to 100; 95 is usual.'
     )
   options = [cv2.IMWRITE_JPEG_QUALITY, jpeg_quality]

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data.faces import face_detection
+from stclr_jax.errors import UserError
 
 CHOICES = ('largest', 'central')
 
@@ -72,22 +73,22 @@ class FaceCropOptions:
   def __post_init__(self):
     face_detection.check(self.detector, self.min_face)
     if self.which not in CHOICES:
-      raise ValueError(
+      raise UserError(
         f'`which` (={self.which!r}) of several faces must be one of '
         f'{", ".join(CHOICES)}.'
       )
     if not 0 <= self.margin <= 2:
-      raise ValueError(
+      raise UserError(
         f'`margin` (={self.margin}) must be between 0 and 2 sides of the '
         "face's box; 0.4 is usual."
       )
     if self.smoothing < 1 or self.smoothing % 2 == 0:
-      raise ValueError(
+      raise UserError(
         f'`smoothing` (={self.smoothing}) must be an odd number of '
         'detections; 1 for none, 5 is usual.'
       )
     if not 1 <= self.min_support <= 2 * _SUPPORT_REACH + 1:
-      raise ValueError(
+      raise UserError(
         f'`min_support` (={self.min_support}) must be 1 (every detection '
         f'counts) to {2 * _SUPPORT_REACH + 1} detections; 3 is usual.'
       )
@@ -161,14 +162,14 @@ def find_square(
   for frame in frames:
     frame_size = frame_size or np.shape(frame)[:2]
     if np.shape(frame)[:2] != frame_size:
-      raise ValueError(
+      raise UserError(
         f'Frame {len(detections)} is {np.shape(frame)[:2]} pixels (height, '
         f'width), the frames before it {frame_size}; a video has one size. '
         'Cut it where the size changes.'
       )
     detections.append(detect(frame))
   if not detections:
-    raise ValueError('A video must have at least one frame to find a face in.')
+    raise UserError('A video must have at least one frame to find a face in.')
   return lay_square(detections, frame_size, options)
 
 
@@ -241,9 +242,9 @@ def cut(frame: np.ndarray, square: Square, size: int) -> np.ndarray:
   rows, columns = frame.shape[:2]
   bottom, right = top + side, left + side
   if size < 1:
-    raise ValueError(f'`size` (={size}) must be at least 1 pixel.')
+    raise UserError(f'`size` (={size}) must be at least 1 pixel.')
   if not (side > 0 and top < rows and left < columns and bottom > 0 < right):
-    raise ValueError(
+    raise UserError(
       f'The square (={tuple(square)}: top, left, side) does not touch the '
       f'frame of {rows} by {columns} pixels.'
     )

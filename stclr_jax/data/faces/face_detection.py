@@ -11,6 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stclr_jax.errors import UserError
+
 DETECTORS = ('hog', 'haar', 'haar_default', 'haar_tilted', 'haar_profile')
 
 # HOG's window: the smallest face is brought to this many pixels. The box that
@@ -42,12 +44,12 @@ class Detection(NamedTuple):
 def check(name, min_face):
   """Raises ValueError unless both are what `make_detector` takes."""
   if name not in DETECTORS:
-    raise ValueError(
+    raise UserError(
       f'The face detector (={name!r}) must be one of {", ".join(DETECTORS)}; '
       "'hog' finds most, 'haar' needs OpenCV alone."
     )
   if not 0.02 <= min_face <= 1:
-    raise ValueError(
+    raise UserError(
       f'`min_face` (={min_face}), the smallest face as a share of the '
       "frame's shorter side, must be between 0.02 and 1; 1/6 is usual."
     )
@@ -100,7 +102,7 @@ def make_detector(
 def _check_frame(frame):
   shape, dtype = np.shape(frame), getattr(frame, 'dtype', None)
   if len(shape) != 3 or shape[2] != 3 or 0 in shape or dtype != np.uint8:
-    raise ValueError(
+    raise UserError(
       f'A frame (={shape}, {dtype}) must be uint8 [h, w, 3], red first; '
       'repeat the channel of a grey one.'
     )

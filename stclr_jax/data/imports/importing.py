@@ -21,6 +21,7 @@ from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.people import listed_people
 from stclr_jax.data.people import same_recordings
 from stclr_jax.data.pictures import picture_files
+from stclr_jax.errors import UserError
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
 
@@ -72,7 +73,7 @@ def import_items(
     OSError: if the disk is full.
   """
   if on_error not in ON_ERROR:
-    raise ValueError(
+    raise UserError(
       f'`on_error` (={on_error!r}) must be one of {", ".join(ON_ERROR)}.'
     )
   from stclr_jax.files import disk
@@ -122,9 +123,9 @@ def import_items(
     written = [video for video in videos if video['frames']]
     if problems and (on_error == 'stop' or not written):
       listed = len(listing.items) + len(listing.problems)
-      raise ValueError(_complain(problems, listed, on_error))
+      raise UserError(_complain(problems, listed, on_error))
     if not written:
-      raise ValueError('No window has a face, so nothing is left to import.')
+      raise UserError('No window has a face, so nothing is left to import.')
     twice = same_recordings.note_repeated(videos, places, same)
     # Copies in another container are seen only now that they are decoded.
     shared = same_recordings.names_of_pairs(twice.pairs, items)

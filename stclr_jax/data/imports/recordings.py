@@ -16,6 +16,7 @@ from typing import NamedTuple
 from stclr_jax.data.imports import window_notes
 from stclr_jax.data.imports.recording_frames import RecordingFrames
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.errors import UserError
 from stclr_jax.files import thread_maps
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
@@ -68,31 +69,29 @@ class Options:
     """
     for name, low in (('fps', 0), ('max_size', 15), ('min_frames', 0)):
       if not low < getattr(self, name) < math.inf:
-        raise ValueError(
+        raise UserError(
           f'`{name}` (={getattr(self, name)}) must be more than {low}.'
         )
     if self.source_fps is not None and not 0 < self.source_fps < math.inf:
-      raise ValueError(
-        f'`source_fps` (={self.source_fps}) must be more than 0.'
-      )
+      raise UserError(f'`source_fps` (={self.source_fps}) must be more than 0.')
     if not 1 <= self.jpeg_quality <= 100:
-      raise ValueError(
+      raise UserError(
         f'`jpeg_quality` (={self.jpeg_quality}) must be 1 to 100; 95 is usual.'
       )
     if not 0 <= self.window_seconds < math.inf:
-      raise ValueError(
+      raise UserError(
         f'`window_seconds` (={self.window_seconds}) must be 0 or more seconds; '
         '0 never cuts.'
       )
     # The last window may have half of it.
     if self.window_seconds and self.window_length < 2 * self.min_frames:
-      raise ValueError(
+      raise UserError(
         f'`window_seconds` (={self.window_seconds}) must be 0 (never cut) or '
         f'hold {2 * self.min_frames} frames at {self.fps:g} a second, twice '
         '`min_frames`.'
       )
     if self.no_face not in NO_FACE:
-      raise ValueError(
+      raise UserError(
         f'`no_face` (={self.no_face}) must be one of {", ".join(NO_FACE)}.'
       )
 

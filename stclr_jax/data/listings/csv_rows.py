@@ -7,6 +7,7 @@ import re
 from stclr_jax.data.listings import path_hints
 from stclr_jax.data.listings.listing import as_text
 from stclr_jax.data.people import spelling
+from stclr_jax.errors import UserError
 from stclr_jax.files import regular_files
 
 # chosen: a million rows of sixty letters; more is some other file.
@@ -45,14 +46,14 @@ def read_rows(file, columns):
   names = next((cells for _, cells in table), [])
   names = [name.lower() for name in names]
   if columns[0] not in names:
-    raise ValueError(
+    raise UserError(
       f'{file} has no column `{columns[0]}`; its first line must name the '
       f'columns {", ".join(columns)}, all but `{columns[0]}` optional; it is '
       f'{header[:200]!r}.'
     )
   repeated = sorted(n for n in set(names) if names.count(n) > 1)
   if repeated:
-    raise ValueError(f'{file} names these columns twice: {repeated}.')
+    raise UserError(f'{file} names these columns twice: {repeated}.')
   others = [as_text(name) for name in names if name not in columns]
   notes = []
   if others:
@@ -77,15 +78,15 @@ def _read_text(file):
       raise FileNotFoundError(
         f'There is no file {file}{path_hints.hint(str(file))}.'
       )
-    raise ValueError(f'{file} is {fault}.')
+    raise UserError(f'{file} is {fault}.')
   try:
     return regular_files.read_bytes(file, MAX_BYTES).decode('utf-8-sig')
   except UnicodeDecodeError as error:
-    raise ValueError(
+    raise UserError(
       f'{file} is not UTF-8 ({error}); save it as "CSV UTF-8".'
     ) from error
   except OSError as error:
-    raise ValueError(
+    raise UserError(
       f'{file} cannot be read: {error.strerror or error}.'
     ) from error
 
@@ -104,7 +105,7 @@ def _parse(file, text, delimiter, first_line):
     except StopIteration:
       return
     except csv.Error as error:
-      raise ValueError(
+      raise UserError(
         f'{file}, line {line}: {error}; a quote (") that is not closed, or not '
         'doubled inside of a cell?'
       ) from error

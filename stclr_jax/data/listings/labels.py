@@ -8,6 +8,7 @@ import itertools
 from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.people import spelling
+from stclr_jax.errors import UserError
 
 # The six of Oulu-CASIA, by the words and codes of other data sets. Source: the
 # folders of CK+ and its emotion codes, MMI's and RAVDESS's words, CREMA-D's
@@ -68,13 +69,13 @@ def parse_label_map(text, classes=''):
       if named.setdefault(spelling.key(source), target or None) != (
         target or None
       ):
-        raise ValueError(
+        raise UserError(
           f'`--label_map` (={text}) maps {source!r} twice; give it one class.'
         )
     elif source in PRESETS:
       preset, fixed = PRESETS[source], PRESET_CLASSES[source]
     else:
-      raise ValueError(
+      raise UserError(
         f'`--label_map` (={text}): {source!r} is neither label=class nor a '
         f'preset ({", ".join(PRESETS)}); as in happy=Happiness,neutral=.'
       )
@@ -84,7 +85,7 @@ def parse_label_map(text, classes=''):
   keys = collections.Counter(map(spelling.key, fixed))
   repeated = [name for name in fixed if keys[spelling.key(name)] > 1]
   if repeated or '' in fixed:
-    raise ValueError(
+    raise UserError(
       f'`--labels` (={classes}) must name each class once; '
       f'{", ".join(repeated) or "an empty name"} is not.'
     )
@@ -162,7 +163,7 @@ def class_indices(names, label_map):
   for name in names:
     target, known = _look_up(name, label_map)
     if not known:
-      raise ValueError(f'The data has an {_unknown(name, label_map)}.')
+      raise UserError(f'The data has an {_unknown(name, label_map)}.')
     classes = [spelling.key(known) for known in label_map.classes]
     places.append(
       None if target is None else classes.index(spelling.key(target))
@@ -208,7 +209,7 @@ def _refuse_alike(found):
   remedy = spelling.write_map(
     '--label_map', *((name, first) for name in others)
   )
-  raise ValueError(
+  raise UserError(
     f'The labels {"; ".join(map(spelling.quote, alike))} differ only in '
     'capitals, blanks, zeros or the form of letters; make them one class by '
     f'{remedy}, or name the classes in order by --labels.'

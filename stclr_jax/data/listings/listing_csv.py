@@ -12,6 +12,7 @@ from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.pictures import frame_images
+from stclr_jax.errors import UserError
 from stclr_jax.files import file_names
 from stclr_jax.files import regular_files
 
@@ -70,16 +71,16 @@ def list_csv(file):
 
 def _item_of_row(row, folder, video_id, split):
   if not row['path']:
-    raise ValueError('names no path')
+    raise UserError('names no path')
   if row['surplus']:
-    raise ValueError('more cells than columns; a comma in a path needs quotes')
+    raise UserError('more cells than columns; a comma in a path needs quotes')
   if any('\n' in row.get(column, '') for column in COLUMNS):
-    raise ValueError('a line break in a cell; a quote that is not closed?')
+    raise UserError('a line break in a cell; a quote that is not closed?')
   path, frames, notes = _find_recording(row['path'], folder, split)
   start = _seconds(row, 'start') or 0.0
   end = _seconds(row, 'end')
   if end is not None and end <= start:
-    raise ValueError(f'ends at {end:g} s, which is not after {start:g} s')
+    raise UserError(f'ends at {end:g} s, which is not after {start:g} s')
   part_id = video_id
   if start or end is not None:
     part_id += f'@{start:g}-{"" if end is None else f"{end:g}"}'
@@ -105,26 +106,26 @@ def _find_recording(text, folder, split):
   if not fault:
     return path, (), ()
   if fault != 'not there':
-    raise ValueError(f'{listings.as_text(path)} is {fault}')
+    raise UserError(f'{listings.as_text(path)} is {fault}')
   if path.parent.is_dir():  # one of the sequences of a folder
     for part in split(path.parent).found:
       if part.name == path.name:
         return part.path, part.frames, part.notes
   hint = path_hints.hint(text, folder)
-  raise ValueError(f'there is no {listings.as_text(path)}{hint}')
+  raise UserError(f'there is no {listings.as_text(path)}{hint}')
 
 
 def _only_part(path, text, split):
   parts = split(path)
   if parts.problem:
-    raise ValueError(parts.problem)
+    raise UserError(parts.problem)
   if not parts.found:
-    raise ValueError('a folder without images')
+    raise UserError('a folder without images')
   if len(parts.found) > 1:
     # One row has one label, and so is one video.
     names = ', '.join(f'{text.rstrip("/")}/{p.name}' for p in parts.found[:8])
     more = ', …' if len(parts.found) > 8 else ''
-    raise ValueError(
+    raise UserError(
       f'a folder of {len(parts.found)} sequences; name them one a row: '
       f'{names}{more}'
     )
@@ -154,5 +155,5 @@ def _seconds(row, column):
   except ValueError:
     seconds = math.nan
   if not 0 <= seconds < math.inf:
-    raise ValueError(f'{column} (={text}) must be seconds, such as 12.5')
+    raise UserError(f'{column} (={text}) must be seconds, such as 12.5')
   return seconds

@@ -10,6 +10,7 @@ from stclr_jax.data.listings import picture_folders
 from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
+from stclr_jax.errors import UserError
 
 _LEFT_OUT = 'pictures left out of sequences'
 _BESIDE = (
@@ -40,7 +41,7 @@ def list_folder(source, *, label_from='none', subject_from='each', pattern=''):
   """
   source = pathlib.Path(source)
   if label_from == subject_from == 'folder' and not pattern:
-    raise ValueError(
+    raise UserError(
       'A folder cannot be both the label and the subject; say which is which: '
       r"--pattern='(?P<subject>[^/]+)/(?P<label>[^/]+)/'."
     )
@@ -125,12 +126,12 @@ def _compile(pattern):
   try:
     compiled = re.compile(pattern)
   except re.error as error:
-    raise ValueError(
+    raise UserError(
       f'`--pattern` (={pattern}) is no regular expression: {error}.'
     ) from error
   groups = set(compiled.groupindex)
   if not groups or groups - {'label', 'subject'}:
-    raise ValueError(
+    raise UserError(
       f'`--pattern` (={pattern}) must name the groups label, subject or both, '
       r"as in '(?P<subject>\d+)_(?P<label>[a-z]+)'; it names "
       f'{", ".join(sorted(groups)) or "none"}.'

@@ -11,6 +11,7 @@ from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.video import video_files
+from stclr_jax.errors import UserError
 from stclr_jax.files import regular_files
 
 # Source: MMI's Metatag "Emotion", 1 to 6; further codes are no expressions.
@@ -130,7 +131,7 @@ def _read_apex(path):
     try:
       units.append([(int(m['Frame']), m['Type']) for m in markers])
     except (KeyError, ValueError) as error:
-      raise ValueError(f'{path.name}: a Marker without {error}') from error
+      raise UserError(f'{path.name}: a Marker without {error}') from error
   return find_apex(units)
 
 
@@ -162,10 +163,10 @@ def _elements(path, name):
       regular_files.read_bytes(path, _MAX_XML_BYTES)
     )
   except OSError as error:
-    raise ValueError(f'{path.name}: {error.strerror or error}') from error
+    raise UserError(f'{path.name}: {error.strerror or error}') from error
   # Besides ParseError: an encoding that nobody knows.
   except (ElementTree.ParseError, ValueError, LookupError) as error:
-    raise ValueError(f'{path.name} is no XML: {error}') from error
+    raise UserError(f'{path.name} is no XML: {error}') from error
   return [element for element in root.iter() if _name(element) == name]
 
 

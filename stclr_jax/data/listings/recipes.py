@@ -16,6 +16,7 @@ from stclr_jax.data.listings import recipe_mmi
 from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
+from stclr_jax.errors import UserError
 from stclr_jax.files import regular_files
 
 # Source: ReadMe of CK+'s Emotion labels; 0 is neutral, which none has.
@@ -161,7 +162,7 @@ def _read_ck_plus_labels(source, files, result):
       label = _read_ck_plus_label(file)
       if labels.setdefault(sequence, label) != label:
         labels[sequence] = None
-        raise ValueError(
+        raise UserError(
           f'says {label}, another file of {sequence} does not: unlabelled'
         )
     except (ValueError, OSError) as error:
@@ -180,7 +181,7 @@ def _read_ck_plus_label(file):
   except (ValueError, IndexError):
     code = None
   if code not in range(len(CK_PLUS_CODES)):
-    raise ValueError(
+    raise UserError(
       f'holds {text[:20]!r}, not a code from 0 to {len(CK_PLUS_CODES) - 1}'
     )
   return CK_PLUS_CODES[int(code)]

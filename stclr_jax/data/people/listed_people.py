@@ -5,6 +5,7 @@ import dataclasses
 import difflib
 
 from stclr_jax.data.people import spelling
+from stclr_jax.errors import UserError
 from stclr_jax.files import file_names
 
 _SHOWN = 10  # chosen: groups of names that a message still tells apart
@@ -35,7 +36,7 @@ def apply_map(listing, text):
   for source, target in spelling.parse_map(text, '--subject_map'):
     if target is None or names.get(source, target) != target:
       what = 'has no "="' if target is None else 'is given two names'
-      raise ValueError(
+      raise UserError(
         f'`--subject_map` (={text}): {source!r} {what}; as in anna=Anna,07=7.'
       )
     names[source] = target
@@ -46,7 +47,7 @@ def apply_map(listing, text):
     if source not in given:
       near = difflib.get_close_matches(source, sorted(given), n=1)
       hint = f'; did it mean {near[0]!r}?' if near else '.'
-      raise ValueError(
+      raise UserError(
         f'`--subject_map` (={text}): nobody is called {source!r}{hint}'
       )
   unknown = collections.Counter()
@@ -116,7 +117,7 @@ def _refuse_alike(names):
   two = spelling.write_map(
     '--subject_map', (first, f'{first} A'), (second, f'{second} B')
   )
-  raise ValueError(
+  raise UserError(
     f'These people differ only in capitals, blanks, zeros or the form of '
     f'letters: {listed}. If they are one person, give one name: {one}; if they '
     f'are two, two names that differ: {two}. Or mend the names where they come '

@@ -8,6 +8,8 @@ import re
 import shlex
 import unicodedata
 
+from stclr_jax.errors import UserError
+
 # What tables have in the place of a name that is not there. Source: the texts
 # that pandas reads as missing, errors of spreadsheets, and marks that people
 # make by hand.
@@ -132,7 +134,7 @@ def parse_list(text, option):
   try:
     rows = list(csv.reader([text], skipinitialspace=True, strict=True))
   except csv.Error as error:
-    raise ValueError(
+    raise UserError(
       f'`{option}` (={text}) cannot be read: {error}; a name with a comma in '
       'it is put into double quotes, all of it.'
     ) from error
@@ -157,7 +159,7 @@ def parse_map(text, option):
     source, equals, target = entry.partition('=')
     source, target = strip(source), strip(target)
     if equals and not source:
-      raise ValueError(
+      raise UserError(
         f'`{option}` (={text}): {entry!r} names nothing before the "="; as in '
         'this=that.'
       )

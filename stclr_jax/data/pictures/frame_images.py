@@ -9,6 +9,7 @@ from stclr_jax.data.pictures import opacity
 from stclr_jax.data.pictures.picture_files import describe_error
 from stclr_jax.data.pictures.picture_files import open_picture
 from stclr_jax.data.pictures.picture_files import read_picture
+from stclr_jax.errors import UserError
 from stclr_jax.files.unreadable import UnreadableError
 
 SUFFIXES = (
@@ -158,7 +159,7 @@ def _load(data):
   image = open_picture(data)
   image.load()
   if image.format == 'PNG' and b'IEND' not in data[-1024:]:
-    raise ValueError('cut off at its end')
+    raise UserError('cut off at its end')
   return image
 
 

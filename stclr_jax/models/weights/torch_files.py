@@ -17,6 +17,7 @@ import zipfile
 import ml_dtypes
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.models.weights import torch_pickles
 
 # Of the format before zip archives. Source: torch/serialization.py.
@@ -52,13 +53,13 @@ def read_tensors(path):
   try:
     found = _read(path)
   except torch_pickles.UnsafeName as error:
-    raise ValueError(
+    raise UserError(
       f'{path} asks for {error}, which a dict of tensors does not need and '
       'which could run code, so it was not read. Give a file that holds a '
       'state dict only: torch.save(network.state_dict(), PATH).'
     ) from None
   except Exception as error:  # a broken pickle can raise anything
-    raise ValueError(
+    raise UserError(
       f'{path} cannot be read as a dict of tensors '
       f'({type(error).__name__}: {error}); give a .safetensors file or one '
       'that torch.save(network.state_dict(), PATH) wrote.'
@@ -75,7 +76,7 @@ def _read(path):
     found = _read_torch(path)
   for name in found:
     if not isinstance(name, str) or not name.isprintable() or len(name) > 300:
-      raise ValueError(f'{str(name)[:60]!r} is no name of a tensor')
+      raise UserError(f'{str(name)[:60]!r} is no name of a tensor')
   return found
 
 
@@ -88,14 +89,14 @@ def _read_torch(path):
     if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
       loaded = loaded[name]
   if not isinstance(loaded, dict):
-    raise ValueError(f'it holds a {type(loaded).__name__}')
+    raise UserError(f'it holds a {type(loaded).__name__}')
   tensors = {
     name: value
     for name, value in loaded.items()
     if isinstance(value, torch_pickles.Tensor)
   }
   if not tensors:
-    raise ValueError('none of its entries is a tensor')
+    raise UserError('none of its entries is a tensor')
   return {name: _view(tensor, bytes_of) for name, tensor in tensors.items()}
 
 
@@ -108,7 +109,7 @@ def _read_archive(path):
     root = pickled.removesuffix('data.pkl')
     order = f'{root}byteorder'
     if order in members and archive.read(order) != b'little':
-      raise ValueError('its numbers are big-endian')
+      raise UserError('its numbers are big-endian')
     with archive.open(pickled) as file:
       bounded = torch_pickles.BoundedFile(file, members[pickled].file_size)
       loaded = torch_pickles.Unpickler(bounded).load()
@@ -126,14 +127,14 @@ def _check_members(members, size):
   for member in sorted(members, key=lambda member: member.header_offset):
     name = member.filename[:60]
     if member.compress_type != zipfile.ZIP_STORED:
-      raise ValueError(f'{name!r} is compressed, which torch never does')
+      raise UserError(f'{name!r} is compressed, which torch never does')
     if member.file_size != member.compress_size:
-      raise ValueError(f'{name!r} has two sizes')
+      raise UserError(f'{name!r} has two sizes')
     if member.header_offset < end:
-      raise ValueError(f'{name!r} overlaps another part of the archive')
+      raise UserError(f'{name!r} overlaps another part of the archive')
     end = member.header_offset + member.file_size
     if end > size:
-      raise ValueError(f'{name!r} is larger than the archive')
+      raise UserError(f'{name!r} is larger than the archive')
 
 
 def _read_sequence(path):
@@ -141,26 +142,26 @@ def _read_sequence(path):
   with path.open('rb') as opened:
     file = torch_pickles.BoundedFile(opened, path.stat().st_size)
     if torch_pickles.Unpickler(file).load() != _MAGIC_NUMBER:
-      raise ValueError('it does not begin as torch files do')
+      raise UserError('it does not begin as torch files do')
     version = torch_pickles.Unpickler(file).load()
     system = torch_pickles.Unpickler(file).load()
     if version != _PROTOCOL_VERSION or system['little_endian'] is not True:
-      raise ValueError('it is of another version, or big-endian')
+      raise UserError('it is of another version, or big-endian')
     unpickler = torch_pickles.Unpickler(file)
     loaded = unpickler.load()
     keys = torch_pickles.Unpickler(file).load()
     if not all(isinstance(key, str) for key in keys):
-      raise ValueError('its storages have no names')
+      raise UserError('its storages have no names')
     bytes_of = {}
     for key in keys:
       storage = unpickler.storages[key]
       size = int.from_bytes(file.read(8), 'little', signed=True)
       if size != storage.size:
-        raise ValueError(f'storage {key[:20]!r} has {size} numbers')
+        raise UserError(f'storage {key[:20]!r} has {size} numbers')
       wanted = size * _dtype(storage).itemsize
       bytes_of[key] = file.read(wanted)
       if len(bytes_of[key]) < wanted:
-        raise ValueError(f'storage {key[:20]!r} is cut')
+        raise UserError(f'storage {key[:20]!r} is cut')
   return loaded, bytes_of
 
 
@@ -177,9 +178,9 @@ def _view(tensor, bytes_of):
     (n - 1) * stride for n, stride in zip(shape, strides, strict=True)
   )
   if min((offset, *shape, *strides)) < 0 or size > len(numbers):
-    raise ValueError(f'a tensor of shape {shape} is larger than its storage')
+    raise UserError(f'a tensor of shape {shape} is larger than its storage')
   if size and last >= len(numbers):
-    raise ValueError(f'a tensor of shape {shape} lies outside its storage')
+    raise UserError(f'a tensor of shape {shape} lies outside its storage')
   if not size:
     return np.empty(shape, dtype)
   return np.lib.stride_tricks.as_strided(

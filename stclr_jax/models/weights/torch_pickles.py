@@ -10,6 +10,8 @@ gives no more bytes than it has.
 import pickle
 from typing import NamedTuple
 
+from stclr_jax.errors import UserError
+
 # chosen: a video network's is 50 kB, one of ten thousand tensors 3 MB.
 MAX_PICKLE_BYTES = 16 << 20
 
@@ -112,7 +114,7 @@ class Unpickler(pickle._Unpickler):
     try:
       return super().load()
     except KeyError as error:
-      raise ValueError(f'its pickle has no such step: {error}') from error
+      raise UserError(f'its pickle has no such step: {error}') from error
 
   def find_class(self, module, name):
     """Gives what a tensor needs in the place of torch's names."""
@@ -138,9 +140,9 @@ class Unpickler(pickle._Unpickler):
       or dtype not in STORAGE_DTYPES.values()
       or any(part is not None for part in view)
     ):
-      raise ValueError('it has an unknown kind of storage')
+      raise UserError('it has an unknown kind of storage')
     if not _is_count(size):
-      raise ValueError(f'its storage {key[:20]!r} has no size')
+      raise UserError(f'its storage {key[:20]!r} has no size')
     storage = Storage(key, dtype, size)
     self.storages[key] = storage
     return storage
@@ -173,7 +175,7 @@ class _Pickle:
   def _count(self, read):
     self._left -= len(read)
     if self._left < 0:
-      raise ValueError(
+      raise UserError(
         f'its pickle has more than {MAX_PICKLE_BYTES >> 20} MB, which no dict '
         'of tensors needs'
       )
@@ -190,7 +192,7 @@ class _Named(dict):
 
   def __setitem__(self, key, value):
     if not isinstance(key, str | int | float | None):
-      raise ValueError(f'its entries are named by a {type(key).__name__}')
+      raise UserError(f'its entries are named by a {type(key).__name__}')
     super().__setitem__(key, value)
 
 
@@ -203,7 +205,7 @@ def _make_tensor(storage, offset, shape, strides):
     or len(shape) != len(strides)
     or len(shape) > 64  # dimensions that NumPy can have
   ):
-    raise ValueError('one of its tensors has no storage, shape or strides')
+    raise UserError('one of its tensors has no storage, shape or strides')
   return Tensor(storage, offset, shape, strides)
 
 

@@ -13,6 +13,7 @@ import re
 import jax
 import numpy as np
 
+from stclr_jax.errors import UserError
 from stclr_jax.models.weights import torch_files
 
 _STEM = {
@@ -111,7 +112,7 @@ def load_encoder(variables, path, architecture):
   skipped = tuple(sorted(found.keys() - set(loaded)))
   if missing:
     matched = f'{len(loaded)} of {len(loaded) + len(missing)}'
-    raise ValueError(
+    raise UserError(
       f'`init_weights` (={path}) has {matched} arrays of an {architecture} '
       'encoder; it must have all.\n'
       f'  Wanted and not found: {_listing(missing)}\n'

@@ -143,7 +143,7 @@ def test_no_file_takes_more_than_it_has(tmp_path):
   said = json.loads(ended.stdout)
   assert said.keys() == HOSTILE.keys()
   for name, words in said.items():
-    assert words.startswith(f'ValueError: {tmp_path / name} '), (name, words)
+    assert words.startswith(f'UserError: {tmp_path / name} '), (name, words)
     assert 'MemoryError' not in words, words
     assert len(words) < 700 and words.isprintable(), words
 
