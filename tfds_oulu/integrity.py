@@ -15,6 +15,7 @@ import json
 import pathlib
 import statistics
 
+from stclr_jax.files import whole
 from tfds_oulu.scan import layout
 
 FILE_NAME = 'integrity.json'
@@ -86,7 +87,7 @@ def write(description, directory):
     directory: path of a folder that is there.
   """
   text = json.dumps(description, indent=1)
-  pathlib.Path(directory, FILE_NAME).write_text(text + '\n')
+  whole.write_text(pathlib.Path(directory, FILE_NAME), text + '\n')
 
 
 def read(directory):

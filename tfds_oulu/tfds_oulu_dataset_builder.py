@@ -16,7 +16,6 @@ from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.data.encoded_images import EncodedImage
 from stclr_jax.files import disk
 from tfds_oulu import build_lock
-from tfds_oulu import face_cropping
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
 from tfds_oulu.scan import layout
@@ -64,14 +63,10 @@ class FolderConfig(tfds.core.BuilderConfig):
       nothing; 'skip' leaves those frames out and says so.
     video_labels: what S1 and S2 mean in the names of the .avi originals, such
       as {'S1': 'Sadness', 'S2': 'Surprise'}; without it they are left out.
-    face_crop: options of `face_crops.FaceCropOptions`, {} for its defaults, to
-      cut one square around the face of each video; None, the default, for
-      whole frames: see `face_cropping` for the reason.
   """
 
   on_corrupt: str = 'stop'
   video_labels: dict[str, str] | None = None
-  face_crop: dict[str, object] | None = None
 
 
 @dataclasses.dataclass(kw_only=True, eq=False)
@@ -125,8 +120,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     data_folder.find(kwargs.get('data_dir'))
     # ArrayRecord is read without TensorFlow.
     super().__init__(file_format=file_format or 'array_record', **kwargs)
-    crop = getattr(self.builder_config, 'face_crop', None)
-    self._cropper = None if crop is None else face_cropping.FaceCropper(crop)
 
   def _info(self):
     return self.dataset_info_from_configs(
@@ -168,8 +161,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     if description := integrity.read(self.data_path):
       file = self.data_path / integrity.FILE_NAME
       print(integrity_table.format_table(description, file), flush=True)
-    if self._cropper:
-      print('\n'.join(self._cropper.describe()), flush=True)
 
   def _split_generators(self, dl_manager):
     if isinstance(self.builder_config, SyntheticConfig):
@@ -207,20 +198,21 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       f'to build {self.info.full_name}',
     )
     integrity.write(description, self.data_path)
+    data_folder.write_report(
+      self.data_path,
+      integrity_table.format_table(description, integrity.FILE_NAME),
+    )
     return {
-      condition: self._generate_examples(videos, condition)
+      condition: self._generate_examples(videos)
       for condition, videos in found.videos.items()
     }
 
-  def _generate_examples(self, videos, condition):
+  def _generate_examples(self, videos):
     for video in videos:
-      frames = list(video.read())
-      if self._cropper:
-        frames = self._cropper.crop(condition, video.video_id, frames)
       yield (
         video.video_id,
         {
-          'frames': [io.BytesIO(frame) for frame in frames],
+          'frames': [io.BytesIO(frame) for frame in video.read()],
           'label': video.place.expression,
           'subject': video.place.subject,
           'video_id': video.video_id,
@@ -228,8 +220,6 @@ class Builder(tfds.core.GeneratorBasedBuilder):
           'illumination': video.place.illumination,
         },
       )
-    if self._cropper:
-      self._cropper.write(self.data_path)
 
   def _draw_examples(self, condition):
     config = self.builder_config
@@ -246,7 +236,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
         conditions=(condition,),
       )
       videos = survey.survey(tree).videos[condition]
-      yield from self._generate_examples(videos, condition)
+      yield from self._generate_examples(videos)
 
 
 def _find_folder(dl_manager):

@@ -1,9 +1,12 @@
-"""Where TFDS keeps its data."""
+"""The folder of all data sets, and the report in the folder of one."""
 
 import os
 import pathlib
 
 from stclr_jax.errors import UserError
+from stclr_jax.files import whole
+
+REPORT = 'report.txt'
 
 
 def find(data_dir=None):
@@ -32,3 +35,26 @@ def find(data_dir=None):
       'TFDS_DATA_DIR=DIR.'
     )
   return pathlib.Path(folder)
+
+
+def write_report(directory, text):
+  """Writes beside the records of a data set what went into it.
+
+  Args:
+    directory: path of the folder of the records.
+    text: lines for people.
+  """
+  whole.write_text(pathlib.Path(directory, REPORT), text + '\n')
+
+
+def read_report(directory):
+  """Reads what `write_report` wrote.
+
+  Args:
+    directory: path of the folder of the records.
+
+  Returns:
+    Lines; '' where there is none, as beside the drawn data sets.
+  """
+  path = pathlib.Path(directory, REPORT)
+  return path.read_text('utf-8').rstrip() if path.exists() else ''

@@ -13,6 +13,7 @@ import oulu_trees
 import pytest
 import tensorflow_datasets as tfds
 
+from stclr_jax.data import data_folder
 from stclr_jax.data import sources
 from stclr_jax.files import disk
 from tfds_oulu import integrity
@@ -92,14 +93,23 @@ def test_frames_of_other_formats_are_stored_and_read(tmp_path, image_format):
     assert (stored == oulu_trees.decode(frame)).all()
 
 
-def test_the_report_does_not_tell_where_or_when(tmp_path):
-  texts = []
+def test_the_report_does_not_tell_where_or_when(tmp_path, capsys):
+  texts, reports = [], []
   for name in ('a', 'b ü'):
     oulu_trees.write_files(tmp_path / name / 'manual', FILES)
     builder = build(tmp_path / name)
     texts.append((builder.data_path / integrity.FILE_NAME).read_text())
+    reports.append(data_folder.read_report(builder.data_path))
     assert checksums(builder) == EXPECTED
   assert texts[0] == texts[1] and str(tmp_path) not in texts[0]
+  # The words are those that the build has printed, but for the folder.
+  assert reports[0] == reports[1] and str(tmp_path) not in reports[0]
+  *lines, last = capsys.readouterr().out.rstrip().splitlines()
+  *words, where = reports[1].splitlines()
+  assert lines[-len(words) :] == words
+  assert last == where.replace(
+    integrity.FILE_NAME, str(builder.data_path / integrity.FILE_NAME)
+  )
 
 
 def test_corrupt_frames_stop_before_anything_is_written(tmp_path):
@@ -216,14 +226,15 @@ def test_a_killed_build_leaves_nothing_to_the_next(tmp_path, capsys):
   program = f"""
 import os, pathlib, signal
 import tensorflow_datasets as tfds
-from tfds_oulu import tfds_oulu_dataset_builder as oulu, videos
-read, count = videos.Video.read, []
+from tfds_oulu import tfds_oulu_dataset_builder as oulu
+from tfds_oulu.scan import checked_videos
+read, count = checked_videos.Video.read, []
 def read_some(self):
   count.append(0)
   if len(count) == 15:
     os.kill(os.getpid(), signal.SIGKILL)
   return read(self)
-videos.Video.read = read_some
+checked_videos.Video.read = read_some
 folder = pathlib.Path({str(tmp_path)!r})
 builder = oulu.Builder(config='oulu_casia', data_dir=folder / 'data')
 builder.download_and_prepare(
@@ -312,7 +323,7 @@ config = oulu.SyntheticConfig(
   name='synthetic_demo', height=32, width=32, framing='face', num_subjects=2)
 oulu.Builder.BUILDER_CONFIGS = [config, *oulu.Builder.BUILDER_CONFIGS[1:]]
 from stclr_jax.data import sources
-store = prepare.load_videos('synthetic_demo', split='vl_strong',
+store = sources.load_videos('synthetic_demo', split='vl_strong',
   frame_size=(32, 32), data_dir=sys.argv[1])
 assert store.video_id[0] == 'P001/Anger' and store.num_videos == 12, store
 assert store.synthetic and store.label_names[5] == 'Surprise'
