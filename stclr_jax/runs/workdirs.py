@@ -21,6 +21,12 @@ SUMMARY = 'summary.json'
 ENVIRONMENT = 'environment.json'
 PREDICTIONS = 'predictions.csv'
 ORACLE_PREDICTIONS = 'oracle_predictions.csv'
+REPORT = 'report.html'
+FIGURES = 'figures'
+# Of a tree of runs.
+CONDITIONS = 'conditions.json'
+TREE_RUNS = 'runs.json'
+_FOLD = 'fold_'
 # Of `data`: where frames live changes no view, so that a run may go on on a
 # smaller machine; what names mean forbids or allows a run, and changes none.
 WITHOUT_EFFECT = ('placement', 'memory_share', 'same_names')
@@ -88,6 +94,38 @@ def open_workdir(workdir, config):
     write_json(workdir / ENVIRONMENT, _environment())
     write_json(config_file, described)
   return workdir
+
+
+def fold_dir(tree, fold, run=''):
+  """Returns where the runs of a fold are.
+
+  Args:
+    tree: path of a folder of folds.
+    fold: its number, or text that stands for one, such as '{fold}'.
+    run: which of a fold's runs, such as 'finetune'; '' where it has one only.
+
+  Returns:
+    A path.
+  """
+  return pathlib.Path(tree, f'{_FOLD}{fold}', run)
+
+
+def folds_with(tree, run='', *, file=SUMMARY):
+  """Lists the folds of which a file is there.
+
+  Args:
+    tree: path of a folder of folds.
+    run: which of a fold's runs, see `fold_dir`.
+    file: name of the file; the summary is there of finished runs.
+
+  Returns:
+    A dict from the number of a fold to the path of its run, by number.
+  """
+  found = pathlib.Path(tree).glob(f'{_FOLD}*')
+  numbers = (path.name.removeprefix(_FOLD) for path in found)
+  folds = sorted(int(number) for number in numbers if number.isdecimal())
+  runs = {fold: fold_dir(tree, fold, run) for fold in folds}
+  return {fold: run for fold, run in runs.items() if (run / file).exists()}
 
 
 def make_folder(workdir):
