@@ -73,6 +73,19 @@ class Image:
 
 
 @dataclasses.dataclass(frozen=True)
+class InlineImage:
+  """A picture that is no file; Markdown, which needs one, has its caption.
+
+  Attributes:
+    jpeg: its encoded bytes.
+    caption: what it shows.
+  """
+
+  jpeg: bytes
+  caption: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Code:
   """Lines to be shown as they are.
 
@@ -121,6 +134,8 @@ def to_markdown(blocks, directory):
       case Image(path, caption):
         relative = pathlib.Path(path).relative_to(directory).as_posix()
         parts.append(f'![{caption}]({relative})\n\n{caption}')
+      case InlineImage(_, caption):
+        parts.append(caption)
       case Code(text):
         parts.append(f'```\n{text}\n```')
   return '\n\n'.join(parts) + '\n'
@@ -166,14 +181,20 @@ def _html_block(block):
         f'<tbody>{"".join(lines)}</tbody></table></div>'
       )
     case Image(path, caption):
-      data = base64.b64encode(pathlib.Path(path).read_bytes()).decode()
-      words = html.escape(caption)
-      return (
-        f'<figure><img alt="{words}" src="data:image/png;base64,{data}">'
-        f'<figcaption>{words}</figcaption></figure>'
-      )
+      return _figure(pathlib.Path(path).read_bytes(), 'png', caption)
+    case InlineImage(jpeg, caption):
+      return _figure(jpeg, 'jpeg', caption)
     case Code(text):
       return f'<pre>{html.escape(text)}</pre>'
+
+
+def _figure(encoded, kind, caption):
+  data = base64.b64encode(encoded).decode()
+  words = html.escape(caption)
+  return (
+    f'<figure><img alt="{words}" src="data:image/{kind};base64,{data}">'
+    f'<figcaption>{words}</figcaption></figure>'
+  )
 
 
 _PAGE = """<!doctype html>

@@ -45,6 +45,7 @@ def make_blocks(picture):
     pages.Text('1 < 2\n2 < 3', warning=True),
     pages.Table(('row', 'x|y'), [('<b>', '1'), ('R(2+1)D', '2')]),
     pages.Image(picture, 'who is "who"'),
+    pages.InlineImage(b'as it is', 'seen <here>'),
     pages.Code('python main.py --config=a && b'),
   ]
 
@@ -53,10 +54,11 @@ def test_page_needs_no_other_file(picture):
   page = pages.to_html(make_blocks(picture))
   parsed = Page(page)
   assert not parsed.open
-  (source,) = parsed.loaded
-  kind, data = source.split(',')
-  assert kind == 'data:image/png;base64'
-  assert base64.b64decode(data) == picture.read_bytes()
+  loaded = [source.split(',') for source in parsed.loaded]
+  assert [(kind, base64.b64decode(data)) for kind, data in loaded] == [
+    ('data:image/png;base64', picture.read_bytes()),
+    ('data:image/jpeg;base64', b'as it is'),
+  ]
   assert 'http' not in page and '<script' not in page and 'url(' not in page
 
 
@@ -82,7 +84,7 @@ def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
     ['<b>', '1'],
     ['R(2+1)D', '2'],
   ]
-  assert '(figures/confusion.png)' in text
+  assert '(figures/confusion.png)' in text and '\nseen <here>\n' in text
   assert '> **1 < 2 2 < 3**' in text
 
 
