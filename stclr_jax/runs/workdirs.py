@@ -40,6 +40,8 @@ PATHS = (
   'kinetics_weights',
 )
 LOCK = '.lock'
+# What to do about a run of another format.
+RUN_ANEW = 'run it again in a new --workdir, or use the version that wrote it'
 PACKAGES = ('jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy')
 
 

@@ -1,0 +1,118 @@
+"""Frozen dataclasses that JSON can hold, of a numbered format.
+
+Dicts begin where JSON does: what is written is `as_dict`, what is read goes
+through `from_dict`, which refuses fields that it does not know.
+"""
+
+import dataclasses
+import types
+import typing
+
+from stclr_jax.errors import UserError
+
+# Counted up whenever what is written changes its meaning.
+FORMAT = 1
+
+
+class Record:
+  """Base of a frozen dataclass that JSON can hold.
+
+  Fields are what JSON holds, tuples, sets, and dataclasses of such.
+  """
+
+  def as_dict(self):
+    """Returns what `from_dict` reads, JSON-able."""
+    return {
+      field.name: _as_json(getattr(self, field.name))
+      for field in dataclasses.fields(self)
+    }
+
+  @classmethod
+  def from_dict(cls, written):
+    """Makes the record that `as_dict` wrote.
+
+    Args:
+      written: a dict.
+
+    Returns:
+      A record of this class.
+
+    Raises:
+      UserError: if a field is missing or unknown.
+    """
+    return _read_fields(cls, written)
+
+
+def check_format(written, *, source, remedy):
+  """Refuses what was written in another format, before it is half-read.
+
+  Args:
+    written: a dict, with 'format' unless an earlier version wrote it.
+    source: names it, for the message.
+    remedy: what to do instead, a clause.
+
+  Raises:
+    UserError: unless it is of `FORMAT`.
+  """
+  found = written.get('format')
+  if found != FORMAT:
+    when = 'an earlier' if found is None or found < FORMAT else 'a later'
+    raise UserError(
+      f'{source} is of {when} format (`format` = {found}) and must be of '
+      f'{FORMAT}, that of this version: {remedy}.'
+    )
+
+
+def _as_json(value):
+  if hasattr(value, 'as_dict'):
+    return value.as_dict()
+  if dataclasses.is_dataclass(value):
+    return {
+      field.name: _as_json(getattr(value, field.name))
+      for field in dataclasses.fields(value)
+    }
+  if isinstance(value, dict):
+    return {key: _as_json(one) for key, one in value.items()}
+  if isinstance(value, frozenset):
+    return sorted(value)
+  if isinstance(value, list | tuple):
+    return [_as_json(one) for one in value]
+  return value
+
+
+def _read_fields(cls, written):
+  fields = dataclasses.fields(cls)
+  needed = {
+    field.name
+    for field in fields
+    if field.default is dataclasses.MISSING
+    and field.default_factory is dataclasses.MISSING
+  }
+  known = {field.name for field in fields}
+  wrong = sorted((written.keys() - known) | (needed - written.keys()))
+  if wrong:
+    raise UserError(
+      f"A {cls.__name__} differs from this version's in the fields "
+      f'{", ".join(wrong)}; read it with the version that wrote it.'
+    )
+  hints = typing.get_type_hints(cls)
+  return cls(**{k: _read(hints[k], value) for k, value in written.items()})
+
+
+def _read(hint, value):
+  """Makes what a type hint says of what JSON holds."""
+  if value is None:
+    return None
+  origin, inner = typing.get_origin(hint), typing.get_args(hint)
+  if origin in (typing.Union, types.UnionType):
+    (hint,) = (one for one in inner if one is not types.NoneType)
+    return _read(hint, value)
+  if origin in (tuple, frozenset):
+    return origin(_read(inner[0], one) for one in value)
+  if origin is dict:
+    return {key: _read(inner[1], one) for key, one in value.items()}
+  if hasattr(hint, 'from_dict'):
+    return hint.from_dict(value)
+  if dataclasses.is_dataclass(hint):
+    return _read_fields(hint, value)
+  return value

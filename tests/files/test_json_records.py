@@ -1,0 +1,54 @@
+import dataclasses
+import json
+
+import pytest
+
+from stclr_jax.errors import UserError
+from stclr_jax.files import json_records
+
+
+@dataclasses.dataclass(frozen=True)
+class Plain:
+  low: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Part(json_records.Record):
+  names: frozenset[str]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Whole(json_records.Record):
+  parts: tuple[Part, ...]
+  maybe: Part | None
+  by_name: dict[str, Plain]
+  rows: tuple[tuple[int, ...], ...] = ()
+
+
+def test_records_come_back_from_json_or_are_refused():
+  part = Part(frozenset('ba'))
+  for maybe in (None, part):
+    record = Whole(
+      parts=(part, part),
+      maybe=maybe,
+      by_name={'x': Plain(0.5)},
+      rows=((1, 2), (3,)),
+    )
+    written = json.loads(json.dumps(record.as_dict()))
+    assert written['parts'][0] == {'names': ['a', 'b']}
+    assert Whole.from_dict(written) == record
+  for changes, named in (({'new': 1}, 'new'), ({'maybe': ...}, 'maybe')):
+    wrong = {k: v for k, v in (written | changes).items() if v is not ...}
+    with pytest.raises(UserError, match=f'Whole differs.* {named};'):
+      Whole.from_dict(wrong)
+  with pytest.raises(UserError, match='Plain differs.*high'):
+    Whole.from_dict(written | {'by_name': {'x': {'low': 1.0, 'high': 2.0}}})
+  del written['rows']  # has a default
+  assert Whole.from_dict(written).rows == ()
+
+
+def test_other_formats_are_refused_by_name():
+  for written, when in (({}, 'an earlier'), ({'format': 2}, 'a later')):
+    with pytest.raises(UserError, match=f'a/b is of {when} .*: do so.'):
+      json_records.check_format(written, source='a/b', remedy='do so')
+  json_records.check_format({'format': 1}, source='', remedy='')
