@@ -14,8 +14,8 @@ from stclr_jax.learning import compilation
 from stclr_jax.learning import parallel
 from stclr_jax.reports import command_lines
 from stclr_jax.reports import notices
-from stclr_jax.runs import config_checks
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import config_checks
 
 _CONFIG = config_flags.DEFINE_config_file(
   'config',

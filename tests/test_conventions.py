@@ -32,6 +32,7 @@ BELOW_RUNS = {
   'models.weights',
   'views',
 }
+RUNS = {'runs', 'runs.checks'}
 ROOMS = {
   'errors': set(),  # for all
   'files': set(),
@@ -48,10 +49,11 @@ ROOMS = {
   'data.imports': {*MEDIA, *DATA, 'data', 'data.listings'},
   'learning': {'files', 'models', 'views'},
   'evaluation': {'files', 'models', 'views'},
-  'runs': BELOW_RUNS,
-  'reports': {*BELOW_RUNS, 'runs', 'data.imports'},
-  'workflows': {*BELOW_RUNS, 'runs', 'reports', 'data.listings'},
-  'experiments': {*BELOW_RUNS, 'runs', 'reports', 'workflows'},
+  'runs.checks': BELOW_RUNS,
+  'runs': {*BELOW_RUNS, 'runs.checks'},
+  'reports': {*BELOW_RUNS, *RUNS, 'data.imports'},
+  'workflows': {*BELOW_RUNS, *RUNS, 'reports', 'data.listings'},
+  'experiments': {*BELOW_RUNS, *RUNS, 'reports', 'workflows'},
 }
 MAY_IMPORT = {
   **ROOMS,

@@ -19,12 +19,12 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
 from stclr_jax.experiments import pooling
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
 from stclr_jax.runs import representations
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import pretrain
 
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')

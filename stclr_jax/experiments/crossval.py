@@ -10,9 +10,9 @@ from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.reports import crossval_page
 from stclr_jax.reports import run_pictures
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import owners
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import pretrain_checks
 
 

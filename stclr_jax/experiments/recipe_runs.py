@@ -11,8 +11,8 @@ import pathlib
 import ml_collections
 
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 

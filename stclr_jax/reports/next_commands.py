@@ -8,7 +8,7 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.reports import command_lines
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
+from stclr_jax.runs.checks import class_checks
 
 # The largest batch of configs/pretrain.py's presets; fewer videos need less.
 _CONFIGS_BATCH_SIZE = 36

@@ -9,7 +9,7 @@ from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import lbp_top
 from stclr_jax.learning import compiled_steps
-from stclr_jax.runs import class_checks
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
 
 # chosen: fewer videos or people say nothing.

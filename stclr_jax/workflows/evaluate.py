@@ -13,20 +13,20 @@ from stclr_jax.data.listings import labels
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
-from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import recording_sites
+from stclr_jax.evaluation import transfer_protocol
 from stclr_jax.learning import compiled_steps
 from stclr_jax.models import heads
 from stclr_jax.reports import figures
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 
 PEOPLE_SEEN = ('refuse', 'drop', 'mark')
 
@@ -107,7 +107,7 @@ def run(config, workdir):
     ),
     'protocol': _protocol(
       config, classifier, store, tested, view_options, seen.any()
-    ),
+    ).as_dict(),
     'seconds': time.monotonic() - started,
   }
   tables.write_predictions(
@@ -136,13 +136,18 @@ def describe(summary, workdir):
     Lines to print.
   """
   interval = summary['accuracy_ci']['by_people']
+  seen, unseen = (
+    transfer_protocol.PeopleCounts(**summary[name])
+    for name in ('seen', 'unseen')
+  )
+  kept = transfer_protocol.TransferProtocol.from_dict(summary['protocol'])
   lines = [
     f'{summary["data"]}: {summary["correct"]}/{summary["total"]} = '
     f'{summary["accuracy"]:.1%} (95 % interval over '
     f'{summary["accuracy_ci"]["people"]} people {interval["low"]:.1%} to '
     f'{interval["high"]:.1%}; chance {summary["accuracy_at_chance"]:.1%}), '
     f'unweighted average recall {summary["uar"]:.1%}',
-    *(f'  {line}' for line in evaluation_protocol.describe(summary)),
+    *(f'  {line}' for line in kept.describe(seen, unseen).split('\n')),
   ]
   if lost := summary.get('untrained'):
     lines.append(
@@ -151,8 +156,10 @@ def describe(summary, workdir):
       f'{summary["total"]} videos tested cannot be named rightly.'
     )
   for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
-    of = evaluation_protocol.describe_counts(counts)
-    lines.append(f'{name}: {of} of {counts["people"]} people')
+    lines.append(
+      f'{name}: {counts["correct"]}/{counts["total"]} = '
+      f'{counts["accuracy"]:.1%} of {counts["people"]} people'
+    )
   if summary['sites']:
     lines.append(summary['sites']['confounding'])
   lines.append(
@@ -269,26 +276,24 @@ def _protocol(config, classifier, store, tested, view_options, any_seen):
     leaks.append(protocol.PRETRAINING_LEAKS['unknown'])
   elif others:
     leaks.append(protocol.PRETRAINING_LEAKS['all_unlabelled'])
-  return {
-    'data': store.name,
-    'data_hash': protocol.hash_videos(
-      store.video_id, store.subject, store.label
-    ),
-    'num_videos': len(tested),
-    'num_people': len(np.unique(store.subject[tested])),
-    'classifier': str(config.classifier),
-    'trained_on': _join(learned),
-    'people_trained_on': sum(one.num_people for one in learned),
-    'pretrained_on': _join(before),
-    'people_pretrained_on': sum(one.num_people for one in before),
-    'pretrained_epochs': notes.get('epochs_pretrained'),
-    'people_seen': config.people_seen if any_seen else 'none tested',
-    'label_map': config.label_map,
-    'selection': 'last',
-    'view': protocol.describe_view(view_options.num_frames, view_options.size),
-    'views_per_video': 1,
-    'leaks': leaks,
-  }
+  return transfer_protocol.TransferProtocol(
+    data=store.name,
+    data_hash=protocol.hash_videos(store.video_id, store.subject, store.label),
+    num_videos=len(tested),
+    num_people=len(np.unique(store.subject[tested])),
+    classifier=str(config.classifier),
+    trained_on=_join(learned),
+    people_trained_on=sum(one.num_people for one in learned),
+    pretrained_on=_join(before),
+    people_pretrained_on=sum(one.num_people for one in before),
+    pretrained_epochs=notes.get('epochs_pretrained'),
+    people_seen=config.people_seen if any_seen else 'none tested',
+    label_map=config.label_map,
+    selection='last',
+    view=protocol.describe_view(view_options.num_frames, view_options.size),
+    views_per_video=1,
+    leaks=tuple(leaks),
+  )
 
 
 def _join(seen):

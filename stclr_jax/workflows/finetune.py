@@ -18,7 +18,6 @@ from stclr_jax.learning import steps
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
@@ -26,6 +25,7 @@ from stclr_jax.runs import provenance
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import finetune_parts
 
 

@@ -14,11 +14,11 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 
 STATES_BETWEEN_STAGES = ('fresh', 'kept')
 INITS = ('pretrained', 'scratch', 'kinetics400')

@@ -12,13 +12,13 @@ from stclr_jax.errors import UserError
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import compiled_steps
+from stclr_jax.learning import losses
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
 from stclr_jax.runs import placed_videos
@@ -26,6 +26,7 @@ from stclr_jax.runs import provenance
 from stclr_jax.runs import representations
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import pretrain_checks
 
 
@@ -240,8 +241,9 @@ def _stage(config, network, view_options, steps_per_epoch):
       optimizer,
       view_options=view_options,
       seed=config.seed,
-      temperature=config.temperature,
-      negative_groups=config.negatives.groups,
+      contrastive_loss=losses.CONTRASTIVE_LOSSES['nt_xent'](
+        config.temperature, config.negatives.groups
+      ),
       views_apart=config.batch_norm.views == 'apart',
     ),
     learning_rate=build.make_learning_rate(

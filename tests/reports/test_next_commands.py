@@ -10,7 +10,7 @@ import pytest
 from configs import pretrain as pretrain_configs
 from stclr_jax.reports import next_commands
 from stclr_jax.runs import build
-from stclr_jax.runs import class_checks
+from stclr_jax.runs.checks import class_checks
 
 
 def label_some(store, people, classes):

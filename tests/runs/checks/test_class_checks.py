@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stclr_jax.runs import class_checks
+from stclr_jax.runs.checks import class_checks
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@ import importlib
 
 import pytest
 
-from stclr_jax.runs import config_checks
+from stclr_jax.runs.checks import config_checks
 
 CONFIGS = (
   'pretrain', 'finetune', 'crossval', 'reproduce', 'evaluate', 'baselines',

@@ -1,0 +1,5 @@
+"""Whether a run can be meant: its config, and the classes of its data.
+
+Refused or said before anything is written or trained. Nothing here reads a
+run's folder or makes one of its parts.
+"""
