@@ -8,9 +8,9 @@ import numpy as np
 
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
-from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import predictions
 from stclr_jax.evaluation import protocol
+from stclr_jax.evaluation import transfer_protocol
 from stclr_jax.files import json_files
 
 PREDICTIONS = 'predictions.csv'
@@ -187,13 +187,28 @@ def _read_summary(path, folders):
 
 def _pool_protocols(summaries):
   if _is_evaluation(summaries[0]):
-    return evaluation_protocol.pool(summaries)
+    pooled = transfer_protocol.pool(
+      [
+        transfer_protocol.TransferProtocol.from_dict(one['protocol'])
+        for one in summaries
+      ]
+    )
+    return {
+      'protocol': pooled.as_dict(),
+      'seen': _add_counts(one['seen'] for one in summaries),
+      'unseen': _add_counts(one['unseen'] for one in summaries),
+    }
   kept = [one['protocol'] for one in summaries]
   try:
     read = [protocol.Protocol.from_dict(one) for one in kept]
   except ValueError:  # of another version, which its lines will say
     return {'protocol': kept[0]}
   return {'protocol': protocol.pool(read).as_dict()}
+
+
+def _add_counts(counts):
+  first, *others = (transfer_protocol.PeopleCounts(**one) for one in counts)
+  return dataclasses.asdict(sum(others, first))
 
 
 def _read_config(path, folders):
@@ -272,7 +287,12 @@ def _protocol_lines(run):
   if 'protocol' not in run.summary:
     return ['(its summary holds no protocol)']
   if _is_evaluation(run.summary):
-    return evaluation_protocol.describe(run.summary)
+    kept = transfer_protocol.TransferProtocol.from_dict(run.summary['protocol'])
+    counts = (
+      transfer_protocol.PeopleCounts(**run.summary[name])
+      for name in ('seen', 'unseen')
+    )
+    return kept.describe(*counts).split('\n')
   try:
     kept = protocol.Protocol.from_dict(run.summary['protocol'])
   except ValueError as error:

@@ -266,7 +266,7 @@ class EvaluateSummary(Classified, Summary):
       data set was recorded in one place.
     unlabelled: videos without one of the classifier's classes, by the label
       that they have.
-    protocol: how the figure comes about, see `evaluation_protocol`.
+    protocol: how the figure comes about, see `transfer_protocol`.
   """
 
   workflow: ClassVar[str] = 'evaluate'

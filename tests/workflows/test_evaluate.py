@@ -7,9 +7,9 @@ import pytest
 
 from configs import evaluate as configs
 from stclr_jax.data.people import identity
-from stclr_jax.evaluation import evaluation_protocol
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import recording_sites
+from stclr_jax.evaluation import transfer_protocol
 from stclr_jax.experiments import run_pairs
 from stclr_jax.learning import checkpoints
 from stclr_jax.runs import build
@@ -60,7 +60,12 @@ def test_people_trained_on_are_refused_dropped_or_marked(
     run_pairs.read_run(classifier), run_pairs.read_run(tmp_path / 'dropped')
   )
   assert report['same_answer'] == 6
-  lines = evaluation_protocol.describe(dropped)
+  kept = transfer_protocol.TransferProtocol.from_dict(dropped['protocol'])
+  counts = (
+    transfer_protocol.PeopleCounts(**dropped[name])
+    for name in ('seen', 'unseen')
+  )
+  lines = kept.describe(*counts).split('\n')
   assert report['text']['run_b'][-len(lines) :] == lines
   # Both look at a video alike, and say so in the same words.
   differing = {line.split(':')[0] for line in report['protocol_differences']}
