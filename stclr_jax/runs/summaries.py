@@ -9,6 +9,8 @@ from stclr_jax.errors import check_one_of
 from stclr_jax.evaluation.calibration import Calibration
 from stclr_jax.evaluation.comparison import Accuracy
 from stclr_jax.evaluation.protocol import Protocol
+from stclr_jax.evaluation.transfer_protocol import PeopleCounts
+from stclr_jax.evaluation.transfer_protocol import TransferProtocol
 from stclr_jax.files import json_records
 from stclr_jax.runs import workdirs
 
@@ -239,21 +241,6 @@ class FinetuneSummary(Classified, Summary):
   steps: int
 
 
-@dataclasses.dataclass(frozen=True)
-class PeopleCounts:
-  """How the videos of some people are named.
-
-  Attributes:
-    people: how many they are.
-    correct: number of videos named rightly.
-    total: number of videos.
-  """
-
-  people: int
-  correct: int
-  total: int
-
-
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateSummary(Classified, Summary):
   """What the test of a classifier ends with.
@@ -275,7 +262,7 @@ class EvaluateSummary(Classified, Summary):
   unseen: PeopleCounts
   sites: dict[str, Any] | None
   unlabelled: dict[str, int]
-  protocol: Any
+  protocol: TransferProtocol
 
 
 KINDS = {
