@@ -39,6 +39,7 @@ class JaxPipeline:
     """Puts the videos on the devices, compiles, takes a step."""
     import jax
 
+    from stclr_jax.learning import losses
     from stclr_jax.learning import optimizers
     from stclr_jax.learning import parallel
     from stclr_jax.learning import state as states
@@ -56,7 +57,7 @@ class JaxPipeline:
         num_frames=options.frames, size=options.size
       ),
       seed=0,
-      temperature=jax_step.TEMPERATURE,
+      contrastive_loss=losses.NTXent(jax_step.TEMPERATURE),
       axis_name=parallel.DEVICE_AXIS,
     )
     step = parallel.parallelize_training(step, num_scalars=2)

@@ -37,6 +37,7 @@ class JaxStep:
     """
     import jax
 
+    from stclr_jax.learning import losses
     from stclr_jax.learning import optimizers
     from stclr_jax.learning import parallel
     from stclr_jax.learning import state as states
@@ -52,7 +53,7 @@ class JaxStep:
     update = steps.make_contrastive_update(
       network,
       optimizer,
-      temperature=TEMPERATURE,
+      contrastive_loss=losses.NTXent(TEMPERATURE),
       axis_name=parallel.DEVICE_AXIS,
     )
     step = parallel.parallelize_training(

@@ -1,8 +1,11 @@
 """NT-Xent over the global batch (eq. 1), and the classifier's cross-entropy.
 
-Losses are per example; the division happens once, in the step.
+Losses are per example; the division happens once, in the step. To add another
+contrastive loss, write a class like `NTXent` and name it in
+`CONTRASTIVE_LOSSES`.
 """
 
+import dataclasses
 from typing import NamedTuple
 
 import jax
@@ -27,6 +30,54 @@ class Contrast(NamedTuple):
 
   loss: jax.Array
   correct: jax.Array
+
+
+@dataclasses.dataclass(frozen=True)
+class NTXent:
+  """NT-Xent as the loss of a contrastive step.
+
+  Frozen, because a loss is part of a compiled step: two that are equal share
+  one program.
+
+  Attributes:
+    temperature: tau of eq. (1), positive, dimensionless.
+    negative_groups: parts of the global batch that contrast within themselves
+      only, a multiple of the number of devices; 1 gathers from all devices.
+
+  Raises:
+    ValueError: for a temperature that is not positive.
+  """
+
+  temperature: float
+  negative_groups: int = 1
+
+  def __post_init__(self):
+    check_temperature(self.temperature)
+
+  def __call__(self, z_1, z_2, *, axis_name=None):
+    """Contrasts the embeddings of one device's videos.
+
+    Args:
+      z_1: see `nt_xent`.
+      z_2: see `nt_xent`.
+      axis_name: see `nt_xent`.
+
+    Returns:
+      A `Contrast`.
+
+    Raises:
+      ValueError: if the videos cannot be cut into the groups.
+    """
+    if self.negative_groups == 1:
+      return contrast(z_1, z_2, self.temperature, axis_name=axis_name)
+    devices = 1 if axis_name is None else lax.axis_size(axis_name)
+    return contrast_within(
+      z_1, z_2, self.temperature, groups=self.negative_groups // devices
+    )
+
+
+# Each is made of (temperature, negative_groups), and called as `NTXent` is.
+CONTRASTIVE_LOSSES = {'nt_xent': NTXent}
 
 
 def nt_xent(z_1, z_2, temperature, *, axis_name=None):

@@ -65,11 +65,10 @@ def make_pretrain_step(
   network,
   optimizer,
   *,
+  contrastive_loss,
   view_options,
   seed,
-  temperature,
   axis_name,
-  negative_groups=1,
   views_apart=False,
 ):
   """Makes the contrastive step.
@@ -77,11 +76,10 @@ def make_pretrain_step(
   Args:
     network: a `PretrainNetwork`.
     optimizer: gives directions, see `optimizers`.
+    contrastive_loss: see `make_contrastive_update`.
     view_options: a `views.ViewOptions`.
     seed: int, of all views.
-    temperature: tau of eq. (1).
     axis_name: device axis.
-    negative_groups: see `make_contrastive_update`.
     views_apart: see `make_contrastive_update`.
 
   Returns:
@@ -92,9 +90,8 @@ def make_pretrain_step(
   update = make_contrastive_update(
     network,
     optimizer,
-    temperature=temperature,
+    contrastive_loss=contrastive_loss,
     axis_name=axis_name,
-    negative_groups=negative_groups,
     views_apart=views_apart,
   )
 
@@ -119,23 +116,16 @@ def make_pretrain_step(
 
 
 def make_contrastive_update(
-  network,
-  optimizer,
-  *,
-  temperature,
-  axis_name,
-  negative_groups=1,
-  views_apart=False,
+  network, optimizer, *, contrastive_loss, axis_name, views_apart=False
 ):
   """Makes the contrastive step of views that are drawn already.
 
   Args:
     network: a `PretrainNetwork`.
     optimizer: gives directions, see `optimizers`.
-    temperature: tau of eq. (1).
+    contrastive_loss: `loss(z_1, z_2, axis_name=...) -> losses.Contrast`, such
+      as `losses.NTXent(0.1)`.
     axis_name: device axis.
-    negative_groups: parts of the global batch that contrast within themselves
-      only, a multiple of the number of devices; 1 gathers from all devices.
     views_apart: whether first and second views are among the encoder's groups
       of batch statistics, as if they went through it one after the other.
 
@@ -145,16 +135,7 @@ def make_contrastive_update(
     `metrics` the scalars 'loss', 'contrastive_accuracy' and 'gradient_norm'
     of the global batch, and its 'count' of embeddings.
   """
-  losses.check_temperature(temperature)
   parts = network.encoder.groups // (2 if views_apart else 1)
-
-  def contrast(z):
-    z_1, z_2 = jnp.split(z, 2)
-    if negative_groups == 1:
-      return losses.contrast(z_1, z_2, temperature, axis_name=axis_name)
-    return losses.contrast_within(
-      z_1, z_2, temperature, groups=negative_groups // lax.axis_size(axis_name)
-    )
 
   def update(state, clips, learning_rate):
     def loss_fn(params):
@@ -164,7 +145,8 @@ def make_contrastive_update(
         train=True,
         mutable=['batch_stats'],
       )
-      result = contrast(_swap_groups(z, parts, 2))
+      z_1, z_2 = jnp.split(_swap_groups(z, parts, 2), 2)
+      result = contrastive_loss(z_1, z_2, axis_name=axis_name)
       return result.loss.mean(), (result.correct, updated['batch_stats'])
 
     (loss, (correct, batch_stats)), gradients = jax.value_and_grad(

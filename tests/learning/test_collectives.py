@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import pytest
 
 from benchmarks.step import hlo
+from stclr_jax.learning import losses
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
@@ -22,7 +23,10 @@ def compile_step(encoder):
   network = heads.PretrainNetwork(encoder, heads.ProjectionHead(16, 8))
   optimizer = optimizers.sgd(momentum=0.9, weight_decay=1e-4)
   update = steps.make_contrastive_update(
-    network, optimizer, temperature=0.1, axis_name=parallel.DEVICE_AXIS
+    network,
+    optimizer,
+    contrastive_loss=losses.NTXent(0.1),
+    axis_name=parallel.DEVICE_AXIS,
   )
   clips = jax.ShapeDtypeStruct((8, 2, 4, 16, 16, 3), jnp.float32)
   state = jax.eval_shape(

@@ -1,4 +1,5 @@
 from stclr_jax.learning import compiled_steps
+from stclr_jax.learning import losses
 from stclr_jax.learning import steps
 from stclr_jax.runs import build
 from stclr_jax.workflows import pretrain
@@ -11,7 +12,7 @@ def step_of(config):
     build.make_optimizer(config.optimizer),
     view_options=build.make_view_options(config.views),
     seed=config.seed,
-    temperature=config.temperature,
+    contrastive_loss=losses.NTXent(config.temperature),
   )
 
 

@@ -66,12 +66,12 @@ def make_state():
   )
 
 
-def update(pair, *, devices=1, norm_groups=1, **options):
+def update(pair, *, devices=1, norm_groups=1, negative_groups=1, **options):
   """One step; returns loss, accuracy, gradients and running statistics."""
   step = steps.make_contrastive_update(
     make_network(norm_groups),
     optax.identity(),
-    temperature=0.1,
+    contrastive_loss=losses.NTXent(0.1, negative_groups),
     axis_name=AXIS,
     **options,
   )

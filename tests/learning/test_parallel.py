@@ -8,6 +8,7 @@ import numpy as np
 import optax
 import pytest
 
+from stclr_jax.learning import losses
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
@@ -57,7 +58,7 @@ def make_step(kind, dtype, *, sync=True):
   if kind == 'pretrain':
     network = heads.PretrainNetwork(encoder, heads.ProjectionHead(16, 8))
     step = steps.make_pretrain_step(
-      network, optimizer, temperature=0.1, **common
+      network, optimizer, contrastive_loss=losses.NTXent(0.1), **common
     )
   else:
     network = heads.ClassifierNetwork(encoder, 6)

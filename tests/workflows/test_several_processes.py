@@ -198,6 +198,7 @@ class Process:
 
   def train(self, where):
     """Two steps."""
+    from stclr_jax.learning import losses
     from stclr_jax.learning import optimizers
     from stclr_jax.learning import parallel
     from stclr_jax.learning import state as states
@@ -218,7 +219,7 @@ class Process:
         optimizer,
         view_options=self.options,
         seed=0,
-        temperature=0.1,
+        contrastive_loss=losses.NTXent(0.1),
         axis_name=parallel.DEVICE_AXIS,
       ),
       num_scalars=2,
