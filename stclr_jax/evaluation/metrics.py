@@ -1,7 +1,68 @@
 """Figures of a classifier, from counts."""
 
+import dataclasses
+
 import numpy as np
 from sklearn import metrics as sklearn_metrics
+
+
+@dataclasses.dataclass(frozen=True)
+class Counts:
+  """How some videos are named.
+
+  Attributes:
+    correct: number of videos named rightly.
+    total: number of videos.
+  """
+
+  correct: int
+  total: int
+
+  @property
+  def share(self):
+    """`correct` / `total`, in [0, 1]; there must be a video."""
+    return self.correct / self.total
+
+  def describe(self):
+    """Returns such as '3/4 = 75.0%'."""
+    if not self.total:
+      return '0/0'
+    return f'{self.correct}/{self.total} = {self.share:.1%}'
+
+
+@dataclasses.dataclass(frozen=True)
+class PeopleCounts(Counts):
+  """How the videos of some people are named.
+
+  Attributes:
+    people: how many they are.
+  """
+
+  people: int
+
+  def __add__(self, other):
+    return PeopleCounts(
+      correct=self.correct + other.correct,
+      total=self.total + other.total,
+      people=self.people + other.people,
+    )
+
+
+def count(correct, subject):
+  """Counts videos and the people in them.
+
+  Args:
+    correct: whether each video was named rightly, bool [n].
+    subject: person of each video, int or str [n].
+
+  Returns:
+    `PeopleCounts`.
+  """
+  return PeopleCounts(
+    correct=int(np.sum(correct)),
+    total=len(correct),
+    people=len(np.unique(subject)),
+  )
 
 
 def classification_summary(labels, predictions, label_names):

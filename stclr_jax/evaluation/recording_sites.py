@@ -1,6 +1,10 @@
 """Where Oulu-CASIA's people were recorded, and what that confounds."""
 
+import dataclasses
+
 import numpy as np
+
+from stclr_jax.evaluation import metrics
 
 # By the data set's own numbers. To be confirmed from its papers: public lists
 # and code agree on the numbers, none of them quotes a source.
@@ -15,32 +19,36 @@ CONFOUNDING = (
 )
 
 
-def known(data_name):
-  """Whether the people of a data set, such as 'oulu_casia:vl_strong', have
-  sites."""
-  return data_name.startswith('oulu_casia')
+@dataclasses.dataclass(frozen=True)
+class Sites:
+  """Counts of each site, with what must be known to read them.
+
+  Attributes:
+    by_site: `metrics.PeopleCounts` of each site that occurs.
+    confounding: what changes together with the site.
+  """
+
+  by_site: dict[str, metrics.PeopleCounts]
+  confounding: str = CONFOUNDING
 
 
-def by_site(subject, correct):
+def count(data_name, subject, correct):
   """Counts each site's videos.
 
   Args:
+    data_name: such as 'oulu_casia:vl_strong'.
     subject: person of each video, n numbers, or names such as 'P001'.
     correct: whether each was named rightly, bool [n].
 
   Returns:
-    By site that occurs: 'people', 'correct', 'total' and 'accuracy'; JSON-able.
+    `Sites`; None of a data set whose people have no known sites.
   """
-  numbers = [int(str(person).lstrip('P')) for person in subject]
-  subject, correct = np.asarray(numbers), np.asarray(correct)
-  counts = {}
+  if not data_name.startswith('oulu_casia'):
+    return None
+  number = np.array([int(str(person).lstrip('P')) for person in subject])
+  correct, by_site = np.asarray(correct), {}
   for name, (first, last) in SITES.items():
-    here = (first <= subject) & (subject <= last)
+    here = (first <= number) & (number <= last)
     if here.any():
-      counts[name] = {
-        'people': len(np.unique(subject[here])),
-        'correct': int(correct[here].sum()),
-        'total': int(here.sum()),
-        'accuracy': float(correct[here].mean()),
-      }
-  return counts
+      by_site[name] = metrics.count(correct[here], number[here])
+  return Sites(by_site)

@@ -13,34 +13,6 @@ ONE_A_FOLD = 'one a fold'
 
 
 @dataclasses.dataclass(frozen=True)
-class PeopleCounts:
-  """How the videos of some people are named.
-
-  Attributes:
-    people: how many they are.
-    correct: number of videos named rightly.
-    total: number of videos.
-  """
-
-  people: int
-  correct: int
-  total: int
-
-  def __add__(self, other):
-    return PeopleCounts(
-      self.people + other.people,
-      self.correct + other.correct,
-      self.total + other.total,
-    )
-
-  def describe(self):
-    """Returns such as '3/4 = 75.0%'."""
-    if not self.total:
-      return '0/0'
-    return f'{self.correct}/{self.total} = {self.correct / self.total:.1%}'
-
-
-@dataclasses.dataclass(frozen=True)
 class TransferProtocol(json_records.Record):
   """Everything that two such accuracies must share to be compared.
 
@@ -86,7 +58,7 @@ class TransferProtocol(json_records.Record):
     """Returns lines to stand beside the number.
 
     Args:
-      seen: `PeopleCounts` of the people whom the classifier was trained on.
+      seen: `metrics.PeopleCounts` of the people trained on.
       unseen: of all others.
     """
     views = self.views_per_video

@@ -72,6 +72,7 @@ def pool(folders, *, table=workdirs.PREDICTIONS):
   labels = summaries[0]['labels']
   index = {name: i for i, name in enumerate(labels)}
   figures = comparison.accuracy(correct, subject)
+  sites = recording_sites.count(summaries[0]['data'], subject, correct)
   summary = {
     'data': summaries[0]['data'],
     'synthetic': summaries[0]['synthetic'],
@@ -90,9 +91,7 @@ def pool(folders, *, table=workdirs.PREDICTIONS):
     'test_oracle': _pool_oracles(summaries),
     'by_subject': _by_group(subject, correct, np.unique(subject)),
     'by_expression': _by_group(np.array(column['label']), correct, labels),
-    'by_site': recording_sites.by_site(subject, correct)
-    if recording_sites.known(summaries[0]['data'])
-    else None,
+    'by_site': sites and dataclasses.asdict(sites)['by_site'],
     'folds': [
       {k: one[k] for k in ('fold', 'correct', 'total', 'labelled_videos')}
       for one in summaries

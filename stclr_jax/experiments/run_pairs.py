@@ -8,6 +8,7 @@ import numpy as np
 
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import comparison
+from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import transfer_protocol
@@ -207,7 +208,7 @@ def _pool_protocols(summaries):
 
 
 def _add_counts(counts):
-  first, *others = (transfer_protocol.PeopleCounts(**one) for one in counts)
+  first, *others = (metrics.PeopleCounts(**one) for one in counts)
   return dataclasses.asdict(sum(others, first))
 
 
@@ -289,8 +290,7 @@ def _protocol_lines(run):
   if _is_evaluation(run.summary):
     kept = transfer_protocol.TransferProtocol.from_dict(run.summary['protocol'])
     counts = (
-      transfer_protocol.PeopleCounts(**run.summary[name])
-      for name in ('seen', 'unseen')
+      metrics.PeopleCounts(**run.summary[name]) for name in ('seen', 'unseen')
     )
     return kept.describe(*counts).split('\n')
   try:

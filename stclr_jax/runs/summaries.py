@@ -8,8 +8,9 @@ from typing import ClassVar
 from stclr_jax.errors import check_one_of
 from stclr_jax.evaluation.calibration import Calibration
 from stclr_jax.evaluation.comparison import Accuracy
+from stclr_jax.evaluation.metrics import PeopleCounts
 from stclr_jax.evaluation.protocol import Protocol
-from stclr_jax.evaluation.transfer_protocol import PeopleCounts
+from stclr_jax.evaluation.recording_sites import Sites
 from stclr_jax.evaluation.transfer_protocol import TransferProtocol
 from stclr_jax.files import json_records
 from stclr_jax.runs import workdirs
@@ -249,8 +250,7 @@ class EvaluateSummary(Classified, Summary):
     accuracy_ci: the accuracy with its intervals.
     seen: of people whom the classifier was trained on.
     unseen: of all others.
-    sites: 'by_site' and 'confounding', see `recording_sites`; None where a
-      data set was recorded in one place.
+    sites: see `recording_sites.count`; None without.
     unlabelled: videos without one of the classifier's classes, by the label
       that they have.
     protocol: how the figure comes about, see `transfer_protocol`.
@@ -260,7 +260,7 @@ class EvaluateSummary(Classified, Summary):
   accuracy_ci: Accuracy
   seen: PeopleCounts
   unseen: PeopleCounts
-  sites: dict[str, Any] | None
+  sites: Sites | None
   unlabelled: dict[str, int]
   protocol: TransferProtocol
 
@@ -271,12 +271,13 @@ KINDS = {
 }
 
 
-def read(workdir, kind=None):
+def read(workdir, *kinds):
   """Reads the summary of a run.
 
   Args:
     workdir: path.
-    kind: the `Summary` that it must be; None for that of one run, whichever.
+    *kinds: `Summary` classes, one of which it must be; without, those of one
+      run.
 
   Returns:
     A `Summary`; None if the run is not finished.
@@ -289,7 +290,7 @@ def read(workdir, kind=None):
     return None
   written = workdirs.read_json(path)
   json_records.check_format(written, source=path, remedy=workdirs.RUN_ANEW)
-  kinds = KINDS if kind is None else {kind.workflow: kind}
+  kinds = {kind.workflow: kind for kind in kinds} or KINDS
   check_one_of(f'workflow of {path}', written.get('workflow'), kinds)
   return kinds[written['workflow']].from_dict(written)
 

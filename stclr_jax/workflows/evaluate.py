@@ -88,6 +88,7 @@ def run(config, workdir):
   probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
   correct = probabilities.argmax(1) == store.label[tested]
   subject = store.subject[tested]
+  sites = recording_sites.count(store.name, subject, correct)
   summary = {
     'workflow': 'evaluate',
     'preset': config.preset,
@@ -98,9 +99,9 @@ def run(config, workdir):
     ),
     'accuracy_at_chance': 1 / len(store.label_names),
     'accuracy_ci': dataclasses.asdict(comparison.accuracy(correct, subject)),
-    'seen': _count(subject[seen], correct[seen]),
-    'unseen': _count(subject[~seen], correct[~seen]),
-    'sites': _sites(store.name, subject, correct),
+    'seen': dataclasses.asdict(metrics.count(correct[seen], subject[seen])),
+    'unseen': dataclasses.asdict(metrics.count(correct[~seen], subject[~seen])),
+    'sites': sites and dataclasses.asdict(sites),
     'unlabelled': unlabelled,
     'untrained': class_checks.untrained(
       store, classifier.notes.get('labels_trained', store.label_names), tested
@@ -137,8 +138,7 @@ def describe(summary, workdir):
   """
   interval = summary['accuracy_ci']['by_people']
   seen, unseen = (
-    transfer_protocol.PeopleCounts(**summary[name])
-    for name in ('seen', 'unseen')
+    metrics.PeopleCounts(**summary[name]) for name in ('seen', 'unseen')
   )
   kept = transfer_protocol.TransferProtocol.from_dict(summary['protocol'])
   lines = [
@@ -156,10 +156,8 @@ def describe(summary, workdir):
       f'{summary["total"]} videos tested cannot be named rightly.'
     )
   for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
-    lines.append(
-      f'{name}: {counts["correct"]}/{counts["total"]} = '
-      f'{counts["accuracy"]:.1%} of {counts["people"]} people'
-    )
+    of = metrics.PeopleCounts(**counts)
+    lines.append(f'{name}: {of.describe()} of {of.people} people')
   if summary['sites']:
     lines.append(summary['sites']['confounding'])
   lines.append(
@@ -298,20 +296,3 @@ def _protocol(config, classifier, store, tested, view_options, any_seen):
 
 def _join(seen):
   return ', then '.join(dict.fromkeys(one.data for one in seen))
-
-
-def _sites(name, subject, correct):
-  if not recording_sites.known(name):
-    return None
-  return {
-    'by_site': recording_sites.by_site(subject, correct),
-    'confounding': recording_sites.CONFOUNDING,
-  }
-
-
-def _count(subject, correct):
-  return {
-    'people': len(np.unique(subject)),
-    'correct': int(correct.sum()),
-    'total': len(correct),
-  }

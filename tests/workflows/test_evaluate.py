@@ -7,8 +7,8 @@ import pytest
 
 from configs import evaluate as configs
 from stclr_jax.data.people import identity
+from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import recording_sites
 from stclr_jax.evaluation import transfer_protocol
 from stclr_jax.experiments import run_pairs
 from stclr_jax.learning import checkpoints
@@ -62,8 +62,7 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   assert report['same_answer'] == 6
   kept = transfer_protocol.TransferProtocol.from_dict(dropped['protocol'])
   counts = (
-    transfer_protocol.PeopleCounts(**dropped[name])
-    for name in ('seen', 'unseen')
+    metrics.PeopleCounts(**dropped[name]) for name in ('seen', 'unseen')
   )
   lines = kept.describe(*counts).split('\n')
   assert report['text']['run_b'][-len(lines) :] == lines
@@ -203,28 +202,3 @@ def test_class_names_may_hold_commas(tiny_store):
   store = dataclasses.replace(tiny_store, label_names=names)
   again, unlabelled = evaluate.relabel(store, names[::-1], '')
   assert again.label.tolist() == (5 - store.label).tolist() and not unlabelled
-
-
-def test_sites_are_counted_apart():
-  subject = np.repeat([1, 50, 51, 80], 3)
-  correct = np.array([1, 1, 1, 1, 0, 0, 0, 0, 0, 1, 0, 0], bool)
-  found = recording_sites.by_site(subject, correct)
-  assert found['Oulu']['correct'] == 4 and found['Oulu']['total'] == 6
-  assert found['Beijing']['correct'] == 1 and found['Beijing']['people'] == 2
-  assert recording_sites.known('oulu_casia:vl_strong')
-  assert not recording_sites.known('synthetic:vl_strong')
-
-
-def test_folds_are_of_the_sites_that_the_text_says():
-  from stclr_jax.data import folds
-
-  dealt = folds.make_folds(np.arange(1, 81))
-  sites_of = [
-    set(
-      recording_sites.by_site(np.arange(1, 81)[dealt.fold(i).test], np.ones(8))
-    )
-    for i in range(10)
-  ]
-  assert sites_of[:6] == [{'Oulu'}] * 6
-  assert sites_of[6] == {'Oulu', 'Beijing'}
-  assert sites_of[7:] == [{'Beijing'}] * 3
