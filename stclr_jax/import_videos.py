@@ -22,6 +22,7 @@ from stclr_jax.data.faces import face_crops
 from stclr_jax.data.faces import face_detection
 from stclr_jax.data.imports import import_commands
 from stclr_jax.data.imports import import_report
+from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels
@@ -70,13 +71,10 @@ def run(args):
     ValueError: for impossible arguments, or things that cannot be imported.
     OSError: if something is missing, exists already, or the disk is full.
   """
-  imported.check_name(args.out)
-  path = imported.directory(args.out, args.data_dir)
-  if path.parent.exists() and not args.overwrite:
-    raise FileExistsError(
-      f'There is a data set {args.out} already, in {path}; choose another '
-      '--out, or replace it by --overwrite.'
-    )
+  target = import_writer.Target(
+    args.out, data_dir=args.data_dir, overwrite=args.overwrite
+  )
+  target.check()
   label_map = labels.parse_label_map(args.label_map, args.labels)
   recipe = recipes.RECIPES[args.recipe] if args.recipe else None
   options = _options(args, recipe)
@@ -91,14 +89,10 @@ def run(args):
   listed_people.apply_map(listing, args.subject_map)
   return importing.import_items(
     listing,
-    name=args.out,
-    classes=classes,
+    dataclasses.replace(target, classes=tuple(classes)),
+    origin=importing.Origin(args.source, args.recipe or ''),
     options=options,
-    source=args.source,
-    recipe=args.recipe or '',
-    data_dir=args.data_dir,
     on_error=args.on_error,
-    overwrite=args.overwrite,
   )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from configs import pretrain
 from stclr_jax import browse
+from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels
@@ -33,11 +34,9 @@ def config(tmp_path):
   classes = labels.apply(found, labels.parse_label_map('', ''))
   importing.import_items(
     found,
-    name='mine',
-    classes=classes,
+    import_writer.Target('mine', tuple(classes), tmp_path / 'data'),
+    origin=importing.Origin(str(tmp_path / 'faces')),
     options=recordings.Options(),
-    source=str(tmp_path / 'faces'),
-    data_dir=str(tmp_path / 'data'),
   )
   config = pretrain.get_config('demo')
   config.data.name = 'mine'
@@ -138,7 +137,7 @@ def test_drawn_lights_are_drawn_and_others_stay_in_their_records(
 ):
   for name in ('load_videos', 'list_videos'):
     monkeypatch.setattr(
-      contact_sheet.assembly, name, lambda data, name=name: name
+      contact_sheet.build, name, lambda data, name=name: name
     )
   config = pretrain.get_config('demo')
   config.data.split = split

@@ -73,14 +73,12 @@ def evaluation_frame_indices(length, videos, *, options):
     return np.asarray(indices)[:, None]
 
 
-def read_clips(store, num_requests, request):
+def read_clips(store, requests):
   """Reads the frames of clips from a store, on the host.
 
   Args:
     store: a `VideoStore`, of frames or of records.
-    num_requests: how many there are.
-    request: `request(i)` is the i-th `Request`, the same whenever it is asked
-      and from any thread; all of the same size.
+    requests: iterable of `Request`; read ahead where frames are in records.
 
   Yields:
     Frames, uint8 [n, v, t, h, w, 3], for each request in order.
@@ -89,10 +87,9 @@ def read_clips(store, num_requests, request):
     ValueError: if a record cannot be read or decoded, naming the video.
   """
   if store.frames is None:
-    yield from store.records.read_clips(num_requests, request)
+    yield from store.records.read_clips(requests)
     return
-  for i in range(num_requests):
-    videos, frames = request(i)
+  for videos, frames in requests:
     # Unlike indexing, `take` lets other threads run.
     yield store.frames.take(store.first[videos, None, None] + frames, axis=0)
 

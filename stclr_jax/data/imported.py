@@ -1,7 +1,8 @@
 """Data sets that users made of their own videos, as TFDS keeps them.
 
 DATA_DIR/imported_videos/NAME/1.0.0/ holds the records (ArrayRecord, one a
-video), TFDS's descriptions, and `import.json`, which says what went in.
+video), TFDS's descriptions, and what went in: `import.json`, and the same in
+words, `report.txt`.
 """
 
 import json
@@ -12,11 +13,13 @@ import numpy as np
 from stclr_jax.data import data_folder
 from stclr_jax.data import record_files
 from stclr_jax.errors import UserError
+from stclr_jax.files import whole
 
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
 SPLIT = 'videos'
 REPORT = 'import.json'
+FORMAT = 2  # of the records and of REPORT
 RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
 REMEDY = 'Import the videos again, with --overwrite.'
 
@@ -68,6 +71,17 @@ def list_names(data_dir=None):
   return sorted(name for name in names if not name.startswith('.'))
 
 
+def write_report(path, report):
+  """Writes what went into a data set beside its records.
+
+  Args:
+    path: of the folder of the records.
+    report: JSON-able dict, see `importing.import_items`.
+  """
+  text = json.dumps(report, indent=1, ensure_ascii=False)
+  whole.write_text(path / REPORT, text + '\n')
+
+
 def read_report(name, data_dir=None):
   """Reads what went into a data set.
 
@@ -76,16 +90,44 @@ def read_report(name, data_dir=None):
     data_dir: see `directory`.
 
   Returns:
-    The dict that `importing.import_items` made.
+    The dict that `write_report` was given.
 
   Raises:
-    ValueError: if it is damaged.
+    UserError: if it is damaged, or of another format.
   """
   path = directory(name, data_dir)
   try:
-    return json.loads((path / REPORT).read_text('utf-8'))
+    report = json.loads((path / REPORT).read_text('utf-8'))
   except ValueError as error:  # JSON's, or bytes that are no text
     raise record_files.damaged(path, f'{REPORT}: {error}', REMEDY) from error
+  if not isinstance(report, dict):
+    reason = f'{REPORT} holds a {type(report).__name__}'
+    raise record_files.damaged(path, reason, REMEDY)
+  if (found := report.get('format')) != FORMAT:
+    raise UserError(
+      f'The data set in {path} is of another format (`format` in {REPORT}: '
+      f'{found}) than this version reads ({FORMAT}). {REMEDY}'
+    )
+  return report
+
+
+def read_coverage(path):
+  """Reads in how many of its frames each video's face was found.
+
+  Args:
+    path: of the folder of the records, of any data set.
+
+  Returns:
+    A dict from video id to a share of the frames; None where nobody looked.
+    Empty for a data set that was not imported.
+  """
+  file = path / REPORT
+  if not file.exists():
+    return {}
+  return {
+    video['video_id']: video['coverage']
+    for video in json.loads(file.read_text('utf-8'))['videos']
+  }
 
 
 def open_records(name, data_dir=None):

@@ -1,16 +1,17 @@
 """Videos that are read from their records whenever frames are needed.
 
-Nothing but ids, labels and lengths stays in memory. Grain's workers read the
-records of the next clips and decode only the frames that were sampled.
+Nothing but ids, labels and lengths stays in memory. Threads read the records of
+the next clips and decode only the frames that were sampled.
 """
 
+import collections
+import concurrent.futures
 import contextlib
 import dataclasses
-import functools
+import itertools
 import json
 import os
 import pathlib
-import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -100,45 +101,42 @@ class RecordReader:
       decoded[i] = videos.decode_frame(record, int(frame), self.frame_size)
     return decoded[place.reshape(np.shape(frames))]
 
-  def read_clips(self, num_requests, request):
-    """Reads clips in Grain's threads, in order and ahead of the consumer.
+  def read_clips(self, requests):
+    """Reads clips in threads, in order and ahead of the consumer.
 
     Threads and not processes: OpenCV and ArrayRecord leave Python's lock to
     others while they work, and clips need not be copied between processes.
 
     Args:
-      num_requests: see `clips.read_clips`.
-      request: see `clips.read_clips`.
+      requests: see `clips.read_clips`.
 
     Yields:
       See `clips.read_clips`.
     """
-    import grain
+    sizes = collections.deque()  # of the requests under way
 
-    if not num_requests:
-      return
-    request = _ask_once(request)
-    size = len(request(0).videos)
-
-    def read(place):
-      wanted = request(place // size)
-      i = place % size
-      return self.read_clip(int(wanted.videos[i]), wanted.frames[i])
+    def list_clips():
+      for request in requests:
+        sizes.append(len(request.videos))
+        yield from zip(request.videos.tolist(), request.frames, strict=True)
 
     threads = self.num_threads or _num_processors()
-    options = grain.ReadOptions(
-      # chosen: twice as many clips under way as workers, so that none waits.
-      num_threads=threads,
-      prefetch_buffer_size=2 * threads,
-    )
-    ready = iter(
-      grain.MapDataset.range(num_requests * size)
-      .map(read)
-      .to_iter_dataset(options)
-    )
-    with contextlib.closing(ready), thread_maps.single_threaded_opencv():
-      for _ in range(num_requests):
-        yield np.stack([next(ready) for _ in range(size)])
+    with (
+      thread_maps.single_threaded_opencv(),
+      concurrent.futures.ThreadPoolExecutor(threads) as pool,
+      contextlib.closing(
+        thread_maps.map_ahead(
+          pool,
+          lambda clip: self.read_clip(*clip),
+          list_clips(),
+          # chosen: twice as many clips under way as workers; none then waits.
+          ahead=2 * threads,
+        )
+      ) as ready,
+    ):
+      for first in ready:
+        others = itertools.islice(ready, sizes.popleft() - 1)
+        yield np.stack([first, *others])
 
 
 def open_store(
@@ -234,19 +232,6 @@ def _keep(path, rows):
   # Processes that write at the same time write the same.
   with contextlib.suppress(OSError):
     whole.write_text(path, json.dumps(rows))
-
-
-def _ask_once(request):
-  """Keeps the last few requests, which several threads ask for at once."""
-  # chosen: more than clips under way can belong to, unless batches are tiny.
-  cached = functools.lru_cache(maxsize=16)(request)
-  lock = threading.Lock()
-
-  def ask(i):
-    with lock:
-      return cached(i)
-
-  return ask
 
 
 def _num_processors():

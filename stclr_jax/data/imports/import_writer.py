@@ -1,13 +1,14 @@
 """Writes a data set of imported videos, whole or not at all."""
 
 import contextlib
+import dataclasses
 import io
-import json
 import os
 import re
 import shutil
 import socket
 
+from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.files import locks
 
@@ -15,6 +16,42 @@ from stclr_jax.files import locks
 _VIDEOS_PER_FILE = 256
 _INCOMPLETE = '.incomplete'
 _REPLACED = '.replaced' + _INCOMPLETE
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+  """The data set that an import makes.
+
+  Attributes:
+    name: of the data set.
+    classes: names of its classes, in order; may be none.
+    data_dir: where TFDS keeps its data; None for its own default.
+    overwrite: whether a data set of this name may be replaced.
+  """
+
+  name: str
+  classes: tuple[str, ...] = ()
+  data_dir: str | os.PathLike | None = None
+  overwrite: bool = False
+
+  @property
+  def path(self):
+    """Folder of the records, whether or not anything is there."""
+    return imported.directory(self.name, self.data_dir)
+
+  def check(self):
+    """Refuses what cannot be made.
+
+    Raises:
+      UserError: for a name that cannot be used.
+      FileExistsError: if there is such a data set that may not be replaced.
+    """
+    imported.check_name(self.name)
+    if self.path.parent.exists() and not self.overwrite:
+      raise FileExistsError(
+        f'There is a data set {self.name} already, in {self.path}; choose '
+        'another --out, or replace it by --overwrite.'
+      )
 
 
 class Writer:
@@ -25,34 +62,29 @@ class Writer:
   it was about to replace is put back.
   """
 
-  def __init__(self, name, *, classes, data_dir=None, overwrite=False):
+  def __init__(self, target):
     """Begins.
 
     Args:
-      name: of the data set.
-      classes: names of the classes, in order; may be none.
-      data_dir: see `imported.directory`.
-      overwrite: whether a data set of this name may be replaced.
+      target: a `Target`.
 
     Raises:
-      ValueError: for a name that cannot be used.
-      FileExistsError: if there is such a data set and `overwrite` is false.
+      UserError: see `Target.check`.
+      FileExistsError: see `Target.check`.
       locks.OwnedError: if another process writes a data set of this name.
       OSError: if nothing can be written there.
     """
-    imported.check_name(name)
-    self.path = imported.directory(name, data_dir)
-    self._overwrite = overwrite
-    self._partial = _partial(self.path.parent)
-    self._name, self._classes = name, tuple(classes)
+    imported.check_name(target.name)
+    self._target, folder = target, target.path.parent
+    self._partial = _partial(folder)
     with contextlib.ExitStack() as opened:
-      opened.enter_context(_owned(self.path.parent))
-      _clear_abandoned(self.path.parent)
-      self._refuse_to_replace()
+      opened.enter_context(_owned(folder))
+      _clear_abandoned(folder)
+      target.check()
       version = self._partial / imported.VERSION
-      with _naming(self.path.parent):
+      with _naming(folder):
         version.mkdir(parents=True)
-      self._writer = _make_writer(version, name, classes)
+      self._writer = _make_writer(version, target)
       self._opened = opened.pop_all()
 
   def __enter__(self):
@@ -61,13 +93,6 @@ class Writer:
   def __exit__(self, *_):
     shutil.rmtree(self._partial, ignore_errors=True)
     self._opened.close()
-
-  def _refuse_to_replace(self):
-    if self.path.parent.exists() and not self._overwrite:
-      raise FileExistsError(
-        f'There is a data set {self._name} already, in {self.path}; choose '
-        'another --out, or replace it by --overwrite.'
-      )
 
   def add(self, *, video_id, frames, label, subject, subject_name):
     """Writes a video.
@@ -99,8 +124,8 @@ class Writer:
     earlier = self._partial / 'earlier'
     written.rename(earlier)
     written.mkdir()
-    self._writer = _make_writer(written, self._name, self._classes)
-    features = imported.features(self._classes, as_bytes=True)
+    self._writer = _make_writer(written, self._target)
+    features = imported.features(self._target.classes, as_bytes=True)
     for record in imported.open_source(earlier):
       example = features.deserialize_example_np(record)
       video_id = example['video_id'].decode()
@@ -113,23 +138,22 @@ class Writer:
       )
     shutil.rmtree(earlier)
 
-  def commit(self, report):
+  def commit(self, report, text):
     """Puts the finished data set in its place.
 
     Args:
       report: JSON-able dict.
+      text: the same in words.
 
     Raises:
       FileExistsError: if such a data set has come in the meantime.
     """
     self._writer.close_all()
     # Again: on a file system without locks another import may have come first.
-    self._refuse_to_replace()
-    text = json.dumps(report, indent=1, ensure_ascii=False)
-    (self._partial / imported.VERSION / imported.REPORT).write_text(
-      text + '\n', 'utf-8'
-    )
-    target = self.path.parent
+    self._target.check()
+    imported.write_report(self._partial / imported.VERSION, report)
+    data_folder.write_report(self._partial / imported.VERSION, text)
+    target = self._target.path.parent
     replaced = self._partial.with_suffix(_REPLACED)
     try:
       if target.exists():
@@ -141,7 +165,7 @@ class Writer:
     shutil.rmtree(replaced, ignore_errors=True)
 
 
-def _make_writer(path, name, classes):
+def _make_writer(path, target):
   import tensorflow_datasets as tfds
 
   writer = tfds.core.SequentialWriter(
@@ -151,11 +175,11 @@ def _make_writer(path, name, classes):
         version=tfds.core.Version(imported.VERSION),
         data_dir=str(path),
         module_name=imported.__name__,
-        config_name=name,
+        config_name=target.name,
       ),
-      description=f'Videos imported by stclr_jax as {name}; '
+      description=f'Videos imported by stclr_jax as {target.name}; '
       f'see {imported.REPORT}.',
-      features=imported.features(classes),
+      features=imported.features(target.classes),
     ),
     max_examples_per_shard=_VIDEOS_PER_FILE,
     file_format='array_record',

@@ -1,9 +1,7 @@
 """Makes a data set of listed recordings, and the report of what went in."""
 
-import collections
 import dataclasses
 import datetime
-import filecmp
 import hashlib
 import importlib.metadata
 import platform
@@ -16,12 +14,15 @@ from stclr_jax.data import imported
 from stclr_jax.data.imports import import_report
 from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import recordings
+from stclr_jax.data.imports import repeated_names
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.people import listed_people
 from stclr_jax.data.people import same_recordings
 from stclr_jax.data.pictures import picture_files
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
+from stclr_jax.files import disk
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
 
@@ -32,92 +33,73 @@ _PACKAGES = (
 )  # fmt: skip
 
 
+@dataclasses.dataclass(frozen=True)
+class Origin:
+  """Where recordings came from, for the report.
+
+  Attributes:
+    source: the folder or the file that lists them, as the user named it.
+    recipe: which known data set names the people, such as 'ck_plus'; '' where
+      the user does.
+  """
+
+  source: str
+  recipe: str = ''
+
+
 def import_items(
-  listing,
-  *,
-  name,
-  classes,
-  options,
-  source,
-  recipe='',
-  data_dir=None,
-  on_error='stop',
-  overwrite=False,
-  progress=True,
+  listing, target, *, origin, options, on_error='stop', progress=True
 ):
   """Reads recordings and writes them as a data set.
 
   Args:
-    listing: a `listing.Listing` whose labels are among `classes`.
-    name: of the new data set.
-    classes: names of its classes, in order.
+    listing: a `listing.Listing` whose labels are among the target's classes.
+    target: an `import_writer.Target`.
+    origin: an `Origin`.
     options: a `recordings.Options`.
-    source: where the listing came from, for the report.
-    recipe: which known data set names the people, such as 'ck_plus'; '' where
-      the user does.
-    data_dir: where TFDS keeps its data; None for its own default.
     on_error: 'stop' goes through everything, lists all that cannot be read
       and writes nothing; 'skip' leaves those out and says so. Of recordings of
       one name it leaves all out, or all but the first where they are the same
       to the last byte.
-    overwrite: whether a data set of this name may be replaced.
     progress: whether to show a progress bar on a terminal.
 
   Returns:
     The report, also written beside the records; JSON-able.
 
   Raises:
-    ValueError: if something cannot be imported and `on_error` is 'stop'; if
+    UserError: if something cannot be imported and `on_error` is 'stop'; if
       nothing can.
-    FileExistsError: if the data set exists and `overwrite` is false.
+    FileExistsError: if the data set exists and may not be replaced.
     OSError: if the disk is full.
   """
-  if on_error not in ON_ERROR:
-    raise UserError(
-      f'`on_error` (={on_error!r}) must be one of {", ".join(ON_ERROR)}.'
-    )
-  from stclr_jax.files import disk
-
+  check_one_of('on_error', on_error, ON_ERROR)
   started = time.monotonic()
-  items, repeated = set_repeated_apart(listing.items)
+  items, problems = repeated_names.set_apart(listing.items)
+  problems = [*listing.problems, *problems]
   checksums = same_recordings.source_checksums(
-    items, lambda of: _show(of, f'Looking at {name}', progress)
+    items, lambda of: _show(of, f'Looking at {target.name}', progress)
   )
   same, unnamed = same_recordings.pair_sources(items, checksums)
   linked = same_recordings.names_of_pairs(same + unnamed, items)
   subjects = listed_people.number_people(listing.items, linked)
-  problems, videos, places = list(listing.problems) + repeated, [], []
-  names = set()
+  videos, places = [], []
+  shown = _show(items, f'Importing {target.name}', progress)
   with (
-    disk.naming_full_disk(imported.directory(name, data_dir)),
-    import_writer.Writer(
-      name, classes=classes, data_dir=data_dir, overwrite=overwrite
-    ) as writer,
+    disk.naming_full_disk(target.path),
+    import_writer.Writer(target) as writer,
   ):
-    for place, item in enumerate(_show(items, f'Importing {name}', progress)):
-      before = len(videos)
-      try:
-        for entry, window in _read(item, checksums[place], options):
-          video_id = entry['video_id']
-          if video_id in names:  # such as a#0001.mp4 beside a long a.mp4
-            raise UnreadableError(
-              f'another video is called {video_id}; rename one'
-            )
-          names.add(video_id)
-          if window.frames and (not problems or on_error == 'skip'):
-            writer.add(
-              video_id=video_id,
-              frames=window.frames,
-              label=-1 if item.label is None else classes.index(item.label),
-              subject=subjects[entry['subject']],
-              subject_name=entry['subject'],
-            )
-          videos.append(entry)
-          places.append(place)
-      except UnreadableError as error:
-        kept = len(videos) - before
-        what = f' ({kept} windows before it are kept)' if kept else ''
-        problems.append(Problem(item.video_id, f'{error}{what}'))
+    for place, entry, window in _read_all(shown, checksums, options, problems):
+      label = items[place].label
+      if window.frames and (not problems or on_error == 'skip'):
+        writer.add(
+          video_id=entry['video_id'],
+          frames=window.frames,
+          label=-1 if label is None else target.classes.index(label),
+          subject=subjects[entry['subject']],
+          subject_name=entry['subject'],
+        )
+      videos.append(entry)
+      places.append(place)
     # Names of files that are not UTF-8 are in them.
     problems = [Problem(*map(listings.as_text, each)) for each in problems]
     written = [video for video in videos if video['frames']]
@@ -135,15 +117,15 @@ def import_items(
       writer.renumber({v['video_id']: subjects[v['subject']] for v in written})
     notes = [*listing.notes, *twice.lines]
     report = {
-      'format': 1,
-      'name': name,
-      'source': listings.as_text(source),
-      'recipe': recipe,
+      'format': imported.FORMAT,
+      'name': target.name,
+      'source': listings.as_text(origin.source),
+      'recipe': origin.recipe,
       'created': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
       'options': dataclasses.asdict(options) | {'on_error': on_error},
       'versions': _versions(),
-      'classes': list(classes),
-      **import_report.summarize(videos, classes, subjects),
+      'classes': list(target.classes),
+      **import_report.summarize(videos, target.classes, subjects),
       **import_report.count_notes(notes, videos),
       'checksum': _checksum_of_set(written),
       'seconds': round(time.monotonic() - started, 2),
@@ -153,49 +135,31 @@ def import_items(
       'subjects': subjects,
       'videos': videos,
     }
-    writer.commit(report)
+    writer.commit(report, import_report.describe(report, target.path))
   return report
 
 
-def set_repeated_apart(items):
-  """Leaves out recordings of one name, as a video is known by its name.
+def _read_all(items, checksums, options, problems):
+  """Yields (place of the item, the report's entry, window).
 
-  Args:
-    items: list of `listing.Item`.
-
-  Returns:
-    (kept, problems): of those of one name the first is kept where they are the
-    same to the last byte, and none where they differ; a `Problem` for each name
-    that occurs more than once.
+  What cannot be read is added to `problems`.
   """
-  groups = collections.defaultdict(list)
-  for item in items:
-    groups[item.video_id].append(item)
-  kept, problems = [], []
-  for video_id, group in groups.items():
-    if len(group) > 1:
-      same = all(_are_the_same(group[0], other) for other in group[1:])
-      fate = 'the same, so one counts' if same else 'different, so none counts'
-      paths = ', '.join(str(item.path) for item in group)
-      reason = f'{len(group)} recordings have this name, {fate}: {paths}'
-      problems.append(Problem(video_id, reason))
-      group = group[:1] if same else []
-    kept += group
-  return kept, problems
-
-
-def _are_the_same(a, b):
-  if dataclasses.replace(a, path=b.path, frames=b.frames) != b:
-    return False  # in label, person or part
-  pairs = [(a.path, b.path)]
-  if a.frames or b.frames:
-    if len(a.frames) != len(b.frames):
-      return False
-    pairs = zip(a.frames, b.frames, strict=True)
-  try:
-    return all(filecmp.cmp(*pair, shallow=False) for pair in pairs)
-  except OSError:
-    return False
+  names = set()
+  for place, item in enumerate(items):
+    kept = 0
+    try:
+      for entry, window in _read(item, checksums[place], options):
+        video_id = entry['video_id']
+        if video_id in names:  # such as a#0001.mp4 beside a long a.mp4
+          raise UnreadableError(
+            f'another video is called {video_id}; rename one'
+          )
+        names.add(video_id)
+        yield place, entry, window
+        kept += 1
+    except UnreadableError as error:
+      what = f' ({kept} windows before it are kept)' if kept else ''
+      problems.append(Problem(item.video_id, f'{error}{what}'))
 
 
 def _named_windows(item, options):

@@ -9,19 +9,20 @@ from stclr_jax.files import locks
 
 
 def write(data_dir, *, before_commit=lambda: None, **options):
-  with import_writer.Writer(
-    'mine', classes=(), data_dir=data_dir, **options
-  ) as writer:
+  target = import_writer.Target('mine', data_dir=data_dir, **options)
+  with import_writer.Writer(target) as writer:
     before_commit()
-    writer.commit({'name': 'mine'})
+    writer.commit({'name': 'mine'}, 'in words')
 
 
 def test_a_second_import_of_a_name_is_refused(tmp_path):
   def second():
     for options in ({}, {'overwrite': True}):
       with pytest.raises(locks.OwnedError, match='data set .*mine.*--out'):
-        import_writer.Writer('mine', classes=(), data_dir=tmp_path, **options)
-    with import_writer.Writer('other', classes=(), data_dir=tmp_path):
+        import_writer.Writer(
+          import_writer.Target('mine', data_dir=tmp_path, **options)
+        )
+    with import_writer.Writer(import_writer.Target('other', data_dir=tmp_path)):
       pass
 
   write(tmp_path, before_commit=second)

@@ -2,6 +2,7 @@ import dataclasses
 import json
 import os
 import pathlib
+import socket
 import subprocess
 import sys
 
@@ -9,16 +10,20 @@ import making_videos
 import numpy as np
 import pytest
 
+from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.data import sources
 from stclr_jax.data.imports import import_report
-from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import importing
+from stclr_jax.data.imports.import_writer import Target
+from stclr_jax.data.imports.import_writer import Writer
+from stclr_jax.data.imports.importing import Origin
 from stclr_jax.data.imports.recordings import Options
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.listings.listing import Item
 from stclr_jax.data.listings.listing import Listing
+from stclr_jax.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[3]
 
@@ -34,15 +39,15 @@ def folder_items(folder, lengths, **options):
 
 def import_items(items, data_dir, *, name='mine', problems=(), **options):
   options = {
-    'classes': sorted({item.label for item in items} - {None}),
+    'origin': Origin('here'),
     'options': Options(),
-    'source': 'here',
     'progress': False,
   } | options
+  classes = tuple(sorted({item.label for item in items} - {None}))
+  overwrite = options.pop('overwrite', False)
   return importing.import_items(
     Listing(list(items), list(problems), {}),
-    name=name,
-    data_dir=data_dir,
+    Target(name, options.pop('classes', classes), data_dir, overwrite),
     **options,
   )
 
@@ -116,7 +121,7 @@ import sys
 from stclr_jax import import_videos
 from stclr_jax.data import sources
 import_videos.main([sys.argv[1], '--out=mine', '--data_dir=' + sys.argv[2]])
-store = prepare.load_videos('mine', split='', frame_size=(12, 16),
+store = sources.load_videos('mine', split='', frame_size=(12, 16),
   data_dir=sys.argv[2])
 assert store.num_videos == 2 and store.label.tolist() == [-1, -1]
 assert 'tensorflow' not in sys.modules
@@ -255,7 +260,7 @@ def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
   listing = listing_folder.list_folder(tmp_path / 'videos')
   report = import_items(
     listing.items, tmp_path / 'data', on_error='skip',
-    source=os.fsdecode(folder + b'/\xff'),
+    origin=Origin(os.fsdecode(folder + b'/\xff')),
   )  # fmt: skip
   assert [v['video_id'] for v in report['videos']] == ['\\xfc', '\\xff']
   assert [s['name'] for s in report['skipped']] == ['bad', '\\xe9']
@@ -300,10 +305,8 @@ def test_what_a_killed_import_left_is_cleared_away(tmp_path):
   items = folder_items(tmp_path, [3])
   program = """
 import os, sys
-from stclr_jax.data.imports import import_report
 from stclr_jax.data.imports import import_writer
-from stclr_jax.data import imported
-writer = import_writer.Writer('mine', classes=['a'], data_dir=sys.argv[1])
+writer = import_writer.Writer(import_writer.Target('mine', ('a',), sys.argv[1]))
 writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
 os._exit(9)
 """
@@ -313,7 +316,7 @@ os._exit(9)
   assert len(left) == 1
   assert imported.list_names(tmp_path / 'data') == []
   # That of a process that is alive, and of another set, is not ours.
-  for name in (f'.mine.{import_writer.socket.gethostname()}-1.incomplete',
+  for name in (f'.mine.{socket.gethostname()}-1.incomplete',
                left[0].name.replace('mine', 'yours')):  # fmt: skip
     (left[0].parent / name).mkdir()
   import_items(items, tmp_path / 'data')
@@ -358,16 +361,15 @@ def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
   program = """
 import os, pathlib, sys
 from stclr_jax.data.imports import import_writer
-from stclr_jax.data import imported
 writer = import_writer.Writer(
-  'mine', classes=['a'], data_dir=sys.argv[1], overwrite=True)
+  import_writer.Target('mine', ('a',), sys.argv[1], overwrite=True))
 rename = pathlib.Path.rename
 def rename_one(path, target):
   if '.replaced' not in str(target):
     os._exit(9)
   return rename(path, target)
 pathlib.Path.rename = rename_one
-writer.commit({})
+writer.commit({}, '')
 """
   arguments = [sys.executable, '-c', program, tmp_path / 'data']
   assert subprocess.run(arguments, cwd=ROOT).returncode == 9
@@ -388,7 +390,7 @@ def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, error):
   def full(*_, **__):
     raise error
 
-  monkeypatch.setattr(import_writer.Writer, 'add', full)
+  monkeypatch.setattr(Writer, 'add', full)
   with pytest.raises(OSError, match='disk became full while .*mine'):
     import_items(folder_items(tmp_path, [3]), tmp_path / 'data')
   assert tree(tmp_path / 'data') == ['imported_videos']
@@ -427,7 +429,26 @@ def test_unknown_data_sets_are_told_what_there_is(tmp_path):
 def test_the_report_is_readable_and_complete(tmp_path):
   items = folder_items(tmp_path, [3], attributes={'intensity': 'high'})
   import_items(items, tmp_path / 'data')
-  path = imported.directory('mine', tmp_path / 'data') / imported.REPORT
-  report = json.loads(path.read_text())
+  path = imported.directory('mine', tmp_path / 'data')
+  report = json.loads((path / imported.REPORT).read_text())
+  assert data_folder.read_report(path) == import_report.describe(report, path)
   assert report['videos'][0]['attributes'] == {'intensity': 'high'}
   assert report['versions']['av'] and report['options']['fps'] == 25
+
+
+@pytest.mark.parametrize('found', [None, 1, imported.FORMAT + 1])
+def test_a_set_of_another_format_is_named_with_what_to_do(tmp_path, found):
+  items = folder_items(tmp_path, [3])
+  import_items(items, tmp_path / 'data')
+  path = imported.directory('mine', tmp_path / 'data') / imported.REPORT
+  report = json.loads(path.read_text()) | {'format': found}
+  if found is None:  # as nobody wrote it yet
+    del report['format']
+  path.write_text(json.dumps(report))
+  with pytest.raises(UserError, match=rf'format.*{found}.*--overwrite'):
+    sources.open_source('mine', split='', data_dir=tmp_path / 'data')
+  path.write_text('[]')
+  with pytest.raises(UserError, match='damaged.*holds a list.*--overwrite'):
+    sources.open_source('mine', split='', data_dir=tmp_path / 'data')
+  import_items(items, tmp_path / 'data', overwrite=True)
+  sources.open_source('mine', split='', data_dir=tmp_path / 'data')

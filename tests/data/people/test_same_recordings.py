@@ -12,6 +12,7 @@ import pytest
 from stclr_jax.data import folds
 from stclr_jax.data import imported
 from stclr_jax.data import sources
+from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels as label_maps
@@ -21,18 +22,18 @@ from stclr_jax.data.people import listed_people
 from stclr_jax.data.people import same_recordings
 
 
-def import_items(items, data_dir, *, classes=None, **options):
+def import_items(
+  items, data_dir, *, classes=None, overwrite=False, on_error='stop'
+):
   if classes is None:
     classes = sorted({item.label for item in items} - {None})
   return importing.import_items(
     Listing(list(items), [], {}),
-    name='mine',
-    classes=classes,
+    import_writer.Target('mine', tuple(classes), data_dir, overwrite),
+    origin=importing.Origin('here'),
     options=recordings.Options(),
-    source='here',
-    data_dir=data_dir,
+    on_error=on_error,
     progress=False,
-    **options,
   )
 
 
