@@ -2,58 +2,28 @@ import dataclasses
 import json
 import os
 import pathlib
-import socket
 import subprocess
 import sys
 
 import making_videos
 import numpy as np
 import pytest
+from small_imports import folder_items
+from small_imports import import_items
+from small_imports import tree
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.data import sources
 from stclr_jax.data.imports import import_report
-from stclr_jax.data.imports import importing
-from stclr_jax.data.imports.import_writer import Target
-from stclr_jax.data.imports.import_writer import Writer
 from stclr_jax.data.imports.importing import Origin
 from stclr_jax.data.imports.recordings import Options
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.listings.listing import Item
-from stclr_jax.data.listings.listing import Listing
 from stclr_jax.errors import UserError
 
 ROOT = pathlib.Path(__file__).parents[3]
-
-
-def folder_items(folder, lengths, **options):
-  items = []
-  for i, length in enumerate(lengths):
-    path = making_videos.write_frames(folder / f'v{i:02d}', length)
-    frames = tuple(sorted(path.iterdir()))
-    items.append(Item(f'v{i:02d}', path, frames, **options))
-  return items
-
-
-def import_items(items, data_dir, *, name='mine', problems=(), **options):
-  options = {
-    'origin': Origin('here'),
-    'options': Options(),
-    'progress': False,
-  } | options
-  classes = tuple(sorted({item.label for item in items} - {None}))
-  overwrite = options.pop('overwrite', False)
-  return importing.import_items(
-    Listing(list(items), list(problems), {}),
-    Target(name, options.pop('classes', classes), data_dir, overwrite),
-    **options,
-  )
-
-
-def tree(folder):
-  return sorted(p.relative_to(folder).as_posix() for p in folder.rglob('*'))
 
 
 def test_what_goes_in_comes_out(tmp_path):
@@ -270,130 +240,6 @@ def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
   assert store.num_videos == 2
-
-
-def test_a_set_is_replaced_only_where_told(tmp_path):
-  items = folder_items(tmp_path, [3, 4])
-  import_items(items, tmp_path / 'data')
-  before = tree(tmp_path / 'data')
-  with pytest.raises(FileExistsError, match='--overwrite'):
-    import_items(items[:1], tmp_path / 'data')
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
-  import_items(items[:1], tmp_path / 'data', overwrite=True)
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 1
-  assert tree(tmp_path / 'data') == before
-  # A failed replacement leaves the old one.
-  items[1].frames[0].write_bytes(b'')
-  with pytest.raises(ValueError, match='an empty file'):
-    import_items(items, tmp_path / 'data', overwrite=True)
-  assert tree(tmp_path / 'data') == before
-
-
-def test_an_interrupted_import_leaves_nothing(tmp_path, monkeypatch):
-  items = folder_items(tmp_path, [3, 4])
-
-  def stop(*_, **__):
-    raise KeyboardInterrupt
-
-  monkeypatch.setattr(importing, '_describe', stop)
-  with pytest.raises(KeyboardInterrupt):
-    import_items(items, tmp_path / 'data')
-  assert tree(tmp_path / 'data') == ['imported_videos']
-
-
-def test_what_a_killed_import_left_is_cleared_away(tmp_path):
-  items = folder_items(tmp_path, [3])
-  program = """
-import os, sys
-from stclr_jax.data.imports import import_writer
-writer = import_writer.Writer(import_writer.Target('mine', ('a',), sys.argv[1]))
-writer.add(video_id='v', frames=[b'x'], label=0, subject=1, subject_name='s')
-os._exit(9)
-"""
-  subprocess.run([sys.executable, '-c', program, tmp_path / 'data'], cwd=ROOT)
-  left = (tmp_path / 'data' / 'imported_videos').iterdir()
-  left = [path for path in left if path.suffix == '.incomplete']
-  assert len(left) == 1
-  assert imported.list_names(tmp_path / 'data') == []
-  # That of a process that is alive, and of another set, is not ours.
-  for name in (f'.mine.{socket.gethostname()}-1.incomplete',
-               left[0].name.replace('mine', 'yours')):  # fmt: skip
-    (left[0].parent / name).mkdir()
-  import_items(items, tmp_path / 'data')
-  names = [p.name for p in left[0].parent.iterdir() if p.suffix != '.lock']
-  assert len(names) == 3 and left[0].name not in names
-
-
-def stop_between_the_renames(monkeypatch, stop):
-  rename = pathlib.Path.rename
-
-  def rename_one(path, target):
-    if path.name.endswith('.replaced.incomplete'):
-      return rename(path, target)  # puts back
-    if '.replaced' not in str(target):
-      stop()
-    return rename(path, target)
-
-  monkeypatch.setattr(pathlib.Path, 'rename', rename_one)
-
-
-def test_a_replacement_that_is_interrupted_leaves_the_old_set(
-  tmp_path, monkeypatch
-):
-  items = folder_items(tmp_path, [3, 4])
-  import_items(items, tmp_path / 'data')
-  before = tree(tmp_path / 'data')
-
-  def interrupt():
-    raise KeyboardInterrupt
-
-  stop_between_the_renames(monkeypatch, interrupt)
-  with pytest.raises(KeyboardInterrupt):
-    import_items(items[:1], tmp_path / 'data', overwrite=True)
-  assert tree(tmp_path / 'data') == before
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
-
-
-def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
-  items = folder_items(tmp_path, [3, 4])
-  import_items(items, tmp_path / 'data')
-  before = tree(tmp_path / 'data')
-  program = """
-import os, pathlib, sys
-from stclr_jax.data.imports import import_writer
-writer = import_writer.Writer(
-  import_writer.Target('mine', ('a',), sys.argv[1], overwrite=True))
-rename = pathlib.Path.rename
-def rename_one(path, target):
-  if '.replaced' not in str(target):
-    os._exit(9)
-  return rename(path, target)
-pathlib.Path.rename = rename_one
-writer.commit({}, '')
-"""
-  arguments = [sys.executable, '-c', program, tmp_path / 'data']
-  assert subprocess.run(arguments, cwd=ROOT).returncode == 9
-  assert imported.list_names(tmp_path / 'data') == []
-  with pytest.raises(FileExistsError, match='--overwrite'):
-    import_items(items[:1], tmp_path / 'data')
-  assert tree(tmp_path / 'data') == before
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
-
-
-@pytest.mark.parametrize(
-  'error',
-  # What ArrayRecord raised on a full disk is no OSError.
-  [OSError(28, os.strerror(28)), RuntimeError('write() failed: No space left '
-   'on device; writing x.array_record')],
-)  # fmt: skip
-def test_a_full_disk_leaves_nothing(tmp_path, monkeypatch, error):
-  def full(*_, **__):
-    raise error
-
-  monkeypatch.setattr(Writer, 'add', full)
-  with pytest.raises(OSError, match='disk became full while .*mine'):
-    import_items(folder_items(tmp_path, [3]), tmp_path / 'data')
-  assert tree(tmp_path / 'data') == ['imported_videos']
 
 
 @pytest.mark.parametrize(
