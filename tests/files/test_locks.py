@@ -7,6 +7,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import unittest.mock
 
 import filelock
 import pytest
@@ -87,26 +88,21 @@ def test_who_waits_comes_next(tmp_path, capsys):
       assert json.loads(path.read_text())['pid'] == os.getpid()
 
 
-@pytest.mark.parametrize(
-  'number,warns',
-  [
+def test_without_locks_work_goes_on(tmp_path, monkeypatch, capsys):
+  for number, warns in (
     (errno.ENOSYS, True),
     (errno.ENOLCK, True),
     (errno.EOPNOTSUPP, True),
     (errno.EROFS, False),  # nobody can write there
     (errno.EACCES, False),
-  ],
-)
-def test_without_locks_work_goes_on(
-  tmp_path, monkeypatch, capsys, number, warns
-):
-  def fail(*_, **__):
-    raise OSError(number, os.strerror(number))
-
-  monkeypatch.setattr(filelock.FileLock, 'acquire', fail)
-  with own(tmp_path / '.lock'):
-    pass
-  assert ('has no locks' in capsys.readouterr().err) == warns
+  ):
+    failure = OSError(number, os.strerror(number))
+    fail = unittest.mock.Mock(side_effect=failure)
+    monkeypatch.setattr(filelock.FileLock, 'acquire', fail)
+    with own(tmp_path / '.lock'):
+      pass
+    assert ('has no locks' in capsys.readouterr().err) == warns, failure
+    fail.assert_called()
 
 
 def test_a_full_disk_is_an_error(tmp_path, monkeypatch):

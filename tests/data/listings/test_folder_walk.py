@@ -116,10 +116,11 @@ ESCAPED = {
 }
 
 
-@pytest.mark.parametrize('name', ESCAPED)
-def test_names_command_no_terminal(name):
-  assert listing.as_text(name) == ESCAPED[name]
-  assert listing.as_text(ESCAPED[name]) == ESCAPED[name]
+def test_names_command_no_terminal(subtests):
+  for name, escaped in ESCAPED.items():
+    with subtests.test(name=name):
+      assert listing.as_text(name) == escaped
+      assert listing.as_text(escaped) == escaped
 
 
 def test_escaped_names_stay_different(tmp_path):

@@ -41,21 +41,19 @@ def test_some_are_renamed_and_some_lose_their_label():
   assert notes == ["1 video of 'Neutral' is unlabelled, as --label_map says"]
 
 
-@pytest.mark.parametrize(
-  'words',
-  [
+def test_the_preset_names_six_expressions_in_oulu_casias_order(subtests):
+  for words in [
     ['anger', 'disgust', 'fear', 'happy', 'sadness', 'surprise'],
     ['ANG', 'DIS', 'FEA', 'HAP', 'SAD', 'Surprise'],
     ['Angry', 'Disgusted', 'Fearful', 'Happiness', 'sad', 'surprised'],
-  ],
-)
-def test_the_preset_names_six_expressions_in_oulu_casias_order(words):
-  named, classes, notes, problems = name(
-    [*reversed(words), 'contempt', 'NEU'], 'oulu_casia'
-  )
-  assert classes == performances.EXPRESSIONS
-  assert named == [*reversed(classes), None, None]
-  assert len(notes) == 2 and not problems
+  ]:
+    with subtests.test(words=words):
+      named, classes, notes, problems = name(
+        [*reversed(words), 'contempt', 'NEU'], 'oulu_casia'
+      )
+      assert classes == performances.EXPRESSIONS
+      assert named == [*reversed(classes), None, None]
+      assert len(notes) == 2 and not problems
 
 
 def test_a_preset_can_be_added_to():
@@ -86,19 +84,23 @@ def test_classes_in_a_given_order():
   assert "unknown label 'd'" in problems[0].reason
 
 
-@pytest.mark.parametrize(
-  'given',
-  [('Happy', 'happy'), ('very happy', 'very  happy'), ('Zoe\u0301', 'ZOÉ'),
-   ('１', '1'), ('AU01', 'AU1'), ('happy', 'hap\u200bpy'),
-   ('a, "b"', 'A, "B"')],
-)  # fmt: skip
-def test_labels_that_are_spelled_alike_are_refused_with_a_remedy(given):
-  with pytest.raises(ValueError, match='differ only') as refusal:
-    name([*given, 'sad'])
-  (remedy,) = shlex.split(re.search('by (.*), or', str(refusal.value))[1])
-  remedy = remedy.removeprefix('--label_map=')
-  target = min(given)
-  assert name([*given, 'sad'], remedy)[0] == [target, target, 'sad']
+def test_labels_that_are_spelled_alike_are_refused_with_a_remedy(subtests):
+  for given in [
+    ('Happy', 'happy'),
+    ('very happy', 'very  happy'),
+    ('Zoe\u0301', 'ZOÉ'),
+    ('１', '1'),
+    ('AU01', 'AU1'),
+    ('happy', 'hap\u200bpy'),
+    ('a, "b"', 'A, "B"'),
+  ]:
+    with subtests.test(given=given):
+      with pytest.raises(ValueError, match='differ only') as refusal:
+        name([*given, 'sad'])
+      (remedy,) = shlex.split(re.search('by (.*), or', str(refusal.value))[1])
+      remedy = remedy.removeprefix('--label_map=')
+      target = min(given)
+      assert name([*given, 'sad'], remedy)[0] == [target, target, 'sad']
 
 
 def test_numbers_are_what_they_are_worth():
@@ -109,18 +111,19 @@ def test_numbers_are_what_they_are_worth():
   assert name(['1.0', '01'], '1=Anger')[0] == ['Anger'] * 2
 
 
-@pytest.mark.parametrize(
-  'none', ['nan', 'None', 'NULL', 'n/a', '-', ' NA ', '.', '#N/A N/A', '#REF!']
-)
-def test_what_stands_for_no_label_is_none_and_said(none):
-  named, classes, notes, problems = name([none, 'happy', none])
-  assert named == [None, 'happy', None] and classes == ('happy',)
-  assert notes[0].startswith('2 videos of') and not problems
-  # If it is a class after all, it can be said.
-  word = none.strip()
-  assert name([none, 'happy'], f'{word}={word}')[0] == [word, 'happy']
-  assert name([none], '', f'{word},happy')[0] == [word]
-  assert name([none], 'oulu_casia')[0] == [None]
+def test_what_stands_for_no_label_is_none_and_said(subtests):
+  for none in (
+    'nan', 'None', 'NULL', 'n/a', '-', ' NA ', '.', '#N/A N/A', '#REF!',
+  ):  # fmt: skip
+    with subtests.test(none=none):
+      named, classes, notes, problems = name([none, 'happy', none])
+      assert named == [None, 'happy', None] and classes == ('happy',)
+      assert notes[0].startswith('2 videos of') and not problems
+      # If it is a class after all, it can be said.
+      word = none.strip()
+      assert name([none, 'happy'], f'{word}={word}')[0] == [word, 'happy']
+      assert name([none], '', f'{word},happy')[0] == [word]
+      assert name([none], 'oulu_casia')[0] == [None]
 
 
 def test_blanks_around_labels_do_not_count():
@@ -149,12 +152,15 @@ def test_a_classifiers_classes_are_found_by_any_spelling():
   assert found == [1, 0, 2]
 
 
-@pytest.mark.parametrize(
-  'text, classes, message',
-  [('happy', '', "'happy' is neither"), ('', 'a,b,a', 'a is not'),
-   ('', 'a,,b', 'an empty name'), ('', 'a,A', 'a, A is not'),
-   ('1=a,1.0=b', '', "'1.0' twice"), ('=a', '', 'names nothing before')],
-)  # fmt: skip
-def test_bad_maps_are_refused(text, classes, message):
-  with pytest.raises(ValueError, match=message):
-    labels.parse_label_map(text, classes)
+def test_bad_maps_are_refused(subtests):
+  for text, classes, message in [
+    ('happy', '', "'happy' is neither"),
+    ('', 'a,b,a', 'a is not'),
+    ('', 'a,,b', 'an empty name'),
+    ('', 'a,A', 'a, A is not'),
+    ('1=a,1.0=b', '', "'1.0' twice"),
+    ('=a', '', 'names nothing before'),
+  ]:
+    with subtests.test(text=text, classes=classes, message=message):
+      with pytest.raises(ValueError, match=message):
+        labels.parse_label_map(text, classes)

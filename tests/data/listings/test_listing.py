@@ -1,3 +1,4 @@
+import itertools
 import os
 import pathlib
 import re
@@ -145,15 +146,16 @@ def test_names_of_videos_are_different_whatever_the_suffixes():
   assert ids[3] == 'b'
 
 
-@pytest.mark.parametrize(
-  'pattern, message',
-  [('(', 'no regular expression'), ('abc', 'names none'),
-   ('(?P<emotion>a)', 'names emotion')],
-)  # fmt: skip
-def test_bad_patterns_are_refused(tmp_path, pattern, message):
-  touch(tmp_path, 'a.mp4')
-  with pytest.raises(ValueError, match=message):
-    listing_folder.list_folder(tmp_path, pattern=pattern)
+def test_bad_patterns_are_refused(subtests, tmp_path):
+  for pattern, message in [
+    ('(', 'no regular expression'),
+    ('abc', 'names none'),
+    ('(?P<emotion>a)', 'names emotion'),
+  ]:
+    with subtests.test(pattern=pattern, message=message):
+      touch(tmp_path, 'a.mp4')
+      with pytest.raises(ValueError, match=message):
+        listing_folder.list_folder(tmp_path, pattern=pattern)
 
 
 def test_one_folder_cannot_name_both(tmp_path):
@@ -178,20 +180,22 @@ def read_csv(tmp_path, text, encoding='utf-8'):
   return listing_csv.list_csv(tmp_path / 'v.csv')
 
 
-@pytest.mark.parametrize('encoding', ['utf-8', 'utf-8-sig'])
-@pytest.mark.parametrize('newline', ['\n', '\r\n'])
-@pytest.mark.parametrize('delimiter', [',', ';', '\t'])
-def test_csv_as_programs_write_it(tmp_path, encoding, newline, delimiter):
+def test_csv_as_programs_write_it(subtests, tmp_path):
   touch(tmp_path, 'ü 1.mp4', 'f/1.png', 'f/2.png')
   rows = [
     ['Path', '"subject"', 'label'], ['ü 1.mp4', 'Zoë', ' happy '],
     ['', '', ''], ['f', '7', ''],
   ]  # fmt: skip
-  text = newline.join(delimiter.join(row) for row in rows)
-  listing = read_csv(tmp_path, text, encoding)
-  assert summary(listing) == [('ü 1', 'happy', 'Zoë'), ('f', None, '7')]
-  assert len(listing.items[1].frames) == 2
-  assert not listing.problems and not listing.notes
+  for case in itertools.product(
+    (',', ';', '\t'), ('\n', '\r\n'), ('utf-8', 'utf-8-sig')
+  ):
+    with subtests.test(case=case):
+      delimiter, newline, encoding = case
+      text = newline.join(delimiter.join(row) for row in rows)
+      listing = read_csv(tmp_path, text, encoding)
+      assert summary(listing) == [('ü 1', 'happy', 'Zoë'), ('f', None, '7')]
+      assert len(listing.items[1].frames) == 2
+      assert not listing.problems and not listing.notes
 
 
 def test_csv_parts_of_one_video_are_one_person(tmp_path):
@@ -248,18 +252,16 @@ def test_csv_problems_are_all_listed(tmp_path):
     assert re.search(expected, reason), (expected, reason)
 
 
-@pytest.mark.parametrize(
-  'text, message',
-  [
+def test_csv_files_of_another_kind_are_refused(subtests, tmp_path):
+  for text, message in [
     ('file,label\na.mp4,x\n', 'no column `path`.*file,label'),
     ('', 'no column `path`'),
     ('path,path\na,b\n', 'twice'),
     ('path,label\n', 'names no video'),
-  ],
-)
-def test_csv_files_of_another_kind_are_refused(tmp_path, text, message):
-  with pytest.raises((ValueError, FileNotFoundError), match=message):
-    read_csv(tmp_path, text)
+  ]:
+    with subtests.test(text=text, message=message):
+      with pytest.raises((ValueError, FileNotFoundError), match=message):
+        read_csv(tmp_path, text)
 
 
 def test_csv_that_is_absent_or_of_another_encoding(tmp_path):

@@ -16,14 +16,15 @@ def read(tmp_path, text):
   return listing_csv.list_csv(tmp_path / 'v.csv')
 
 
-@pytest.mark.parametrize('first', ['sep=;', 'SEP=;\r', '"sep=;"', 'sep=;;;'])
-def test_the_line_that_names_the_delimiter(tmp_path, first):
-  touch(tmp_path, 'a,b.mp4')
-  found = read(tmp_path, f'\ufeff{first}\npath;label\na,b.mp4;x\ngone;y\n')
-  assert [(i.path.name, i.label) for i in found.items] == [('a,b.mp4', 'x')]
-  assert 'line 4 (gone)' in found.problems[0].name
-  found = read(tmp_path, 'sep=\t\npath\tlabel\na,b.mp4\tx\n')
-  assert [i.label for i in found.items] == ['x']
+def test_the_line_that_names_the_delimiter(subtests, tmp_path):
+  for first in ['sep=;', 'SEP=;\r', '"sep=;"', 'sep=;;;']:
+    with subtests.test(first=first):
+      touch(tmp_path, 'a,b.mp4')
+      found = read(tmp_path, f'\ufeff{first}\npath;label\na,b.mp4;x\ngone;y\n')
+      assert [(i.path.name, i.label) for i in found.items] == [('a,b.mp4', 'x')]
+      assert 'line 4 (gone)' in found.problems[0].name
+      found = read(tmp_path, 'sep=\t\npath\tlabel\na,b.mp4\tx\n')
+      assert [i.label for i in found.items] == ['x']
 
 
 def test_blanks_of_any_kind_around_cells(tmp_path):

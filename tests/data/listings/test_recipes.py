@@ -78,33 +78,43 @@ def test_all_of_ck_plus_needs_no_note(tmp_path):
   assert counts[None] == 593 - 327 and len(counts) == 8
 
 
-@pytest.mark.parametrize(
-  'images, emotions',
-  [
+def test_ck_plus_in_any_folders(subtests, tmp_path_factory):
+  for images, emotions in [
     (
       'extended-cohn-kanade-images/cohn-kanade-images',
       'Emotion_labels/Emotion',
     ),
     ('.', '.'),
     ('CK+ ü/cohn-kanade-images', 'CK+ ü/Emotion'),
-  ],
-)
-def test_ck_plus_in_any_folders(tmp_path, images, emotions):
-  ck_plus_sequence(tmp_path, 'S005', '001', 3, images=images, emotions=emotions)
-  (item,) = recipes.list_ck_plus(tmp_path).items
-  assert (item.video_id, item.label) == ('S005/001', 'disgust')
+  ]:
+    with subtests.test(images=images, emotions=emotions):
+      tmp_path = tmp_path_factory.mktemp('case')
+      ck_plus_sequence(
+        tmp_path, 'S005', '001', 3, images=images, emotions=emotions
+      )
+      (item,) = recipes.list_ck_plus(tmp_path).items
+      assert (item.video_id, item.label) == ('S005/001', 'disgust')
 
 
-@pytest.mark.parametrize(
-  'text',
-  [b'', b'happy', b'9.0', b'\xff\xfe', b'-1', b'8', b'inf', b'nan', b'6.5'],
-)
-def test_ck_plus_labels_that_are_none_are_problems(tmp_path, text):
-  ck_plus_sequence(tmp_path, 'S005', '001')
-  name = 'Emotion/S005/001/S005_001_00000003_emotion.txt'
-  touch(tmp_path / name, text)
-  (problem,) = recipes.list_ck_plus(tmp_path).problems
-  assert problem.name == name and '0 to 7' in problem.reason
+def test_ck_plus_labels_that_are_none_are_problems(subtests, tmp_path):
+  texts = (
+    b'',
+    b'happy',
+    b'9.0',
+    b'\xff\xfe',
+    b'-1',
+    b'8',
+    b'inf',
+    b'nan',
+    b'6.5',
+  )
+  for text in texts:
+    with subtests.test(text=text):
+      ck_plus_sequence(tmp_path, 'S005', '001')
+      name = 'Emotion/S005/001/S005_001_00000003_emotion.txt'
+      touch(tmp_path / name, text)
+      (problem,) = recipes.list_ck_plus(tmp_path).problems
+      assert problem.name == name and '0 to 7' in problem.reason
 
 
 def test_ck_plus_labels_without_a_sequence_are_problems(tmp_path):
@@ -269,22 +279,25 @@ def test_crema_d_other_names_are_problems(tmp_path):
   assert 'is there as a/1001_DFA_ANG_XX.flv' in str(listing.problems)
 
 
-@pytest.mark.parametrize('name', recipes.RECIPES)
-def test_every_recipe_maps_to_oulu_casias_expressions(name):
-  label_map = labels.parse_label_map('oulu_casia')
-  for label in recipes.RECIPES[name].classes:
-    assert label in label_map.names
-    assert label_map.names[label] in (*performances.EXPRESSIONS, None)
-    # Nothing but contempt and neutral has no counterpart.
-    assert label_map.names[label] or label in ('contempt', 'neutral')
+def test_every_recipe_maps_to_oulu_casias_expressions(subtests):
+  for name in recipes.RECIPES:
+    with subtests.test(name=name):
+      label_map = labels.parse_label_map('oulu_casia')
+      for label in recipes.RECIPES[name].classes:
+        assert label in label_map.names
+        assert label_map.names[label] in (*performances.EXPRESSIONS, None)
+        # Nothing but contempt and neutral has no counterpart.
+        assert label_map.names[label] or label in ('contempt', 'neutral')
 
 
-@pytest.mark.parametrize('name', recipes.RECIPES)
-def test_recipes_say_where_nothing_is(tmp_path, name):
-  list_items = recipes.RECIPES[name].list_items
-  with pytest.raises(FileNotFoundError, match='holds no'):
-    list_items(tmp_path)
-  with pytest.raises(FileNotFoundError, match='There is no folder'):
-    list_items(tmp_path / 'absent')
-  with pytest.raises(NotADirectoryError):
-    list_items(touch(tmp_path / 'a.mp4'))
+def test_recipes_say_where_nothing_is(subtests, tmp_path_factory):
+  for name in recipes.RECIPES:
+    with subtests.test(name=name):
+      tmp_path = tmp_path_factory.mktemp('case')
+      list_items = recipes.RECIPES[name].list_items
+      with pytest.raises(FileNotFoundError, match='holds no'):
+        list_items(tmp_path)
+      with pytest.raises(FileNotFoundError, match='There is no folder'):
+        list_items(tmp_path / 'absent')
+      with pytest.raises(NotADirectoryError):
+        list_items(touch(tmp_path / 'a.mp4'))

@@ -29,14 +29,15 @@ def read(path, remarks=None):
   return [round(float(p.mean())) for _, _, p in found], times
 
 
-@pytest.mark.parametrize('suffix', ['webp', 'png', 'apng'])
-def test_every_picture_is_read_with_its_time(tmp_path, suffix):
-  options = {'lossless': True} if suffix == 'webp' else {}
-  path = write(tmp_path / f'a.{suffix}', duration=[40, 80, 120], **options)
-  levels, times = read(path)
-  assert animations.is_animation(path)
-  assert levels == list(LEVELS)
-  np.testing.assert_allclose(times, [(0, 0.04), (0.04, 0.08), (0.12, 0.12)])
+def test_every_picture_is_read_with_its_time(subtests, tmp_path):
+  for suffix in ['webp', 'png', 'apng']:
+    with subtests.test(suffix=suffix):
+      options = {'lossless': True} if suffix == 'webp' else {}
+      path = write(tmp_path / f'a.{suffix}', duration=[40, 80, 120], **options)
+      levels, times = read(path)
+      assert animations.is_animation(path)
+      assert levels == list(LEVELS)
+      np.testing.assert_allclose(times, [(0, 0.04), (0.04, 0.08), (0.12, 0.12)])
 
 
 def test_pages_have_no_times_and_thumbnails_are_no_pages(tmp_path):

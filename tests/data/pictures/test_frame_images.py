@@ -1,4 +1,5 @@
 import io
+import itertools
 
 import making_videos
 import numpy as np
@@ -19,44 +20,45 @@ def read(paths, keep_bytes=True):
   return list(frame_images.read_frames(paths, keep_bytes=keep_bytes))
 
 
-@pytest.mark.parametrize('name', ['a.jpg', 'a.jpeg', 'a.png', 'ü ä.PNG'])
-@pytest.mark.parametrize('grey', [False, True])
-def test_eight_bit_images_stay_byte_for_byte(tmp_path, name, grey):
-  pixels = picture(size=(12, 16)) if grey else picture()
-  path = making_videos.write_image(tmp_path / name, pixels)
-  assert read([path]) == [path.read_bytes()]
-  (decoded,) = read([path], keep_bytes=False)
-  np.testing.assert_array_equal(
-    decoded, making_videos.decode(path.read_bytes())
-  )
+def test_eight_bit_images_stay_byte_for_byte(subtests, tmp_path):
+  for pixels in (picture(), picture(size=(12, 16))):
+    for name in ('a.jpg', 'a.jpeg', 'a.png', 'ü ä.PNG'):
+      with subtests.test(name=name, shape=pixels.shape):
+        path = making_videos.write_image(tmp_path / name, pixels)
+        assert read([path]) == [path.read_bytes()]
+        (decoded,) = read([path], keep_bytes=False)
+        np.testing.assert_array_equal(
+          decoded, making_videos.decode(path.read_bytes())
+        )
 
 
-@pytest.mark.parametrize('suffix', ['bmp', 'tif', 'webp', 'ppm'])
-def test_other_images_are_decoded(tmp_path, suffix):
+def test_other_images_are_decoded(subtests, tmp_path):
   pixels = np.full((12, 16, 3), (200, 100, 50), np.uint8)
-  path = making_videos.write_image(tmp_path / f'a.{suffix}', pixels)
-  (decoded,) = read([path])
-  assert np.abs(decoded.astype(int) - pixels).max() <= 3
+  for suffix in ('bmp', 'tif', 'webp', 'ppm'):
+    with subtests.test(suffix=suffix):
+      path = making_videos.write_image(tmp_path / f'a.{suffix}', pixels)
+      (decoded,) = read([path])
+      assert np.abs(decoded.astype(int) - pixels).max() <= 3
 
 
-@pytest.mark.parametrize('suffix', ['png', 'tif'])
-@pytest.mark.parametrize('channels', [1, 3])
-@pytest.mark.parametrize('bits', [8, 10, 12, 16])
-def test_sixteen_bits_share_one_shift(tmp_path, suffix, channels, bits):
-  shape = (12, 16) if channels == 1 else (12, 16, 3)
-  dark = picture(1, shape, 2 ** (bits - 2), np.uint16)
-  bright = picture(2, shape, 2**bits, np.uint16)
-  bright.flat[0] = 2**bits - 1
-  paths = [
-    making_videos.write_image(tmp_path / f'{i}.{suffix}', pixels)
-    for i, pixels in enumerate((dark, bright))
-  ]
-  for decoded, pixels in zip(read(paths), (dark, bright), strict=True):
-    expected = pixels // 2 ** (bits - 8)
-    if channels == 1:
-      expected = np.stack([expected] * 3, axis=-1)
-    assert decoded.dtype == np.uint8
-    np.testing.assert_array_equal(decoded, expected)
+def test_sixteen_bits_share_one_shift(subtests, tmp_path):
+  for bits, shape, suffix in itertools.product(
+    (8, 10, 12, 16), ((12, 16), (12, 16, 3)), ('png', 'tif')
+  ):
+    with subtests.test(bits=bits, shape=shape, suffix=suffix):
+      dark = picture(1, shape, 2 ** (bits - 2), np.uint16)
+      bright = picture(2, shape, 2**bits, np.uint16)
+      bright.flat[0] = 2**bits - 1
+      paths = [
+        making_videos.write_image(tmp_path / f'{i}.{suffix}', pixels)
+        for i, pixels in enumerate((dark, bright))
+      ]
+      for decoded, pixels in zip(read(paths), (dark, bright), strict=True):
+        expected = pixels // 2 ** (bits - 8)
+        if len(shape) == 2:
+          expected = np.stack([expected] * 3, axis=-1)
+        assert decoded.dtype == np.uint8
+        np.testing.assert_array_equal(decoded, expected)
 
 
 def test_images_are_turned_as_their_camera_noted(tmp_path):
@@ -70,13 +72,13 @@ def test_images_are_turned_as_their_camera_noted(tmp_path):
   assert np.abs(decoded.astype(int) - np.rot90(pixels, -1)).mean() < 3
 
 
-@pytest.mark.parametrize('cut', [0, 60, -20])
-@pytest.mark.parametrize('suffix', ['jpg', 'png'])
-def test_half_an_image_is_named(tmp_path, suffix, cut):
-  path = making_videos.write_image(tmp_path / f'007.{suffix}', picture())
-  path.write_bytes(path.read_bytes()[:cut])
-  with pytest.raises(UnreadableError, match=r'007\.'):
-    read([path])
+def test_half_an_image_is_named(subtests, tmp_path):
+  for suffix, cut in itertools.product(('jpg', 'png'), (0, 60, -20)):
+    with subtests.test(suffix=suffix, cut=cut):
+      path = making_videos.write_image(tmp_path / f'007.{suffix}', picture())
+      path.write_bytes(path.read_bytes()[:cut])
+      with pytest.raises(UnreadableError, match=r'007\.'):
+        read([path])
 
 
 def test_floating_point_images_are_refused(tmp_path):

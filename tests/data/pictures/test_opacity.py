@@ -1,8 +1,8 @@
 import io
+import itertools
 
 import cv2
 import numpy as np
-import pytest
 from PIL import Image
 
 from stclr_jax.data.pictures import frame_images
@@ -73,17 +73,17 @@ def read(tmp_path, name, data, keep_bytes):
   return frame, remarks
 
 
-@pytest.mark.parametrize('keep_bytes', [False, True])
-@pytest.mark.parametrize('name', CUT_OUT)
-def test_what_is_transparent_is_laid_on_black(tmp_path, name, keep_bytes):
-  frame, remarks = read(tmp_path, name, CUT_OUT[name], keep_bytes)
-  assert frame[0, 0].tolist() == [0, 0, 0]
+def test_what_is_transparent_is_laid_on_black(subtests, tmp_path):
   shown = cut_out().convert('L').getpixel((6, 6))
-  grey = name.startswith(('LA', 'one grey'))
-  assert frame[6, 6].tolist() == ([shown] * 3 if grey else list(SHOWN))
-  assert remarks == ['1 of 1 pictures are transparent: laid on black']
-  if not name.startswith('16') and name.endswith('png'):
-    assert 'transparent' in frame_check.check_frame(CUT_OUT[name])
+  for name, keep_bytes in itertools.product(CUT_OUT, (False, True)):
+    with subtests.test(name=name, keep_bytes=keep_bytes):
+      frame, remarks = read(tmp_path, name, CUT_OUT[name], keep_bytes)
+      assert frame[0, 0].tolist() == [0, 0, 0]
+      grey = name.startswith(('LA', 'one grey'))
+      assert frame[6, 6].tolist() == ([shown] * 3 if grey else list(SHOWN))
+      assert remarks == ['1 of 1 pictures are transparent: laid on black']
+      if not name.startswith('16') and name.endswith('png'):
+        assert 'transparent' in frame_check.check_frame(CUT_OUT[name])
 
 
 def test_what_is_opaque_is_not_spoken_of(tmp_path):
@@ -95,13 +95,12 @@ def test_what_is_opaque_is_not_spoken_of(tmp_path):
   assert frame_check.check_frame(data) == (16, 12)
 
 
-@pytest.mark.parametrize('dtype', [np.uint8, np.uint16])
-def test_half_of_a_colour_is_half_as_bright(dtype):
-  top = np.iinfo(dtype).max
-  rgba = np.zeros((200, 3, 4), dtype)
-  rgba[..., :3], rgba[..., 3] = top, np.arange(200)[:, None]
+def test_half_of_a_colour_is_half_as_bright():
   expected = np.repeat(np.arange(200)[:, None, None], 3, 1)
-  assert (opacity.lay_on_ground(rgba) == expected).all()
+  for dtype in (np.uint8, np.uint16):
+    rgba = np.zeros((200, 3, 4), dtype)
+    rgba[..., :3], rgba[..., 3] = np.iinfo(dtype).max, np.arange(200)[:, None]
+    assert (opacity.lay_on_ground(rgba) == expected).all(), dtype
 
 
 def test_sizes_that_differ_are_noted(tmp_path):

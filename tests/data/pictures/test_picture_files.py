@@ -71,9 +71,8 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize('kind', HOSTILE)
 def test_hostile_pictures_are_named_and_start_nothing(
-  tmp_path, monkeypatch, kind
+  subtests, tmp_path, monkeypatch
 ):
   started = tmp_path / 'started'
   for program in ('gs', 'gswin64c', 'convert', 'dcraw'):
@@ -83,39 +82,39 @@ def test_hostile_pictures_are_named_and_start_nothing(
     fake.chmod(0o755)
   path_variable = f'{tmp_path / "bin"}{os.pathsep}{os.environ["PATH"]}'
   monkeypatch.setenv('PATH', path_variable)
-  data, words = HOSTILE[kind]
   path = tmp_path / '001.png'
-  path.write_bytes(data)
-  for keep_bytes in (True, False):
-    with pytest.raises(UnreadableError, match=r'^001\.png: ') as caught:
-      list(frame_images.read_frames([path], keep_bytes=keep_bytes))
-    assert words in str(caught.value)
-  assert isinstance(frame_check.check_frame(data), str)
-  assert frame_images.decode(data) is None
-  assert not started.exists()
+  for kind, (data, words) in HOSTILE.items():
+    with subtests.test(kind=kind):
+      path.write_bytes(data)
+      for keep_bytes in (True, False):
+        with pytest.raises(UnreadableError, match=r'^001\.png: ') as caught:
+          list(frame_images.read_frames([path], keep_bytes=keep_bytes))
+        assert words in str(caught.value)
+      assert isinstance(frame_check.check_frame(data), str)
+      assert frame_images.decode(data) is None
+      assert not started.exists()
 
 
-@pytest.mark.parametrize(
-  'suffix', ['JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP', 'PPM']
-)
-def test_flipped_bytes_are_a_picture_or_its_named_problem(tmp_path, suffix):
-  draw, whole = random.Random(0), encode(suffix)
+def test_flipped_bytes_are_a_picture_or_its_named_problem(subtests, tmp_path):
   path = tmp_path / '001.png'
-  outcomes = set()
-  for _ in range(60):
-    data = bytearray(whole)
-    for _ in range(draw.randint(0, 4)):
-      data[draw.randrange(min(len(data), 200))] = draw.randrange(256)
-    path.write_bytes(data[: draw.choice((None, draw.randrange(len(data))))])
-    try:
-      (frame,) = frame_images.read_frames([path], keep_bytes=False)
-      assert frame.dtype == np.uint8 and frame.shape[2:] == (3,)
-      outcomes.add('read')
-    except UnreadableError as error:
-      assert str(error).startswith('001.png: ')
-      outcomes.add('named')
-    frame_check.check_frame(path.read_bytes())
-  assert outcomes == {'read', 'named'}
+  for suffix in ('JPEG', 'PNG', 'BMP', 'TIFF', 'WEBP', 'PPM'):
+    with subtests.test(suffix=suffix):
+      draw, whole = random.Random(0), encode(suffix)
+      outcomes = set()
+      for _ in range(60):
+        data = bytearray(whole)
+        for _ in range(draw.randint(0, 4)):
+          data[draw.randrange(min(len(data), 200))] = draw.randrange(256)
+        path.write_bytes(data[: draw.choice((None, draw.randrange(len(data))))])
+        try:
+          (frame,) = frame_images.read_frames([path], keep_bytes=False)
+          assert frame.dtype == np.uint8 and frame.shape[2:] == (3,)
+          outcomes.add('read')
+        except UnreadableError as error:
+          assert str(error).startswith('001.png: ')
+          outcomes.add('named')
+        frame_check.check_frame(path.read_bytes())
+      assert outcomes == {'read', 'named'}
 
 
 def test_limits_are_of_what_is_just_too_much():

@@ -1,7 +1,5 @@
 import random
 
-import pytest
-
 from stclr_jax.data.pictures import sequences
 
 
@@ -50,13 +48,13 @@ ONE = {  # what is one sequence: its names in order, and words of its notes
 }  # fmt: skip
 
 
-@pytest.mark.parametrize('kind', ONE)
-def test_what_is_one_sequence(kind):
-  names, words = ONE[kind]
-  shuffled = random.Random(0).sample(names, len(names))
-  (found,) = sequences.find_sequences(shuffled).found
-  assert list(found.names) == names and found.part == ''
-  assert words in str(found.notes) and (words or not found.notes)
+def test_what_is_one_sequence(subtests):
+  for kind, (names, words) in ONE.items():
+    with subtests.test(kind=kind):
+      shuffled = random.Random(0).sample(names, len(names))
+      (found,) = sequences.find_sequences(shuffled).found
+      assert list(found.names) == names and found.part == ''
+      assert words in str(found.notes) and (words or not found.notes)
 
 
 LEFT_OUT = {  # what stays out of a sequence of five, and words of the note
@@ -69,15 +67,15 @@ LEFT_OUT = {  # what stays out of a sequence of five, and words of the note
 }
 
 
-@pytest.mark.parametrize('kind', LEFT_OUT)
-def test_what_is_left_out_is_noted(kind):
-  others, words = LEFT_OUT[kind]
+def test_what_is_left_out_is_noted(subtests):
   names = numbered('f{}.png')
-  result = sequences.find_sequences([*others, *names], same)
-  (found,) = result.found
-  assert list(found.names) == names
-  assert result.left_out == len(others)
-  assert words in str(found.notes) and others[0] in str(found.notes)
+  for kind, (others, words) in LEFT_OUT.items():
+    with subtests.test(kind=kind):
+      result = sequences.find_sequences([*others, *names], same)
+      (found,) = result.found
+      assert list(found.names) == names
+      assert result.left_out == len(others)
+      assert words in str(found.notes) and others[0] in str(found.notes)
 
 
 SEVERAL = {  # {part: its names}
@@ -99,32 +97,34 @@ SEVERAL = {  # {part: its names}
 }  # fmt: skip
 
 
-@pytest.mark.parametrize('kind', SEVERAL)
-def test_several_sequences_are_told_apart(kind):
-  parts = SEVERAL[kind]
-  names = sum(parts.values(), [])
-  result = sequences.find_sequences(
-    random.Random(0).sample(names, len(names)), lambda a, b: False
-  )
-  assert {f.part: list(f.names) for f in result.found} == parts
-  assert all(f'{len(parts)} sequences' in str(f.notes) for f in result.found)
+def test_several_sequences_are_told_apart(subtests):
+  for kind, parts in SEVERAL.items():
+    with subtests.test(kind=kind):
+      names = sum(parts.values(), [])
+      result = sequences.find_sequences(
+        random.Random(0).sample(names, len(names)), lambda a, b: False
+      )
+      assert {f.part: list(f.names) for f in result.found} == parts
+      assert all(
+        f'{len(parts)} sequences' in str(f.notes) for f in result.found
+      )
 
 
-@pytest.mark.parametrize(
-  'names',
-  [
+def test_an_order_is_not_invented(subtests):
+  for names in [
     ['anna.jpg', 'ben.jpg', 'zoe.jpg'],
     ['onset_001.jpg', 'apex_014.jpg', 'offset_030.jpg'],
     [f'S{p:03d}_00{q}_0000001{q}.png' for p, q in ((5, 1), (9, 4), (10, 2))],
     ['f1.jpg', 'f2.jpg', 'anna.jpg', 'ben.jpg', 'zoe.jpg'],
     ['f1.png', 'f001.png', 'f2.png'],  # both number 1
-  ],
-)
-def test_an_order_is_not_invented(names):
-  result = sequences.find_sequences(names)
-  assert not result.found
-  assert names[-1] in result.problem or 'f001.png' in result.problem
-  assert 'number the pictures' in result.problem or 'rename' in result.problem
+  ]:
+    with subtests.test(names=names):
+      result = sequences.find_sequences(names)
+      assert not result.found
+      assert names[-1] in result.problem or 'f001.png' in result.problem
+      assert (
+        'number the pictures' in result.problem or 'rename' in result.problem
+      )
 
 
 def test_no_picture_is_lost_or_used_twice():

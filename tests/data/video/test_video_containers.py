@@ -44,32 +44,32 @@ KINDS = {  # suffix: codec, B-frames, container, further options
 }
 
 
-@pytest.mark.parametrize('kind', KINDS)
-def test_every_frame_once_and_parts_are_slices(tmp_path, kind):
-  codec, b_frames, container, options = KINDS[kind]
-  path = tmp_path / f'v.{kind.replace(",", " ").split()[0]}'
-  num = 150 if 'mp4' in kind or 'mkv' in kind else 60
-  making_videos.write_video(
-    path, LEVELS[:num], codec=codec, b_frames=b_frames, container=container,
-    **options,
-  )  # fmt: skip
-  times, numbers, notes = read(path)
-  # Sizes of the sound's packets and a millisecond's rounding shift the start.
-  late = options.get('sound') or 0
-  assert times[0] == pytest.approx(late, abs=0.04)
-  if num == 60:  # grey levels have not begun anew
-    assert numbers == list(range(num))
-  assert len(numbers) == num
-  told = [note for note in notes if 'begins' in note]
-  assert len(told) == len(notes) == (late > 0.1)
-  assert read(path, fps=None)[1] == numbers
-  for start, end in ((0.4, 0.8), (1.2, None), (4.6, 5.2), (5.0, None)):
-    inside = times >= start - 0.3 / 25
-    inside &= times < (9 if end is None else end - 0.3 / 25)
-    if inside.any():
-      part_times, part, _ = read(path, start=start, end=end)
-      assert part == np.array(numbers)[inside].tolist()
-      assert part_times == pytest.approx(times[inside])
+def test_every_frame_once_and_parts_are_slices(subtests, tmp_path):
+  for kind, (codec, b_frames, container, options) in KINDS.items():
+    with subtests.test(kind=kind):
+      path = tmp_path / f'v.{kind.replace(",", " ").split()[0]}'
+      num = 150 if 'mp4' in kind or 'mkv' in kind else 60
+      making_videos.write_video(
+        path, LEVELS[:num], codec=codec, b_frames=b_frames, container=container,
+        **options,
+      )  # fmt: skip
+      times, numbers, notes = read(path)
+      # Sizes of the sound's packets and a millisecond's rounding shift it.
+      late = options.get('sound') or 0
+      assert times[0] == pytest.approx(late, abs=0.04)
+      if num == 60:  # grey levels have not begun anew
+        assert numbers == list(range(num))
+      assert len(numbers) == num
+      told = [note for note in notes if 'begins' in note]
+      assert len(told) == len(notes) == (late > 0.1)
+      assert read(path, fps=None)[1] == numbers
+      for start, end in ((0.4, 0.8), (1.2, None), (4.6, 5.2), (5.0, None)):
+        inside = times >= start - 0.3 / 25
+        inside &= times < (9 if end is None else end - 0.3 / 25)
+        if inside.any():
+          part_times, part, _ = read(path, start=start, end=end)
+          assert part == np.array(numbers)[inside].tolist()
+          assert part_times == pytest.approx(times[inside])
 
 
 def test_packed_pictures_come_once(tmp_path):
@@ -95,27 +95,29 @@ JOINED = {
 }
 
 
-@pytest.mark.parametrize('suffix', JOINED)
-def test_joined_recordings_are_read_on(tmp_path, suffix):
-  codec, container = JOINED[suffix]
-  parts = []
-  for num in (40, 10, 30):
-    path = making_videos.write_video(
-      tmp_path / f'{num}.{suffix}', LEVELS[:num], codec=codec, b_frames=0,
-      container=container,
-    )  # fmt: skip
-    parts.append(path.read_bytes())
-  path.write_bytes(b''.join(parts))
-  _, numbers, notes = read(path)
-  expected = [*range(40), *range(10), *range(30)]
-  assert numbers == expected
-  if suffix != 'm2v':
-    (note,) = notes
-    # Of so short a one MPEG's packets name the time of one frame alone.
-    short = suffix == 'mpg'
-    assert note.startswith(f'{3 - short} recordings joined')
-    assert 'begins anew after 1.60 s' in note and ('2.00 s' in note) != short
-  assert read(path, start=1.2, end=2.4)[1] == expected[30:60]
+def test_joined_recordings_are_read_on(subtests, tmp_path):
+  for suffix, (codec, container) in JOINED.items():
+    with subtests.test(suffix=suffix):
+      parts = []
+      for num in (40, 10, 30):
+        path = making_videos.write_video(
+          tmp_path / f'{num}.{suffix}', LEVELS[:num], codec=codec, b_frames=0,
+          container=container,
+        )  # fmt: skip
+        parts.append(path.read_bytes())
+      path.write_bytes(b''.join(parts))
+      _, numbers, notes = read(path)
+      expected = [*range(40), *range(10), *range(30)]
+      assert numbers == expected
+      if suffix != 'm2v':
+        (note,) = notes
+        # Of so short a one MPEG's packets name the time of one frame alone.
+        short = suffix == 'mpg'
+        assert note.startswith(f'{3 - short} recordings joined')
+        assert (
+          'begins anew after 1.60 s' in note and ('2.00 s' in note) != short
+        )
+      assert read(path, start=1.2, end=2.4)[1] == expected[30:60]
 
 
 def test_joined_recordings_may_be_of_two_codecs(tmp_path):
@@ -222,26 +224,24 @@ def test_interlaced_pictures_lose_their_combs(tmp_path):
   assert all((a == b).all() for a, b in zip(part, made[5:], strict=True))
 
 
-@pytest.mark.parametrize(
-  'name, codec, pix_fmt',
-  [
+def test_what_is_transparent_is_black(subtests, tmp_path):
+  for name, codec, pix_fmt in [
     ('v.webm', 'libvpx-vp9', 'yuva420p'),
     ('v.mov', 'qtrle', 'argb'),
-  ],
-)
-def test_what_is_transparent_is_black(tmp_path, name, codec, pix_fmt):
-  picture = np.full((48, 64, 4), 255, np.uint8)
-  picture[:, :32, 3] = 0
-  with av.open(str(tmp_path / name), 'w') as container:
-    stream = container.add_stream(codec, rate=25)
-    stream.height, stream.width, stream.pix_fmt = 48, 64, pix_fmt
-    for _ in range(3):
-      frame = av.VideoFrame.from_ndarray(picture, format='rgba')
-      container.mux(stream.encode(frame.reformat(format=pix_fmt)))
-    container.mux(stream.encode())
-  remarks = []
-  frames = video_files.read_frames(tmp_path / name, fps=25, remarks=remarks)
-  shown = next(frames)
-  assert shown[:, :28].max() < 20 and shown[:, 36:].min() > 235
-  assert len(list(frames)) == 2
-  assert 'transparent: laid on black' in remarks[-1]
+  ]:
+    with subtests.test(name=name, codec=codec, pix_fmt=pix_fmt):
+      picture = np.full((48, 64, 4), 255, np.uint8)
+      picture[:, :32, 3] = 0
+      with av.open(str(tmp_path / name), 'w') as container:
+        stream = container.add_stream(codec, rate=25)
+        stream.height, stream.width, stream.pix_fmt = 48, 64, pix_fmt
+        for _ in range(3):
+          frame = av.VideoFrame.from_ndarray(picture, format='rgba')
+          container.mux(stream.encode(frame.reformat(format=pix_fmt)))
+        container.mux(stream.encode())
+      remarks = []
+      frames = video_files.read_frames(tmp_path / name, fps=25, remarks=remarks)
+      shown = next(frames)
+      assert shown[:, :28].max() < 20 and shown[:, 36:].min() > 235
+      assert len(list(frames)) == 2
+      assert 'transparent: laid on black' in remarks[-1]
