@@ -59,7 +59,7 @@ def test_page_shows_counts_videos_and_views(config, tmp_path):
   assert 'b &lt;&amp;' in page and 'b <&' not in page
   assert 'Checksum' in page  # of the import's report
   assert 'drawn' not in page  # these faces are not
-  assert len(re.findall('<section>', page)) == 3
+  assert len(re.findall('<h2>', page)) == 3
   shapes = [image.shape for image in images(page)]
   # Three frames and the crops, 128 pixels wide each; two views of four.
   assert shapes == [(96, 4 * 128, 3), (96, 4 * 96, 3), (96, 4 * 96, 3)] * 3
@@ -75,8 +75,8 @@ def test_views_shown_are_those_a_run_draws(config):
   kept = store.only([2])
   for view in row.pair:
     drawn = views.draw_views(
-      kept.frames, kept.first, kept.length, [2],
-      seed=5, epoch=0, view=view.number, options=options,
+      views.Frames(kept.frames, kept.first, kept.length),
+      np.array([2]), seed=5, epoch=0, view=view.number, options=options,
     )[0]  # fmt: skip
     pixels = 255 * (np.asarray(drawn) * options.std + options.mean)
     assert np.abs(pixels - view.frames).max() < 0.51
@@ -137,7 +137,7 @@ def test_drawn_lights_are_drawn_and_others_stay_in_their_records(
 ):
   for name in ('load_videos', 'list_videos'):
     monkeypatch.setattr(
-      contact_sheet.build, name, lambda data, name=name: name
+      contact_sheet.run_videos, name, lambda data, name=name: name
     )
   config = pretrain.get_config('demo')
   config.data.split = split

@@ -85,18 +85,17 @@ def load_videos(name, *, split, frame_size, data_dir=None):
 
 
 def name_people(store, source):
-  """Tells a store what its people are called.
+  """Tells a store what its people are called, and where its records lie.
 
   Args:
     store: a `videos.VideoStore`.
     source: the `Source` that it was read from.
 
   Returns:
-    The store with its `who`.
+    The store with its `who` and `directory`.
   """
-  if source.find_who is None:
-    return store
-  return dataclasses.replace(store, who=source.find_who(store))
+  who = source.find_who(store) if source.find_who else None
+  return dataclasses.replace(store, who=who, directory=source.directory)
 
 
 def open_source(name, *, split, data_dir=None):

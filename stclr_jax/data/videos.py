@@ -36,6 +36,8 @@ class VideoStore:
     records: a `streaming.RecordReader` where `frames` is None.
     who: an `identity.Who`: what the people are called; None where they are
       called by their numbers, as P001.
+    directory: path of the records' folder; None where the faces were drawn
+      when they were asked for.
   """
 
   frames: np.ndarray | None
@@ -49,6 +51,7 @@ class VideoStore:
   synthetic: bool
   records: Any = None
   who: Any = None
+  directory: Any = None
 
   @property
   def num_videos(self):

@@ -278,6 +278,7 @@ def test_the_report_is_readable_and_complete(tmp_path):
   path = imported.directory('mine', tmp_path / 'data')
   report = json.loads((path / imported.REPORT).read_text())
   assert data_folder.read_report(path) == import_report.describe(report, path)
+  assert imported.read_coverage(path) == {'v00': None}
   assert report['videos'][0]['attributes'] == {'intensity': 'high'}
   assert report['versions']['av'] and report['options']['fps'] == 25
 
