@@ -1,6 +1,5 @@
 """Trained networks as plain functions of clips."""
 
-import functools
 import pathlib
 import warnings
 
@@ -12,12 +11,7 @@ from stclr_jax.files import json_files
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.models.encoders import Encoder
-from stclr_jax.views import spatial
-from stclr_jax.views import temporal
 from stclr_jax.views import views
-
-# What runs whose notes do not tell were trained with: torch's.
-_UNTOLD_EPSILON = 1e-5
 
 
 def load_encoder(directory):
@@ -103,30 +97,30 @@ def _warn_of_another_epoch(directory, epoch):
 
 def _make_encoder(notes):
   options = notes['encoder']
-  batch_norm = notes.get('batch_norm', {'epsilon': _UNTOLD_EPSILON})
   return Encoder(
     architecture=options['architecture'],
     width=options['width'],
     dtype=jnp.dtype(options['dtype']),
     lowering=options['lowering'],
-    epsilon=batch_norm['epsilon'],
+    epsilon=notes['batch_norm']['epsilon'],
   )
 
 
 def _on_clips(function, options):
   """Puts the evaluation's view before a function of normalised clips."""
+  names = ('num_frames', 'size', 'mean', 'std')
+  view_options = views.ViewOptions(**{name: options[name] for name in names})
 
   @jax.jit
   def look_and_apply(clips):
-    indices = temporal.sample_uniform(
-      clips.shape[1], num_frames=options['num_frames']
+    videos = jnp.arange(len(clips))
+    frames = views.Frames(
+      clips.reshape(-1, *clips.shape[2:]),
+      first=videos * clips.shape[1],
+      length=jnp.full(len(clips), clips.shape[1]),
     )
-    box = spatial.centre_square(clips.shape[2:4])
-    crop = functools.partial(
-      spatial.apply_crop, box=box, size=options['size'], flip=False
-    )
-    looked = jnp.clip(jax.vmap(crop)(clips[:, indices]) / 255, 0, 1)
-    return function(views.normalize(looked, options['mean'], options['std']))
+    looked = views.evaluation_views(frames, videos, options=view_options)
+    return function(looked)
 
   def apply(clips):
     clips = jnp.asarray(clips)

@@ -14,12 +14,10 @@ OPTIONS = views.ViewOptions(num_frames=4, size=16)
 LABELS = ('a', 'b', 'c')
 
 
-# None: of runs whose notes do not tell it.
-@pytest.fixture(params=[None, 0.3])
-def workdir(request, tmp_path, shallow_encoder):
+@pytest.fixture
+def workdir(tmp_path, shallow_encoder):
   """A run's folder with one checkpoint of a random classifier."""
-  options = {} if request.param is None else {'epsilon': request.param}
-  encoder = Encoder(width=1 / 16, **options)
+  encoder = Encoder(width=1 / 16, epsilon=0.3)
   network = heads.ClassifierNetwork(encoder, len(LABELS))
   clip = np.zeros((1, 4, 16, 16, 3), np.float32)
   init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
@@ -37,9 +35,8 @@ def workdir(request, tmp_path, shallow_encoder):
     'views': {
       'num_frames': 4, 'size': 16, 'mean': OPTIONS.mean, 'std': OPTIONS.std,
     },
+    'batch_norm': {'epsilon': 0.3},
   }  # fmt: skip
-  if options:
-    notes['batch_norm'] = options
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
     saved.save(1, states.create_state(variables, identity), notes)
   return tmp_path, network, variables
@@ -48,11 +45,10 @@ def workdir(request, tmp_path, shallow_encoder):
 def test_loaded_networks_see_what_evaluation_sees(workdir):
   directory, network, variables = workdir
   clips = np.random.default_rng(0).integers(0, 256, (3, 9, 20, 30, 3), np.uint8)
-  frames = clips.reshape(-1, 20, 30, 3)
-  first, length = np.arange(3) * 9, np.full(3, 9)
-  looked = views.evaluation_views(
-    frames, first, length, np.arange(3), options=OPTIONS
+  frames = views.Frames(
+    clips.reshape(-1, 20, 30, 3), np.arange(3) * 9, np.full(3, 9)
   )
+  looked = views.evaluation_views(frames, np.arange(3), options=OPTIONS)
   h = stclr_jax.load_encoder(directory)(clips)
   expected = network.apply(variables, looked, method=network.encode)
   np.testing.assert_allclose(h, expected, rtol=1e-4, atol=1e-5)

@@ -42,20 +42,21 @@ class JaxAugment:
     view_options = views.ViewOptions(
       num_frames=options.frames, size=options.size
     )
-    store = jax.device_put(synthetic_videos.make_videos(options))
+    frames = jax.device_put(
+      views.Frames(*synthetic_videos.make_videos(options))
+    )
 
-    def draw(frames, first, length, indices, epoch):
+    def draw(frames, indices, epoch):
       return views.draw_views(
-        frames, first, length, indices, seed=0, epoch=epoch, view=1,
-        options=view_options,
-      )  # fmt: skip
+        frames, indices, seed=0, epoch=epoch, view=1, options=view_options
+      )
 
     indices = np.arange(options.views, dtype=np.int32) % options.videos
-    compiled = jax.jit(draw).lower(*store, indices, np.int32(0)).compile()
+    compiled = jax.jit(draw).lower(frames, indices, np.int32(0)).compile()
     indices = jax.device_put(indices)
 
     def run(epoch):
-      return compiled(*store, indices, np.int32(epoch))
+      return compiled(frames, indices, np.int32(epoch))
 
     self._run = run
     jax.block_until_ready(run(0))

@@ -1,28 +1,12 @@
 """Our whole pretraining step: frames in device memory in, parameters out."""
 
 import time
-from typing import Any
-from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks import records
 from benchmarks.pipeline import synthetic_videos
 from benchmarks.step import jax_step
-
-
-class Videos(NamedTuple):
-  """What the step reads; `workflows.assembly` has more, and more imports.
-
-  Attributes:
-    frames: of all videos, one after the other, uint8 [F, h, w, 3].
-    first: index of each video's first frame, int32 [n].
-    length: number of its frames, int32 [n].
-  """
-
-  frames: Any
-  first: Any
-  length: Any
 
 
 class JaxPipeline:
@@ -63,8 +47,9 @@ class JaxPipeline:
     step = parallel.parallelize_training(step, num_scalars=2)
     variables = jax_step.init_variables(network)
     self._state = parallel.replicate(states.create_state(variables, optimizer))
+    frames = views.Frames(*synthetic_videos.make_videos(options))
     self._videos = parallel.replicate(
-      Videos(*synthetic_videos.make_videos(options))
+      steps.DeviceVideos(frames, np.full_like(frames.first, -1))
     )
     self._generator = np.random.default_rng(1)
     self._step = step

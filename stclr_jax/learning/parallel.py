@@ -146,8 +146,8 @@ def own_share(batch):
   return jax.tree.map(take, batch)
 
 
-def least(number):
-  """The least of what all processes say; each must ask, and at the same time.
+def min_over_processes(number):
+  """Takes the smallest of what all processes say; all must ask at once.
 
   Args:
     number: this process's, of 24 bits' precision where there are others.

@@ -29,16 +29,12 @@ class DeviceVideos(NamedTuple):
   """What the steps need of a video store, on every device.
 
   Attributes:
-    frames: uint8 [num_frames, h, w, 3], all videos' one after the other; None
-      where clips come with each batch.
-    first: index of each video's first frame, int32 [num_videos].
-    length: number of its frames, int32 [num_videos].
-    label: its class, int32 [num_videos]; -1 without one.
+    frames: `views.Frames`, without the frames themselves where clips come
+      with each batch.
+    label: each video's class, int32 [num_videos]; -1 without one.
   """
 
-  frames: jax.Array | None
-  first: jax.Array
-  length: jax.Array
+  frames: views.Frames
   label: jax.Array
 
 
@@ -49,7 +45,7 @@ class Batch(NamedTuple):
     video: their indices, int32 [n].
     weight: 1 for a video, 0 for padding, float32 [n]; only fine-tuning pads.
     clips: the frames of their v views, uint8 [n, v, t, h, w, 3]; None where
-      `DeviceVideos` has frames.
+      `DeviceVideos` has the frames.
   """
 
   video: jax.Array
@@ -99,8 +95,6 @@ def make_pretrain_step(
     pair = [
       views.draw_views(
         videos.frames,
-        videos.first,
-        videos.length,
         batch.video,
         batch.clips_of(place),
         seed=seed,
@@ -193,8 +187,6 @@ def make_finetune_step(
   def step(state, videos, batch, epoch, learning_rate):
     clips = views.draw_views(
       videos.frames,
-      videos.first,
-      videos.length,
       batch.video,
       batch.clips_of(0),
       seed=seed,
@@ -265,8 +257,6 @@ def make_inference_step(network, *, view_options, method):
   def step(variables, videos, batch):
     clips = views.evaluation_views(
       videos.frames,
-      videos.first,
-      videos.length,
       batch.video,
       batch.clips_of(0),
       options=view_options,

@@ -30,9 +30,7 @@ def save_view_pairs(workdir, store, indices, options, seed):
   pair = [
     np.asarray(
       draw(
-        store.frames,
-        store.first,
-        store.length,
+        views.Frames(store.frames, store.first, store.length),
         indices,
         seed=seed,
         epoch=0,

@@ -16,9 +16,6 @@ from stclr_jax.views import draws
 BRIGHTNESS, CONTRAST, SATURATION, HUE = range(4)
 NAMES = ('brightness', 'contrast', 'saturation', 'hue')
 
-# chosen: the first author's later code (ActiveFER, pre_train.py).
-DEFAULT_STRENGTHS = (0.4, 0.4, 0.4, 0.1)
-
 GREY = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale
 
 
@@ -40,7 +37,7 @@ class ColorDistortion(NamedTuple):
   hue: jax.Array
 
 
-def draw_color(key, *, strengths=DEFAULT_STRENGTHS, probability=0.8):
+def draw_color(key, *, strengths, probability):
   """Draws the colour distortion of a clip.
 
   Args:
@@ -48,8 +45,7 @@ def draw_color(key, *, strengths=DEFAULT_STRENGTHS, probability=0.8):
     strengths: of brightness, contrast and saturation: a factor is uniform in
       [max(0, 1 - strength), 1 + strength]; of hue: the shift is uniform in
       [-strength, strength], in turns. 0 switches an operation off.
-    probability: of any change at all. The default is chosen: SimCLR's and
-      ActiveFER's.
+    probability: of any change at all.
 
   Returns:
     A `ColorDistortion`; where nothing is to change, that which does nothing.

@@ -35,7 +35,7 @@ class Box(NamedTuple):
   width: jax.Array
 
 
-def draw_crop(key, frame_size, *, area=(0.2, 1.0), aspect=(3 / 4, 4 / 3)):
+def draw_crop(key, frame_size, *, area, aspect):
   """Draws the box of a random resized crop.
 
   Ten boxes are tried, of a uniform area and a log-uniform aspect, and the
@@ -45,10 +45,8 @@ def draw_crop(key, frame_size, *, area=(0.2, 1.0), aspect=(3 / 4, 4 / 3)):
   Args:
     key: typed key.
     frame_size: (height, width) of a frame in pixels; static.
-    area: smallest and largest share of the frame's area, in (0, 1]. The
-      default is chosen: the first author's later code (ActiveFER).
-    aspect: smallest and largest width over height. The default is chosen:
-      torchvision's.
+    area: smallest and largest share of the frame's area, in (0, 1].
+    aspect: smallest and largest width over height.
 
   Returns:
     A `Box` inside the frame.
@@ -103,12 +101,12 @@ def centre_square(frame_size):
   )
 
 
-def draw_flip(key, *, probability=0.5):
+def draw_flip(key, *, probability):
   """Draws whether a clip is mirrored.
 
   Args:
     key: typed key.
-    probability: in [0, 1]. The default is chosen: torchvision's.
+    probability: in [0, 1].
 
   Returns:
     bool [].

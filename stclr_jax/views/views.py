@@ -23,6 +23,21 @@ KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
 KINETICS_STD = (0.22803, 0.22145, 0.216989)
 
 
+class Frames(NamedTuple):
+  """The frames of some videos, one video after another.
+
+  Attributes:
+    frames: of all videos, uint8 [F, h, w, 3]; None where clips are handed over
+      with their video.
+    first: index of each video's first frame, int32 [num_videos].
+    length: number of each video's frames, int32 [num_videos].
+  """
+
+  frames: jax.Array | None
+  first: jax.Array
+  length: jax.Array
+
+
 @dataclasses.dataclass(frozen=True)
 class ViewOptions:
   """How views are drawn; hashable, so that it can be static under `jit`.
@@ -53,7 +68,9 @@ class ViewOptions:
   crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # chosen: torchvision
   flip_probability: float = 0.5  # chosen: torchvision
   color_probability: float = 0.8  # chosen: SimCLR, ActiveFER
-  color_strengths: tuple[float, float, float, float] = color.DEFAULT_STRENGTHS
+  color_strengths: tuple[float, float, float, float] = (
+    *(0.4, 0.4, 0.4, 0.1),  # chosen: ActiveFER, pre_train.py
+  )
   mean: tuple[float, float, float] = KINETICS_MEAN
   std: tuple[float, float, float] = KINETICS_STD
 
@@ -170,16 +187,11 @@ def apply_parameters(clip, parameters, *, options):
   return clip
 
 
-def draw_view(
-  frames, first, length, video, clip=None, *, seed, epoch, view, options
-):
+def draw_view(frames, video, clip=None, *, seed, epoch, view, options):
   """Draws one view of one video.
 
   Args:
-    frames: of all videos, one after another, uint8 [F, h, w, 3]; None where
-      `clip` is given.
-    first: index of each video's first frame, int32 [num_videos].
-    length: number of each video's frames, int32 [num_videos].
+    frames: `Frames` of all videos.
     video: which video, int32 [].
     clip: the frames that the view takes, uint8 [t, h, w, 3], where somebody
       has read them already (`data.clips`); None to take them from `frames`.
@@ -192,27 +204,23 @@ def draw_view(
     float32 [t, size, size, 3], normalised; bit for bit the same wherever the
     frames come from.
   """
-  height, width = (frames if clip is None else clip).shape[-3:-1]
+  height, width = (frames.frames if clip is None else clip).shape[-3:-1]
   parameters = draw_parameters(
     view_key(seed, epoch, video, view),
-    length[video],
+    frames.length[video],
     (height, width),
     options=options,
   )
-  clip = _take(frames, first[video], parameters.indices, clip)
+  clip = _take(frames, video, parameters.indices, clip)
   clip = apply_parameters(clip, parameters, options=options)
   return normalize(clip, options.mean, options.std)
 
 
-def draw_views(
-  frames, first, length, videos, clips=None, *, seed, epoch, view, options
-):
+def draw_views(frames, videos, clips=None, *, seed, epoch, view, options):
   """Draws one view of each of some videos.
 
   Args:
     frames: see `draw_view`.
-    first: see `draw_view`.
-    length: see `draw_view`.
     videos: which videos, int32 [n].
     clips: uint8 [n, t, h, w, 3] or None; see `draw_view`.
     seed: see `view_key`.
@@ -223,24 +231,18 @@ def draw_views(
   Returns:
     float32 [n, t, size, size, 3], normalised.
   """
+  frames, videos, clips = jax.tree.map(jnp.asarray, (frames, videos, clips))
   draw = functools.partial(
-    draw_view,
-    *_as_arrays(frames, first, length),
-    seed=seed,
-    epoch=epoch,
-    view=view,
-    options=options,
+    draw_view, frames, seed=seed, epoch=epoch, view=view, options=options
   )
-  return jax.vmap(draw)(*_as_arrays(videos, clips))
+  return jax.vmap(draw)(videos, clips)
 
 
-def evaluation_view(frames, first, length, video, clip=None, *, options):
+def evaluation_view(frames, video, clip=None, *, options):
   """Takes the view that a video is judged by; nothing in it is random.
 
   Args:
     frames: see `draw_view`.
-    first: see `draw_view`.
-    length: see `draw_view`.
     video: see `draw_view`.
     clip: see `draw_view`.
     options: a `ViewOptions`, for number of frames, size and normalisation.
@@ -252,21 +254,19 @@ def evaluation_view(frames, first, length, video, clip=None, *, options):
     centred square; the paper does not describe its test clips.
   """
   indices = temporal.sample_uniform(
-    length[video], num_frames=options.num_frames
+    frames.length[video], num_frames=options.num_frames
   )
-  clip = _take(frames, first[video], indices, clip)
+  clip = _take(frames, video, indices, clip)
   box = spatial.centre_square(clip.shape[1:3])
   clip = _crop(clip, box, False, options.size)
   return normalize(clip, options.mean, options.std)
 
 
-def evaluation_views(frames, first, length, videos, clips=None, *, options):
+def evaluation_views(frames, videos, clips=None, *, options):
   """Takes the evaluation's view of each of some videos.
 
   Args:
     frames: see `draw_view`.
-    first: see `draw_view`.
-    length: see `draw_view`.
     videos: which videos, int32 [n].
     clips: uint8 [n, t, h, w, 3] or None; see `draw_view`.
     options: see `evaluation_view`.
@@ -274,10 +274,9 @@ def evaluation_views(frames, first, length, videos, clips=None, *, options):
   Returns:
     float32 [n, t, size, size, 3], normalised.
   """
-  take = functools.partial(
-    evaluation_view, *_as_arrays(frames, first, length), options=options
-  )
-  return jax.vmap(take)(*_as_arrays(videos, clips))
+  frames, videos, clips = jax.tree.map(jnp.asarray, (frames, videos, clips))
+  take = functools.partial(evaluation_view, frames, options=options)
+  return jax.vmap(take)(videos, clips)
 
 
 def normalize(clip, mean, std):
@@ -297,15 +296,12 @@ def normalize(clip, mean, std):
   return (clip - mean) / std
 
 
-def _take(frames, first, indices, clip):
+def _take(frames, video, indices, clip):
   """Takes a clip's frames, unless they are there already."""
-  clip = frames[first + indices] if clip is None else clip
+  if clip is None:
+    clip = frames.frames[frames.first[video] + indices]
   # What follows is compiled by itself, and so to the same bits either way.
   return lax.optimization_barrier(clip)
-
-
-def _as_arrays(*values):
-  return [None if value is None else jnp.asarray(value) for value in values]
 
 
 def _crop(clip, box, flip, size):

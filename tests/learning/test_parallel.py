@@ -22,7 +22,7 @@ AXIS = parallel.DEVICE_AXIS
 class Videos(dict):
   """Clips in place of videos: what is tested here begins after the views."""
 
-  frames = first = length = property(lambda self: self['clips'])
+  frames = property(lambda self: self['clips'])
   label = property(lambda self: self['label'])
 
 
@@ -38,9 +38,7 @@ def clips_as_views(monkeypatch, shallow_encoder):
   monkeypatch.setattr(
     steps.views,
     'draw_views',
-    lambda frames, first, length, videos, clips, *, view, **_: frames[
-      videos, view
-    ],
+    lambda frames, videos, clips, *, view, **_: frames[videos, view],
   )
 
 

@@ -21,6 +21,9 @@ import scipy.stats
 from stclr_jax.views import color
 from stclr_jax.views import spatial
 
+# As in the constants above.
+CROP = {'area': (0.2, 1.0), 'aspect': (3 / 4, 4 / 3)}
+STRENGTHS = (0.4, 0.4, 0.4, 0.1)
 TOLERANCE = 2e-3 / 255  # torch rounds its resize weights more than we do
 COLOR_STEP = 37
 
@@ -168,7 +171,7 @@ def test_crops_are_distributed_as_torchvisions(
   frame_size, mean, std, area, fallback
 ):
   count = 20000
-  box = draw_many(lambda key: spatial.draw_crop(key, frame_size), count)
+  box = draw_many(lambda key: spatial.draw_crop(key, frame_size, **CROP), count)
   drawn = np.stack(box, axis=1)
   # Four and a half errors of the difference of two means of 20,000.
   error = 4.5 * np.asarray(std) * np.sqrt(2 / count)
@@ -354,7 +357,7 @@ def test_color_strength_zero_is_the_identity():
 
 @pytest.mark.parametrize('switched_off', range(4))
 def test_each_color_operation_can_be_switched_off_alone(switched_off):
-  strengths = list(color.DEFAULT_STRENGTHS)
+  strengths = list(STRENGTHS)
   strengths[switched_off] = 0
   drawn = draw_many(color.draw_color, 50, strengths=strengths, probability=1.0)
   for i, values in enumerate(drawn[1:]):
@@ -380,7 +383,9 @@ def test_color_parameters_are_uniform_in_their_ranges():
 
 @pytest.mark.parametrize('probability', [0.0, 0.8, 1.0])
 def test_color_is_applied_as_often_as_asked(probability):
-  drawn = draw_many(color.draw_color, 2000, probability=probability)
+  drawn = draw_many(
+    color.draw_color, 2000, strengths=STRENGTHS, probability=probability
+  )
   changed = np.stack(drawn[1:], axis=1) != np.float32([1, 1, 1, 0])
   assert (changed.all(1) | ~changed.any(1)).all()  # all of it or nothing
   assert changed.all(1).mean() == pytest.approx(probability, abs=0.03)
@@ -391,10 +396,12 @@ def test_all_frames_of_a_clip_are_treated_alike():
   clip = np.repeat(image(1, 24, 32), 4, axis=0)
   for seed in range(3):
     key_crop, key_flip, key_color = jax.random.split(jax.random.key(seed), 3)
-    box = spatial.draw_crop(key_crop, (24, 32))
-    flip = spatial.draw_flip(key_flip)
+    box = spatial.draw_crop(key_crop, (24, 32), **CROP)
+    flip = spatial.draw_flip(key_flip, probability=0.5)
     view = spatial.apply_crop(clip, box, size=12, flip=flip) / 255
-    distortion = color.draw_color(key_color, probability=1.0)
+    distortion = color.draw_color(
+      key_color, strengths=STRENGTHS, probability=1.0
+    )
     view = np.asarray(color.apply_color(view, distortion))
     np.testing.assert_allclose(view, view[[0] * 4], rtol=0, atol=1e-6)
 
@@ -410,7 +417,7 @@ def test_all_frames_of_a_clip_are_treated_alike():
 )
 def test_crop_errors_name_the_rule(options, message):
   with pytest.raises(ValueError, match=message):
-    spatial.draw_crop(jax.random.key(0), (24, 32), **options)
+    spatial.draw_crop(jax.random.key(0), (24, 32), **CROP | options)
 
 
 @pytest.mark.parametrize(
@@ -423,4 +430,4 @@ def test_crop_errors_name_the_rule(options, message):
 )
 def test_color_errors_name_the_rule(strengths, message):
   with pytest.raises(ValueError, match=message):
-    color.draw_color(jax.random.key(0), strengths=strengths)
+    color.draw_color(jax.random.key(0), strengths=strengths, probability=1)

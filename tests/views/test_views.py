@@ -53,7 +53,7 @@ def draw_parameters(videos):
 def draw_some(frames):
   def draw(videos, **where):
     where = WHERE | {'options': OPTIONS} | where
-    return draw_views(frames, FIRST, LENGTHS, videos, **where)
+    return draw_views(views.Frames(frames, FIRST, LENGTHS), videos, **where)
 
   return draw
 
@@ -179,8 +179,10 @@ def test_each_augmentation_can_be_switched_off_alone(part, off):
 def test_everything_switched_off_is_the_evaluations_view(frames):
   videos = np.arange(8)
   np.testing.assert_allclose(
-    draw_views(frames, FIRST, LENGTHS, videos, **WHERE, options=OFF),
-    take_views(frames, FIRST, LENGTHS, videos, options=OPTIONS),
+    draw_views(
+      views.Frames(frames, FIRST, LENGTHS), videos, **WHERE, options=OFF
+    ),
+    take_views(views.Frames(frames, FIRST, LENGTHS), videos, options=OPTIONS),
     rtol=0,
     atol=PIXEL_TOLERANCE,
   )
@@ -188,7 +190,9 @@ def test_everything_switched_off_is_the_evaluations_view(frames):
 
 def test_evaluation_takes_uniform_frames_and_the_centre_square(frames):
   options = dataclasses.replace(OPTIONS, size=24)  # no resizing
-  clips = take_views(frames, FIRST, LENGTHS, np.arange(8), options=options)
+  clips = take_views(
+    views.Frames(frames, FIRST, LENGTHS), np.arange(8), options=options
+  )
   for video, clip in enumerate(clips):
     indices = temporal.sample_uniform(LENGTHS[video], num_frames=8)
     expected = frames[FIRST[video] + np.asarray(indices), :, 4:28] / 255
@@ -206,7 +210,9 @@ def test_no_view_shows_another_video():
   options = dataclasses.replace(
     OPTIONS, color_probability=0, mean=(0, 0, 0), std=(1, 1, 1)
   )
-  clips = draw_views(frames, FIRST, LENGTHS, videos, **WHERE, options=options)
+  clips = draw_views(
+    views.Frames(frames, FIRST, LENGTHS), videos, **WHERE, options=options
+  )
   shown = np.asarray(clips).reshape(8, -1) * 255
   np.testing.assert_allclose(
     shown, np.broadcast_to(videos[:, None] * 30, shown.shape), atol=1e-3
