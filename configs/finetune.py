@@ -45,6 +45,7 @@ def _paper():
   config.num_epochs = 100  # Sec. IV.A: 30 + 70
   config.frozen_epochs = 30  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: as in pretraining
+  config.composition = 'shuffled'  # chosen: as in pretraining
 
   config.data = common.data()
   config.data.labelled_fraction = 1.0  # Table VI: 0.75, 0.5, 0.25, 0.1

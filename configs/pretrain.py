@@ -29,7 +29,11 @@ def _paper():
   config.init_weights = ''
   config.num_epochs = 1000  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: 64 views fit the paper's 4 V100s
+  # In `stclr_jax.learning.losses.CONTRASTIVE_LOSSES`.
+  config.loss = 'nt_xent'  # eq. (1)
   config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command
+  # Which videos make a batch: in `stclr_jax.runs.batches.COMPOSITIONS`.
+  config.composition = 'shuffled'  # chosen: the paper does not say
   # Parts of the batch that take negatives from themselves only, whatever the
   # devices: 4 is what the paper's 4 GPUs compute without gathering.
   config.negatives = ml_collections.ConfigDict({'groups': 1})

@@ -8,7 +8,7 @@ import pytest
 
 from configs import crossval as crossval_config
 from stclr_jax.data.videos import VideoStore
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 
@@ -23,8 +23,7 @@ def compile_once(tmp_path_factory):
   jax.config.update('jax_compilation_cache_dir', None)
 
 
-@pytest.fixture
-def tiny_store(monkeypatch, shallow_encoder, compile_once):
+def make_tiny_store():
   """Ten people; an expression is where a bright spot moves to."""
   rng = np.random.default_rng(0)
   subject, label = np.divmod(np.arange(60), 6)
@@ -39,7 +38,7 @@ def tiny_store(monkeypatch, shallow_encoder, compile_once):
       row, column = 4 + 4 * (label[i] // 3), 4 + 6 * (label[i] % 3)
       size = 1 + 3 * t // length[i]
       frames[first[i] + t, row : row + size, column : column + size] += 120
-  store = VideoStore(
+  return VideoStore(
     frames=frames,
     first=first.astype(np.int32),
     length=length.astype(np.int32),
@@ -53,7 +52,13 @@ def tiny_store(monkeypatch, shallow_encoder, compile_once):
     name='tiny:vl_strong',
     synthetic=True,
   )
-  monkeypatch.setattr(build, 'load_videos', lambda data: store)
+
+
+@pytest.fixture
+def tiny_store(monkeypatch, shallow_encoder, compile_once):
+  """What every run reads, see `make_tiny_store`."""
+  store = make_tiny_store()
+  monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
   return store
 
 

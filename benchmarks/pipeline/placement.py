@@ -64,8 +64,7 @@ class Feed:
 
     from configs import common
     from stclr_jax.learning import parallel
-    from stclr_jax.runs import build
-    from stclr_jax.runs import placed_videos
+    from stclr_jax.runs import run_videos
     from stclr_jax.views import views
 
     options = self.options
@@ -81,9 +80,9 @@ class Feed:
     jax.block_until_ready(jax.numpy.zeros(()))
     idle = _peak_bytes()
     started = [time.perf_counter()]
-    store = build.load_videos(data)
+    store = run_videos.load_videos(data)
     started.append(time.perf_counter())
-    self._videos = placed_videos.place(store, data)
+    self._videos = run_videos.place(store, data)
     jax.block_until_ready(self._videos.arrays)
     started.append(time.perf_counter())
     placed = _peak_bytes()
@@ -161,8 +160,6 @@ class Feed:
     pair = [
       views.draw_views(
         videos.frames,
-        videos.first,
-        videos.length,
         batch.video,
         batch.clips_of(place),
         seed=0,

@@ -1,24 +1,51 @@
-"""The runs that a recipe is made of: a pretraining and a fine-tuning a fold.
+"""The runs of a recipe: a pretraining and a fine-tuning a fold.
 
-A recipe is the config of a cross-validation, `configs/crossval.py`.
+A recipe is what `configs/crossval.py` gives as such: settings that both share,
+and those of one under its name.
 """
 
-import copy
 import hashlib
 import json
 import pathlib
 
 import ml_collections
 
-from stclr_jax.runs import build
+from stclr_jax.errors import UserError
+from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 
-# Settings that change nothing of what a run finds, and those of its data.
-_NO_MATTER = ('preset',)
-_NO_MATTER_OF_DATA = ('data_dir', *workdirs.WITHOUT_EFFECT)
+WORKFLOWS = {'pretrain': pretrain, 'finetune': finetune}
+_SHARED = ('preset', 'seed', 'pretrain_scope', 'data', 'encoder', 'batch_norm')
+# Of `data`: where it lies and where its frames live changes no run.
+_PLACES = ('data_dir', *workdirs.WITHOUT_EFFECT)
+
+
+def chosen_folds(folds, num_folds):
+  """Returns the folds that a config asks for.
+
+  Args:
+    folds: `config.folds`: numbers, one number, or () for all of them.
+    num_folds: `data.num_folds`.
+
+  Returns:
+    A tuple of ints.
+
+  Raises:
+    UserError: if there is no such fold.
+  """
+  folds = (folds,) if isinstance(folds, int) else tuple(folds)
+  folds = folds or tuple(range(num_folds))
+  for fold in folds:
+    if not 0 <= fold < num_folds:
+      raise UserError(
+        f'`folds` (={folds}) must be of the {num_folds} folds, 0 to '
+        f'{num_folds - 1}.'
+      )
+  return folds
 
 
 def pretrain_config(recipe, fold):
@@ -31,11 +58,11 @@ def pretrain_config(recipe, fold):
   Returns:
     As `configs/pretrain.py` gives it.
   """
-  config = _stage_config(recipe, 'pretrain', fold)
+  config = _run_config(recipe, 'pretrain', fold)
   # Pretraining knows no labels, so it is the same whatever share is known.
   for name in ('labelled_fraction', 'labelled_unit', 'labelled_draw'):
     del config.data[name]
-  if recipe.pretrain_scope == 'all_unlabelled':
+  if sees_everybody(recipe):
     config.data.fold = 0  # the same videos whichever fold is tested
   return config
 
@@ -52,7 +79,7 @@ def finetune_config(recipe, fold, *, init_from, selection='last'):
   Returns:
     As `configs/finetune.py` gives it.
   """
-  config = _stage_config(recipe, 'finetune', fold)
+  config = _run_config(recipe, 'finetune', fold)
   config.init = recipe.init
   config.init_weights = recipe.init_weights
   # Absolute: a run can be resumed from another folder.
@@ -63,22 +90,40 @@ def finetune_config(recipe, fold, *, init_from, selection='last'):
   return config
 
 
-def pretraining_fold(recipe, fold):
-  """Says which fold's pretraining a fold uses.
+def has_pretraining(recipe):
+  """Whether a recipe begins with a pretraining of its own."""
+  return recipe.init == 'pretrained'
+
+
+def sees_everybody(recipe):
+  """Whether pretraining takes all videos, and so is one for all folds."""
+  return recipe.pretrain_scope == 'all_unlabelled'
+
+
+def pretraining_dir(recipe, fold, tree, run=''):
+  """Says which pretraining a fold uses: its own, or one that fits all folds.
+
+  Whoever pretrains on all videos does the same in every fold. The first to be
+  finished then serves all that have none; folds that other machines run at the
+  same time get in nobody's way.
 
   Args:
     recipe: a ConfigDict.
     fold: which one is tested.
+    tree: folder of the folds of the pretraining.
+    run: the pretraining's folder in that of a fold, '' where it is the same.
 
   Returns:
-    Its own number; where everybody is pretrained on, the same for all folds.
+    The path of its workdir.
   """
-  return pretrain_config(recipe, fold).data.fold
-
-
-def has_pretraining(recipe):
-  """Whether a recipe begins with a pretraining of its own."""
-  return recipe.init == 'pretrained'
+  own = workdirs.fold_dir(tree, fold, run)
+  if not sees_everybody(recipe) or summaries.is_finished(own):
+    return own
+  return min(
+    workdirs.folds_with(tree, run).values(),
+    key=lambda path: (path / workdirs.SUMMARY).stat().st_mtime,
+    default=own,
+  )
 
 
 def run_fold(recipe, fold, *, pretraining, finetuning):
@@ -98,21 +143,16 @@ def run_fold(recipe, fold, *, pretraining, finetuning):
 
 
 def run(config, workdir):
-  """Runs a stage, unless it is finished.
+  """Runs a pretraining or fine-tuning, unless it is finished.
 
   Args:
     config: of `pretrain_config` or `finetune_config`.
     workdir: path.
-
-  Returns:
-    Its summary.
   """
   # Not even opened when finished: its data need not be there any more.
-  if (summary := workdirs.read_summary(workdir)) is not None:
-    return summary
-  workflow = {'pretrain': pretrain, 'finetune': finetune}[config.workflow]
-  print(f'--- {workdir}', flush=True)
-  return workflow.run(config, workdir)
+  if not summaries.is_finished(workdir):
+    print(f'--- {workdir}', flush=True)
+    WORKFLOWS[config.workflow].run(config, workdir)
 
 
 def check_folds(recipe, folds, *, validation=False):
@@ -124,12 +164,12 @@ def check_folds(recipe, folds, *, validation=False):
     validation: whether the next fold's people are left out of training, too.
 
   Raises:
-    ValueError: if all labelled training videos of a fold are of one class.
+    UserError: if all labelled training videos of a fold are of one class.
   """
   if not folds:
     return
-  store = build.load_videos(recipe.data)
-  dealt = build.make_folds(store, recipe.data)
+  store = run_videos.load_videos(recipe.data)
+  dealt = run_videos.make_folds(store, recipe.data)
   for fold in folds:
     class_checks.check_trained(
       store,
@@ -142,20 +182,15 @@ def finished_folds(folders):
   """Lists the folds that are finished in each of some folders.
 
   Args:
-    folders: paths, each with `fold_N/summary.json` where fold N is finished,
-      in whichever call or on whichever machine.
+    folders: paths; it does not matter in which call or on which machine a fold
+      was finished.
 
   Returns:
     A sorted list of ints.
   """
-  finished = [
-    {
-      int(path.parent.name.removeprefix('fold_'))
-      for path in pathlib.Path(folder).glob(f'fold_*/{workdirs.SUMMARY}')
-    }
-    for folder in folders
-  ]
-  return sorted(set.intersection(*finished))
+  return sorted(
+    set.intersection(*(set(workdirs.folds_with(one)) for one in folders))
+  )
 
 
 def address(*configs):
@@ -167,25 +202,26 @@ def address(*configs):
   Returns:
     Ten hexadecimal digits, the same for runs that find the same.
   """
-  kept = []
-  for config in configs:
-    described = workdirs.as_json(config)
-    for name in _NO_MATTER:
-      described.pop(name, None)
-    for name in _NO_MATTER_OF_DATA:
-      described['data'].pop(name, None)
-    kept.append(described)
+  kept = [workdirs.as_json(config) for config in configs]
+  for config in kept:
+    config['data'] = {
+      name: value
+      for name, value in config['data'].items()
+      if name not in _PLACES
+    }
   text = json.dumps(kept, sort_keys=True)
   return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
-def _stage_config(recipe, stage, fold):
-  config = ml_collections.ConfigDict(copy.deepcopy(recipe[stage].to_dict()))
-  config.workflow = stage
-  config.preset = recipe.preset
-  for name in ('seed', 'pretrain_scope'):
-    config[name] = recipe[name]
-  for name in ('data', 'encoder', 'batch_norm'):
-    config[name] = ml_collections.ConfigDict(recipe[name].to_dict())
+def _run_config(recipe, workflow, fold):
+  """What both runs share, and what is one's own."""
+  written = recipe.to_dict()
+  config = ml_collections.ConfigDict(
+    {
+      **{name: written[name] for name in _SHARED},
+      **written[workflow],
+      'workflow': workflow,
+    }
+  )
   config.data.fold = fold
   return config

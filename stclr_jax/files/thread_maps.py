@@ -3,6 +3,7 @@
 import collections
 import concurrent.futures
 import contextlib
+import itertools
 import os
 
 _AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
@@ -45,6 +46,29 @@ def map_ahead(pool, function, items, *, ahead):
   finally:
     for future in waiting:
       future.cancel()
+
+
+def iterate_ahead(items, *, ahead):
+  """Goes through a generator in a thread, a few items ahead of the consumer.
+
+  Args:
+    items: a generator; closed at the end.
+    ahead: how many items are made or under way when one is asked for.
+
+  Yields:
+    The items. What the generator raises is raised in its place.
+  """
+  end = object()
+  with (
+    contextlib.closing(items),
+    concurrent.futures.ThreadPoolExecutor(1) as pool,
+    contextlib.closing(
+      map_ahead(
+        pool, lambda _: next(items, end), itertools.count(), ahead=ahead
+      )
+    ) as ready,
+  ):
+    yield from iter(lambda: next(ready), end)
 
 
 def map_threaded(function, items, *, size_of=None):

@@ -11,7 +11,7 @@ import numpy as np
 from stclr_jax.data import sources
 from stclr_jax.errors import UserError
 from stclr_jax.learning import steps
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 from stclr_jax.views import views
 
 UNLABELLED = 'unlabelled'
@@ -91,8 +91,8 @@ def open_videos(data):
     FileNotFoundError: if the data set has not been built.
   """
   if sources.must_draw(data.name, data.split):
-    return build.load_videos(data)
-  return build.list_videos(data)
+    return run_videos.load_videos(data)
+  return run_videos.list_videos(data)
 
 
 def count_videos(store):

@@ -7,7 +7,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.reports import command_lines
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 from stclr_jax.runs.checks import class_checks
 
 # The largest batch of configs/pretrain.py's presets; fewer videos need less.
@@ -125,7 +125,7 @@ def _find_hindrance(config, store, changes):
   config = copy.deepcopy(config)
   config.update_from_flattened_dict(changes)
   try:
-    fold = build.select_fold(store, config.data)
+    fold = run_videos.select_fold(store, config.data)
     class_checks.check_trained(
       store, fold.train, where=f'of fold {config.data.fold}'
     )

@@ -1,17 +1,9 @@
 """From a config to the objects of a run. ConfigDicts end here."""
 
-import pathlib
-
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from stclr_jax.data import folds
-from stclr_jax.data import placement
-from stclr_jax.data import sources
-from stclr_jax.data import streaming
 from stclr_jax.errors import UserError
-from stclr_jax.files import host_memory
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
@@ -19,127 +11,6 @@ from stclr_jax.models import encoders
 from stclr_jax.views import views
 
 DTYPES = ('float32', 'bfloat16')
-
-# The videos of the last run in this process, by what was asked for: folds and
-# rows of a table share them, and to decode them takes longer than a small run.
-_last_read = {}
-
-
-def load_videos(data):
-  """Reads the data set of a config, building the embedded one if needed.
-
-  Args:
-    data: `config.data`.
-
-  Returns:
-    A `VideoStore`; its frames stay in their records if `data.placement` says
-    so, or is 'auto' and they would not fit into memory.
-
-  Raises:
-    ValueError: for an unknown name, split or placement, or frames that do not
-      fit.
-    FileNotFoundError: if the data set has not been built.
-  """
-  placement.check(data.placement, data.memory_share)
-  asked = (data.name, data.split, tuple(data.frame_size), data.data_dir)
-  if data.placement != placement.STREAMED and asked in _last_read:
-    return _last_read[asked]
-  _last_read.clear()  # before the next: memory may not hold both
-  drawn = sources.must_draw(data.name, data.split)
-  if data.placement == placement.STREAMED or not drawn:
-    listed = list_videos(data)
-    if not placement.keep_in_host(
-      data.placement,
-      listed.frame_bytes,
-      memory_share=data.memory_share,
-      free=parallel.least(host_memory.free_host_bytes()),
-    ):
-      return listed
-  _last_read[asked] = sources.load_videos(
-    data.name,
-    split=data.split,
-    frame_size=tuple(data.frame_size),
-    data_dir=data.data_dir or None,
-  )
-  return _last_read[asked]
-
-
-def check_videos(data):
-  """Makes sure that a data set is there, without reading its frames.
-
-  Args:
-    data: `config.data`.
-
-  Raises:
-    ValueError: for an unknown name or split.
-    FileNotFoundError: if the data set has not been built.
-  """
-  if not sources.must_draw(data.name, data.split):
-    sources.open_source(
-      data.name, split=data.split, data_dir=data.data_dir or None
-    )
-
-
-def list_videos(data):
-  """Opens the data set of a config and leaves the frames in their records.
-
-  Args:
-    data: `config.data`.
-
-  Returns:
-    A `VideoStore` of records.
-
-  Raises:
-    ValueError: for an unknown name or split.
-    FileNotFoundError: if the data set has not been built, or TFDS is not
-      installed.
-  """
-  source = sources.open_source(
-    data.name, split=data.split, data_dir=data.data_dir or None
-  )
-  store = streaming.open_store(
-    streaming.TfdsRecords(source.examples),
-    frame_size=tuple(data.frame_size),
-    label_names=source.label_names,
-    name=source.name,
-    synthetic=source.synthetic,
-    index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
-  )
-  return sources.name_people(store, source)
-
-
-def make_folds(store, data):
-  """Deals the people of a data set to the folds of a config.
-
-  Args:
-    store: a `VideoStore`.
-    data: `config.data`.
-
-  Returns:
-    `folds.Folds`.
-  """
-  return folds.make_folds(
-    store.subject,
-    num_folds=data.num_folds,
-    assignment=data.fold_assignment,
-    seed=data.fold_seed,
-    labels=store.label,
-    video_id=store.video_id,
-  )
-
-
-def select_fold(store, data, *, validation=False):
-  """Finds the fold of a config.
-
-  Args:
-    store: a `VideoStore`.
-    data: `config.data`.
-    validation: whether to leave the next fold's people out of training.
-
-  Returns:
-    A `folds.Fold` of the store's video indices.
-  """
-  return make_folds(store, data).fold(data.fold, validation=validation)
 
 
 def make_view_options(options):
@@ -280,17 +151,3 @@ def init_network(network, view_options, *, seed):
     compiler_options={'xla_backend_optimization_level': 0}
   )
   return compiled(jax.random.key(seed))
-
-
-def epoch_order(indices, *, seed, epoch):
-  """Shuffles videos, the same way whenever an epoch is run.
-
-  Args:
-    indices: int [n].
-    seed: int.
-    epoch: int.
-
-  Returns:
-    A permutation of `indices`, int32 [n].
-  """
-  return np.random.default_rng((seed, epoch)).permutation(indices)

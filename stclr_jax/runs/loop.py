@@ -76,7 +76,7 @@ def train(
     variables: of the untrained network.
     videos: `steps.DeviceVideos`, replicated.
     stages: list of `Stage`, one following on the other.
-    batches: see `placed_videos.PlacedVideos.epochs`.
+    batches: see `run_videos.PlacedVideos.epochs`.
     steps_per_epoch: how many there are of each epoch.
     clips_per_step: clips that the encoder sees in a step.
     workdir: path of the run.

@@ -7,7 +7,6 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import lbp_top
 from stclr_jax.learning import compiled_steps
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
@@ -20,7 +19,7 @@ def make_encode(network, videos, *, view_options, batch_size):
 
   Args:
     network: with an encoder.
-    videos: `placed_videos.PlacedVideos`.
+    videos: `run_videos.PlacedVideos`.
     view_options: a `views.ViewOptions`; videos are looked at as in evaluation.
     batch_size: videos at a time.
 
@@ -38,33 +37,45 @@ def make_encode(network, videos, *, view_options, batch_size):
   )
 
 
-def make_look(videos, *, view_options, batch_size):
+def make_evaluation_views(videos, *, view_options, batch_size):
   """Makes a function from videos to what evaluation sees of them.
 
   Args:
-    videos: `placed_videos.PlacedVideos`.
+    videos: `run_videos.PlacedVideos`.
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
 
   Returns:
-    `look(indices) -> float32 [m, t, size, size, 3]` in [0, 1], RGB.
+    `evaluation_views(indices) -> float32 [m, t, size, size, 3]` in [0, 1], RGB.
   """
   infer = videos.inference(
     _look_step(view_options), options=view_options, batch_size=batch_size
   )
 
-  def look(indices):
+  def evaluation_views(indices):
     clips = infer((), indices) * np.float32(view_options.std)
     return np.clip(clips + np.float32(view_options.mean), 0, 1)
 
-  return look
+  return evaluation_views
+
+
+def grey(colors):
+  """Brightness of RGB, as ITU-R BT.601 weighs it.
+
+  Args:
+    colors: uint8 or float [..., 3].
+
+  Returns:
+    float32 [...], in the same range.
+  """
+  return np.asarray(colors, np.float32) @ np.float32([0.299, 0.587, 0.114])
 
 
 def measure_brightness(videos, indices, *, view_options, batch_size):
   """Mean brightness of what evaluation sees of each video.
 
   Args:
-    videos: `placed_videos.PlacedVideos`.
+    videos: `run_videos.PlacedVideos`.
     indices: which, int [m].
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
@@ -77,7 +88,7 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   )
   normalized = infer((), indices)
   colors = normalized * np.array(view_options.std) + view_options.mean
-  return lbp_top.grey(colors)
+  return grey(colors)
 
 
 def audit_encoder(
@@ -89,7 +100,7 @@ def audit_encoder(
     network: a `PretrainNetwork`.
     variables: {'params': ..., 'batch_stats': ...}.
     store: a `VideoStore`.
-    videos: its `placed_videos.PlacedVideos`.
+    videos: its `run_videos.PlacedVideos`.
     seen: videos of pretraining, int [n].
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
@@ -147,8 +158,6 @@ def _brightness_step(view_options):
 def _look(videos, batch, view_options):
   return views.evaluation_views(
     videos.frames,
-    videos.first,
-    videos.length,
     batch.video,
     batch.clips_of(0),
     options=view_options,

@@ -23,7 +23,7 @@ from stclr_jax.models import heads
 from stclr_jax.reports import figures
 from stclr_jax.runs import build
 from stclr_jax.runs import owners
-from stclr_jax.runs import placed_videos
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
@@ -59,7 +59,7 @@ def run(config, workdir):
     )
   classifier = _read_classifier(config.classifier)
   run_config = _read_config(config.classifier)
-  store = build.load_videos(config.data)
+  store = run_videos.load_videos(config.data)
   store, unlabelled = relabel(
     store, classifier.notes['labels'], config.label_map
   )
@@ -71,7 +71,7 @@ def run(config, workdir):
 
   started = time.monotonic()
   view_options = build.make_view_options(run_config.views)
-  classify = placed_videos.place(store, config.data).inference(
+  classify = run_videos.place(store, config.data).inference(
     compiled_steps.inference_step(
       heads.ClassifierNetwork(
         build.make_encoder(run_config), len(store.label_names)

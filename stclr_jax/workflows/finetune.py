@@ -3,7 +3,6 @@
 Folds of clips ('leaky_clips') are the exception, and are called one.
 """
 
-import functools
 import pathlib
 import time
 
@@ -17,11 +16,10 @@ from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import steps
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
-from stclr_jax.runs import build
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
-from stclr_jax.runs import placed_videos
 from stclr_jax.runs import provenance
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
@@ -66,7 +64,7 @@ def run(config, workdir):
     workdir / 'fold.json',
     parts.dealt.record(config.data.fold, store.video_id, validation=validated),
   )
-  videos = placed_videos.place(store, config.data)
+  videos = run_videos.place(store, config.data)
   selected = selection.make(
     config, store, fold, _make_classify(config, parts, videos), workdir
   )
@@ -99,7 +97,7 @@ def run(config, workdir):
     ).as_dict(),
     'clips_per_second': outcome.clips_per_second,
     'epochs': config.num_epochs,
-    'steps': config.num_epochs * parts.steps_per_epoch,
+    'steps': config.num_epochs * parts.batches.per_epoch,
     'seconds': outcome.earlier_seconds + time.monotonic() - started,
   }
   tables.write_predictions(
@@ -168,13 +166,13 @@ def _opening_words(config, parts):
     f'{parts.store.name}: fine-tuning ({config.init}) on '
     f'{len(parts.labelled)} labelled videos, then testing on {len(test)} '
     f'videos of {people} {known}; {config.num_epochs} epochs of '
-    f'{parts.steps_per_epoch} steps on {jax.device_count()} device(s).'
+    f'{parts.batches.per_epoch} steps on {jax.device_count()} device(s).'
   )
 
 
 def _train(config, parts, videos, selected, workdir):
   """Trains, and looks at the people that `selected` chooses by."""
-  steps_per_epoch = parts.steps_per_epoch
+  steps_per_epoch = parts.batches.per_epoch
 
   def end_epoch(epoch, variables, figures, journal):
     selected.end_epoch(epoch, variables, journal, step=epoch * steps_per_epoch)
@@ -189,7 +187,7 @@ def _train(config, parts, videos, selected, workdir):
     videos.arrays,
     stages=parts.stages,
     batches=videos.epochs(
-      functools.partial(_batches, config, parts.labelled, steps_per_epoch),
+      parts.batches,
       seed=config.seed,
       view_numbers=steps.FINETUNE_VIEWS,
       options=parts.view_options,
@@ -204,21 +202,6 @@ def _train(config, parts, videos, selected, workdir):
     log_every_steps=config.log_every_steps,
     end_epoch=end_epoch,
   )
-
-
-def _batches(config, labelled, steps_per_epoch, epoch):
-  """All labelled videos once, the last batch filled up with weight 0."""
-  order = build.epoch_order(labelled, seed=config.seed, epoch=epoch)
-  video = np.resize(order, steps_per_epoch * config.batch_size)
-  weight = (np.arange(len(video)) < len(order)).astype(np.float32)
-  return [
-    steps.Batch(some, weights)
-    for some, weights in zip(
-      np.split(video, steps_per_epoch),
-      np.split(weight, steps_per_epoch),
-      strict=True,
-    )
-  ]
 
 
 def _notes(config, parts):

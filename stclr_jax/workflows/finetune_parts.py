@@ -13,8 +13,10 @@ from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
+from stclr_jax.runs import batches
 from stclr_jax.runs import build
 from stclr_jax.runs import loop
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import selection
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
@@ -37,7 +39,7 @@ class Parts(NamedTuple):
     view_options: `views.ViewOptions`.
     variables: of the network, the encoder as it begins.
     weights: what became of `init_weights`, or None.
-    steps_per_epoch: of either stage.
+    batches: `batches.Batches`, of either stage.
     stages: list of `training.Stage`.
   """
 
@@ -50,7 +52,7 @@ class Parts(NamedTuple):
   view_options: Any
   variables: dict[str, Any]
   weights: Any
-  steps_per_epoch: int
+  batches: Any
   stages: list
 
 
@@ -76,8 +78,8 @@ def make(config):
   encoder = build.make_encoder(config)
   selection.check(config)
   pretrained = _read_pretrained(config)
-  store = build.load_videos(config.data)
-  dealt = build.make_folds(store, config.data)
+  store = run_videos.load_videos(config.data)
+  dealt = run_videos.make_folds(store, config.data)
   fold = dealt.fold(
     config.data.fold, validation=config.selection == 'inner_validation'
   )
@@ -111,7 +113,13 @@ def make(config):
       variables, pretrained.state, source=config.init_from
     )
   variables, weights = trained.load_weights(variables, config)
-  steps_per_epoch = -(-len(labelled) // config.batch_size)
+  listed = batches.Batches(
+    batches.Pool.of(store, labelled),
+    batches.COMPOSITIONS[config.composition],
+    config.batch_size,
+    config.seed,
+    filled=True,
+  )
   return Parts(
     store=store,
     dealt=dealt,
@@ -122,8 +130,8 @@ def make(config):
     view_options=view_options,
     variables=variables,
     weights=weights,
-    steps_per_epoch=steps_per_epoch,
-    stages=_stages(config, network, view_options, steps_per_epoch),
+    batches=listed,
+    stages=_stages(config, network, view_options, listed.per_epoch),
   )
 
 

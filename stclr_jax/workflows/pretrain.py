@@ -1,6 +1,5 @@
 """Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
 
-import functools
 import math
 import time
 
@@ -18,12 +17,13 @@ from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
+from stclr_jax.runs import batches
 from stclr_jax.runs import build
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners
-from stclr_jax.runs import placed_videos
 from stclr_jax.runs import provenance
 from stclr_jax.runs import representations
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
@@ -48,9 +48,16 @@ def run(config, workdir):
   pretrain_checks.check(config)
   view_options = build.make_view_options(config.views)
   network = make_network(config)
-  store = build.load_videos(config.data)
+  store = run_videos.load_videos(config.data)
   seen = videos_seen(config, store)
-  steps_per_epoch = _steps_per_epoch(config, seen)
+  listed = batches.Batches(
+    batches.Pool.of(store, seen),
+    batches.COMPOSITIONS[config.composition],
+    config.batch_size,
+    config.seed,
+    filled=False,
+  )
+  steps_per_epoch = listed.per_epoch
   stage = _stage(config, network, view_options, steps_per_epoch)
   if config.init not in INITS:
     raise UserError(
@@ -65,7 +72,7 @@ def run(config, workdir):
   provenance.refuse_other_data(workdir, store)
 
   started = time.monotonic()
-  videos = placed_videos.place(store, config.data)
+  videos = run_videos.place(store, config.data)
   notes = _notes(config, store, seen)
   print(
     f'{store.name}: pretraining on {len(seen)} videos of '
@@ -87,7 +94,7 @@ def run(config, workdir):
     videos.arrays,
     stages=[stage],
     batches=videos.epochs(
-      functools.partial(_batches, config, seen, steps_per_epoch),
+      listed,
       seed=config.seed,
       view_numbers=steps.PRETRAIN_VIEWS,
       options=view_options,
@@ -199,19 +206,9 @@ def videos_seen(config, store):
   # Where nobody has a label, nobody is ever tested.
   if config.pretrain_scope == 'all_unlabelled' or unlabelled:
     return np.arange(store.num_videos)
-  return build.select_fold(
+  return run_videos.select_fold(
     store, config.data, validation=config.hold_out_validation
   ).pretrain
-
-
-def _steps_per_epoch(config, seen):
-  steps_per_epoch = len(seen) // config.batch_size
-  if not steps_per_epoch:
-    raise UserError(
-      f'`batch_size` (={config.batch_size}) must not exceed the {len(seen)} '
-      'training videos; lower it.'
-    )
-  return steps_per_epoch
 
 
 def _notes(config, store, seen):
@@ -241,7 +238,7 @@ def _stage(config, network, view_options, steps_per_epoch):
       optimizer,
       view_options=view_options,
       seed=config.seed,
-      contrastive_loss=losses.CONTRASTIVE_LOSSES['nt_xent'](
+      contrastive_loss=losses.CONTRASTIVE_LOSSES[config.loss](
         config.temperature, config.negatives.groups
       ),
       views_apart=config.batch_norm.views == 'apart',
@@ -299,14 +296,6 @@ def _make_knn(config, network, view_options, store, videos, seen):
     )
 
   return knn
-
-
-def _batches(config, seen, steps_per_epoch, epoch):
-  order = build.epoch_order(seen, seed=config.seed, epoch=epoch)
-  # The remainder waits for the next shuffle: a video that fills up the last
-  # batch would be its own negative.
-  order = order[: steps_per_epoch * config.batch_size]
-  return [steps.Batch(batch) for batch in np.split(order, steps_per_epoch)]
 
 
 def _words(figures, chance):

@@ -7,7 +7,7 @@ import pytest
 
 from benchmarks.pipeline import placement
 from stclr_jax.data import videos
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 
 ARGUMENTS = ['--batch_size=8', '--frames=2', '--size=16', '--frame_size']
 ARGUMENTS += ['20', '24', '--batches=2', '--blocks=2']
@@ -47,7 +47,7 @@ class Here:
 
 
 def test_reading_and_drawing_are_timed(tmp_path, monkeypatch):
-  monkeypatch.setattr(build, 'load_videos', load_noise)
+  monkeypatch.setattr(run_videos, 'load_videos', load_noise)
   monkeypatch.setattr(
     placement,
     '_start_worker',

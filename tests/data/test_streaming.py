@@ -1,3 +1,4 @@
+import contextlib
 import json
 import threading
 import time
@@ -83,7 +84,7 @@ def test_streamed_clips_are_those_in_memory(records):
   assert streamed.video_id == in_memory.video_id
   requests = make_requests(7)
   read = [
-    list(clips.read_clips(store, 7, requests.__getitem__))
+    list(clips.read_clips(store, requests))
     for store in (in_memory, streamed)
   ]
   assert read[0][0].shape == (3, 2, 4, *FRAME_SIZE, 3)
@@ -119,7 +120,7 @@ def test_what_cannot_be_read_is_named_and_threads_end(records):
   records.broken = 1  # of v2
   requests = [clips.Request(np.array([0, 2]), np.zeros((2, 1, 1), int))] * 5
   with pytest.raises(ValueError, match='video v2 cannot be read.*on fire'):
-    list(clips.read_clips(store, 5, requests.__getitem__))
+    list(clips.read_clips(store, requests))
   deadline = time.monotonic() + 20
   while threading.active_count() > before and time.monotonic() < deadline:
     time.sleep(0.01)
@@ -167,15 +168,11 @@ def test_a_list_that_is_broken_is_made_anew(records, tmp_path, kept):
   assert index.read_bytes() == whole
 
 
-def test_a_request_is_made_once_for_all_threads(records):
-  asked = []
-  requests = make_requests(6)
+def test_requests_are_read_ahead_but_not_all(records):
+  requests = iter(make_requests(1000))
   store = open_store(records)
-
-  def request(i):
-    asked.append(i)
-    return requests[i]
-
-  list(clips.read_clips(store, 6, request))
-  assert asked == list(range(6))
-  assert list(clips.read_clips(store, 0, request)) == []
+  with contextlib.closing(clips.read_clips(store, requests)) as read:
+    next(read)
+    time.sleep(0.1)
+  assert 800 < len(list(requests)) < 1000
+  assert list(clips.read_clips(store, [])) == []

@@ -9,7 +9,7 @@ import pytest
 
 from configs import pretrain as pretrain_configs
 from stclr_jax.reports import next_commands
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 from stclr_jax.runs.checks import class_checks
 
 
@@ -39,7 +39,7 @@ def test_a_fine_tuning_is_planned_that_can_be_dealt(
       continue
     config.update_from_flattened_dict(plan['changes'])
     assert config.pretrain_scope == scope
-    part = build.select_fold(store, config.data)
+    part = run_videos.select_fold(store, config.data)
     class_checks.check_trained(store, part.train, where='')
     assert len(part.test)
   assert outcomes == {True, False}

@@ -3,8 +3,8 @@ import dataclasses
 import pytest
 
 from stclr_jax.learning import checkpoints
-from stclr_jax.runs import build
 from stclr_jax.runs import provenance
+from stclr_jax.runs import run_videos
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ def test_what_begins_without_our_pretraining(
   init, scope, told, tiny_store, tiny_config
 ):
   config = tiny_config('finetune', init=init)
-  dealt = build.make_folds(tiny_store, config.data)
+  dealt = run_videos.make_folds(tiny_store, config.data)
   kept = provenance.make_protocol(
     config, tiny_store, dealt, dealt.fold(0), None
   )

@@ -4,8 +4,8 @@ import numpy as np
 
 from stclr_jax.evaluation import audit
 from stclr_jax.runs import build
-from stclr_jax.runs import placed_videos
 from stclr_jax.runs import representations
+from stclr_jax.runs import run_videos
 from stclr_jax.workflows import pretrain
 
 
@@ -14,7 +14,7 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   options = build.make_view_options(config.views)
   network = pretrain.make_network(config)
   variables = build.init_network(network, options, seed=0)
-  videos = placed_videos.place(tiny_store, config.data)
+  videos = run_videos.place(tiny_store, config.data)
   common = dict(view_options=options, batch_size=8)
   encode = representations.make_encode(network, videos, **common)
   orders = audit.frame_orders(options.num_frames)
@@ -33,7 +33,7 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   # Of a video with one frame, no order is another.
   single = tiny_store.length.copy()
   single[:] = 1
-  still = placed_videos.place(
+  still = run_videos.place(
     dataclasses.replace(tiny_store, length=single), config.data
   )
   encode = representations.make_encode(network, still, **common)
@@ -76,7 +76,7 @@ def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
   for seed in (0, 1):
     network = pretrain.make_network(config)
     variables = build.init_network(network, options, seed=seed)
-    videos = placed_videos.place(tiny_store, config.data)
+    videos = run_videos.place(tiny_store, config.data)
     encode = representations.make_encode(
       network, videos, view_options=options, batch_size=8
     )

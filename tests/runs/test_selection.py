@@ -7,8 +7,8 @@ import pytest
 
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
-from stclr_jax.runs import build
 from stclr_jax.runs import provenance
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import selection
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -171,7 +171,7 @@ def test_protocol_says_whether_validation_people_were_pretrained_on(
     'subjects_seen': tiny_store.subject[seen].tolist(),
   }
   config = tiny_config('finetune', selection='inner_validation')
-  dealt = build.make_folds(tiny_store, config.data)
+  dealt = run_videos.make_folds(tiny_store, config.data)
   kept = provenance.make_protocol(
     config,
     tiny_store,

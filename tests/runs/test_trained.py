@@ -10,8 +10,8 @@ import pytest
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning.checkpoints import Checkpoint
-from stclr_jax.runs import build
 from stclr_jax.runs import provenance
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import trained
 from stclr_jax.workflows import finetune
 
@@ -123,7 +123,7 @@ def test_the_scope_beside_a_number_is_true(
   config = tiny_config('finetune')
   before = named('tiny:videos', 'P')
   store = named(name, renamed or 'P')
-  dealt = build.make_folds(store, config.data)
+  dealt = run_videos.make_folds(store, config.data)
   told = []
   for seen in (np.arange(6, 60), np.arange(60)):
     kept = provenance.make_protocol(

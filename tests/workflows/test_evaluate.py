@@ -10,9 +10,10 @@ from stclr_jax.data.people import identity
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import transfer_protocol
-from stclr_jax.experiments import run_pairs
+from stclr_jax.experiments.finished import predicted_runs
+from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.learning import checkpoints
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -57,17 +58,18 @@ def test_people_trained_on_are_refused_dropped_or_marked(
     assert ours.pop('seen') == '0' and ours == trained
   assert json.loads((tmp_path / 'dropped/summary.json').read_text()) == dropped
   report = run_pairs.compare_runs(
-    run_pairs.read_run(classifier), run_pairs.read_run(tmp_path / 'dropped')
+    predicted_runs.read_run(classifier),
+    predicted_runs.read_run(tmp_path / 'dropped'),
   )
-  assert report['same_answer'] == 6
+  assert report.same_answer == 6
   kept = transfer_protocol.TransferProtocol.from_dict(dropped['protocol'])
   counts = (
     metrics.PeopleCounts(**dropped[name]) for name in ('seen', 'unseen')
   )
   lines = kept.describe(*counts).split('\n')
-  assert report['text']['run_b'][-len(lines) :] == lines
+  assert list(report.text.run_b[-len(lines) :]) == lines
   # Both look at a video alike, and say so in the same words.
-  differing = {line.split(':')[0] for line in report['protocol_differences']}
+  differing = {line.split(':')[0] for line in report.protocol_differences}
   assert 'trained_on' in differing and 'view' not in differing
   assert dropped['sites'] is None  # drawn faces were recorded nowhere
 
@@ -90,7 +92,7 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   other = dataclasses.replace(
     tiny_store, name='mine:all', label=label, label_names=names
   )
-  monkeypatch.setattr(build, 'load_videos', lambda data: other)
+  monkeypatch.setattr(run_videos, 'load_videos', lambda data: other)
   config = make_config(classifier)
   with pytest.raises(ValueError, match="unknown label 'fearful'"):
     evaluate.run(config, tmp_path / 'mine')
@@ -121,7 +123,7 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   def use(store):
-    monkeypatch.setattr(build, 'load_videos', lambda data: store)
+    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
 
   def leaks(store):
     use(store)
@@ -159,7 +161,7 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   def use(store):
-    monkeypatch.setattr(build, 'load_videos', lambda data: store)
+    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
 
   names = [f'N{number:02d}' for number in tiny_store.subject]
   who = identity.Who(tuple(names), (True,) * 60, ((),) * 60, '')

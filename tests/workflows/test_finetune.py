@@ -11,7 +11,8 @@ from configs import pretrain as pretraining_configs
 from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.reports import next_commands
-from stclr_jax.runs import build
+from stclr_jax.runs import loop
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import finetune_parts
@@ -100,7 +101,7 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     },
   )
   whole = finetune.run(config, tmp_path / 'whole')
-  train_epoch = finetune.training._train_epoch
+  train_epoch = loop._train_epoch
   for last_epoch in (1, 2, 3):  # within stage one, between stages, within two
 
     def dying(stage, state, videos, epoch, *rest, last=last_epoch):
@@ -109,7 +110,7 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
       return train_epoch(stage, state, videos, epoch, *rest)
 
     with monkeypatch.context() as patch:
-      patch.setattr(finetune.training, '_train_epoch', dying)
+      patch.setattr(loop, '_train_epoch', dying)
       with pytest.raises(KeyboardInterrupt):
         finetune.run(config, tmp_path / 'cut')
   resumed = finetune.run(config, tmp_path / 'cut')
@@ -162,7 +163,7 @@ def imported_anew(tiny_store, monkeypatch):
 
   def import_anew():
     anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
-    monkeypatch.setattr(build, 'load_videos', lambda data: anew)
+    monkeypatch.setattr(run_videos, 'load_videos', lambda data: anew)
 
   return import_anew
 
@@ -196,7 +197,7 @@ def test_a_run_does_not_go_on_with_other_people(
   tiny_store, tiny_config, tmp_path, imported_anew, monkeypatch
 ):
   config = tiny_config('finetune', init='scratch')
-  train_epoch = finetune.training._train_epoch
+  train_epoch = loop._train_epoch
 
   def dying(stage, state, videos, epoch, *rest):
     if epoch == 1:
@@ -204,7 +205,7 @@ def test_a_run_does_not_go_on_with_other_people(
     return train_epoch(stage, state, videos, epoch, *rest)
 
   with monkeypatch.context() as patch:
-    patch.setattr(finetune.training, '_train_epoch', dying)
+    patch.setattr(loop, '_train_epoch', dying)
     with pytest.raises(KeyboardInterrupt):
       finetune.run(config, tmp_path)
   fold = (tmp_path / 'fold.json').read_bytes()
@@ -212,7 +213,7 @@ def test_a_run_does_not_go_on_with_other_people(
   with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
     finetune.run(config, tmp_path)
   assert (tmp_path / 'fold.json').read_bytes() == fold
-  monkeypatch.setattr(build, 'load_videos', lambda data: tiny_store)
+  monkeypatch.setattr(run_videos, 'load_videos', lambda data: tiny_store)
   assert finetune.run(config, tmp_path)['epochs'] == 2
 
 

@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from stclr_jax.learning import checkpoints
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
 from stclr_jax.runs import journal
+from stclr_jax.runs import run_videos
 from stclr_jax.workflows import pretrain
 
 
@@ -99,7 +101,7 @@ def test_a_run_does_not_go_on_with_other_people(
     {'label': tiny_store.label[::-1]},  # whose label is known deals the folds
   ):
     anew = dataclasses.replace(tiny_store, **changes)
-    monkeypatch.setattr(build, 'load_videos', lambda data, anew=anew: anew)
+    monkeypatch.setattr(run_videos, 'load_videos', lambda data, anew=anew: anew)
     with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
       pretrain.run(config, tmp_path)
   for a, b in zip(before, arrays(tmp_path), strict=True):
@@ -204,8 +206,8 @@ def test_pictures_take_ids_of_any_kind(tiny_store, tiny_config, tmp_path):
   config = tiny_config('pretrain')
   ids = ('a/b', 'a_b', 'ß' * 250, *tiny_store.video_id[3:])
   store = dataclasses.replace(tiny_store, video_id=ids)
-  options = pretrain.assembly.make_view_options(config.views)
-  pretrain.pictures.save_view_pairs(
+  options = build.make_view_options(config.views)
+  run_pictures.save_view_pairs(
     tmp_path, store, np.arange(3), options, seed=0
   )
   assert len(list((tmp_path / 'figures').glob('views_*.png'))) == 3

@@ -143,18 +143,18 @@ class Process:
 
     from stclr_jax.learning import parallel
     from stclr_jax.learning import steps
-    from stclr_jax.runs import placed_videos
+    from stclr_jax.runs import run_videos
     from stclr_jax.views import views
 
     store, read = make_store(where)
-    placed = placed_videos.PlacedVideos(store, where)
+    placed = run_videos.PlacedVideos(store, where)
 
     def draw(epoch, videos, batch):
-      where = (videos.frames, videos.first, videos.length, batch.video)
       return jnp.stack(
         [
           views.draw_views(
-            *where,
+            videos.frames,
+            batch.video,
             batch.clips_of(place),
             seed=0,
             epoch=epoch,
@@ -185,8 +185,6 @@ class Process:
       del variables
       return views.evaluation_views(
         videos.frames,
-        videos.first,
-        videos.length,
         batch.video,
         batch.clips_of(0),
         options=self.options,
@@ -206,7 +204,7 @@ class Process:
     from stclr_jax.models import encoders
     from stclr_jax.models import heads
     from stclr_jax.runs import build
-    from stclr_jax.runs import placed_videos
+    from stclr_jax.runs import run_videos
 
     encoders.STAGE_FEATURES = (64,)
     encoders.BLOCKS_PER_STAGE = 1
@@ -228,7 +226,7 @@ class Process:
     self.arrays['params'] = flat(variables['params'])
     state = parallel.replicate(states.create_state(variables, optimizer))
     store, _ = make_store(where)
-    placed = placed_videos.PlacedVideos(store, where)
+    placed = run_videos.PlacedVideos(store, where)
     stream = placed.epochs(
       batches,
       seed=0,
@@ -246,12 +244,12 @@ class Process:
     import ml_collections
 
     from stclr_jax.data import placement
-    from stclr_jax.runs import placed_videos
+    from stclr_jax.runs import run_videos
 
     free = 10**4 if jax.process_index() == 0 else 10**9
     placement.free_device_bytes = lambda: free
     data = ml_collections.ConfigDict({'placement': 'auto', 'memory_share': 0.5})
-    self.facts['chosen'] = placed_videos.place(
+    self.facts['chosen'] = run_videos.place(
       make_store('host')[0], data
     ).placement
 

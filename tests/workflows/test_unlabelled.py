@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pytest
 
-from stclr_jax.runs import build
+from stclr_jax.runs import run_videos
 from stclr_jax.workflows import pretrain
 
 
@@ -16,7 +16,7 @@ def run(tiny_store, tiny_config, tmp_path, monkeypatch):
     store = dataclasses.replace(
       tiny_store, label=np.int32(label), label_names=label_names
     )
-    monkeypatch.setattr(build, 'load_videos', lambda data: store)
+    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
     config = tiny_config('pretrain', num_epochs=1, **{'data.num_folds': 7})
     return pretrain.run(config, tmp_path)
 

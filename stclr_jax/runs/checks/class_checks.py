@@ -105,20 +105,20 @@ def remarks_over_folds(summaries):
   That a fold tests no video of a class is nothing to say: others do.
 
   Args:
-    summaries: of fine-tunings, one a fold.
+    summaries: `FinetuneSummary`s, one a fold.
 
   Returns:
     Sentences, none where every class tested was trained.
   """
   lost = {
-    summary['fold']: summary['untrained']
+    summary.fold: summary.untrained
     for summary in summaries
-    if summary.get('untrained')
+    if summary.untrained
   }
   if not lost:
     return []
   number = sum(sum(counts.values()) for counts in lost.values())
-  total = sum(summary['total'] for summary in summaries)
+  total = sum(summary.total for summary in summaries)
   shown = sorted({name for counts in lost.values() for name in counts})
   return [
     f'In {len(lost)} of {len(summaries)} folds (such as fold {min(lost)}) '

@@ -11,13 +11,16 @@ import jax.numpy as jnp
 import ml_collections
 import numpy as np
 import pytest
+from tiny_runs import EXPRESSIONS
+from tiny_runs import make_tiny_store
 
+from configs import pretrain as pretrain_config
+from stclr_jax.data import sources
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
-from stclr_jax.runs import build
-from stclr_jax.runs import placed_videos
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import workdirs
 from stclr_jax.views import views
 from stclr_jax.workflows import finetune
@@ -57,7 +60,47 @@ def as_records(store):
 def place(tiny_store):
   stores = {where: tiny_store for where in PLACEMENTS}
   stores['streamed'] = as_records(tiny_store)
-  return lambda where: placed_videos.PlacedVideos(stores[where], where)
+  return lambda where: run_videos.PlacedVideos(stores[where], where)
+
+
+@pytest.mark.parametrize('drawn', [True, False])
+def test_runs_of_one_process_share_their_videos(monkeypatch, drawn):
+  kept, lights, tiny_store = run_videos.Kept(), [], make_tiny_store()
+
+  def load_videos(name, *, split, frame_size):
+    assert kept.store is None, 'Two data sets were held at once.'
+    lights.append(split)
+    return object()
+
+  records = as_records(tiny_store)
+
+  def open_source(name, *, split, data_dir):
+    assert kept.store is None, 'Two data sets were held at once.'
+    lights.append(split)
+    return sources.Source((), EXPRESSIONS, f'{name}:{split}', True, '')
+
+  monkeypatch.setattr(sources, 'must_draw', lambda name, split: drawn)
+  monkeypatch.setattr(sources, 'load_videos', load_videos)
+  monkeypatch.setattr(sources, 'open_source', open_source)
+  monkeypatch.setattr(streaming, 'open_store', lambda *_, **__: records)
+  monkeypatch.setattr(
+    sources, 'read_records', lambda source: iter(records.records.records)
+  )
+  data = pretrain_config.get_config('demo').data
+  first = run_videos.load_videos(data, kept)
+  if not drawn:
+    np.testing.assert_array_equal(first.length, tiny_store.length)
+    assert first.frames.shape[1:3] == tuple(data.frame_size)
+  data.fold = 3  # whom they are for changes nothing about the videos
+  assert run_videos.load_videos(data, kept) is first
+  data.split = 'vl_dark'
+  assert run_videos.load_videos(data, kept) is not first
+  data.split = 'vl_strong'
+  run_videos.load_videos(data, kept)
+  assert lights == ['vl_strong', 'vl_dark', 'vl_strong']  # each opened once
+  data.frame_size = (20, 20)
+  run_videos.load_videos(data, kept)
+  assert len(lights) == 4
 
 
 def batches(epoch):
@@ -69,8 +112,6 @@ def take_views(epoch, arrays, batch):
   pair = [
     views.draw_views(
       arrays.frames,
-      arrays.first,
-      arrays.length,
       batch.video,
       batch.clips_of(place),
       seed=3,
@@ -87,7 +128,7 @@ def test_views_are_the_same_bit_for_bit_wherever_frames_live(place):
   seen = {}
   for where in PLACEMENTS:
     placed = place(where)
-    assert (placed.arrays.frames is None) == (where != 'device')
+    assert (placed.arrays.frames.frames is None) == (where != 'device')
     run = parallel.parallelize_inference(take_views)
     with contextlib.closing(placed.epochs(batches, **WHERE)(2, 4)) as stream:
       shown = [
@@ -108,8 +149,6 @@ def test_inference_looks_at_each_video_once(place, tiny_store, where, count):
   infer = placed.inference(
     lambda variables, arrays, batch: views.evaluation_views(
       arrays.frames,
-      arrays.first,
-      arrays.length,
       batch.video,
       batch.clips_of(0),
       options=OPTIONS,
@@ -119,9 +158,7 @@ def test_inference_looks_at_each_video_once(place, tiny_store, where, count):
   )
   indices = np.arange(60)[::-1][:count]
   expected = jax.jit(views.evaluation_views, static_argnames='options')(
-    tiny_store.frames,
-    tiny_store.first,
-    tiny_store.length,
+    views.Frames(tiny_store.frames, tiny_store.first, tiny_store.length),
     np.resize(indices, 24),
     options=OPTIONS,
   )[:count]
@@ -174,7 +211,7 @@ def test_pretraining_is_the_same_wherever_frames_live(
   records = as_records(tiny_store)
   for where in PLACEMENTS:
     if where == 'streamed':
-      monkeypatch.setattr(build, 'load_videos', lambda data: records)
+      monkeypatch.setattr(run_videos, 'load_videos', lambda data: records)
     config = tiny_config('pretrain', **{'data.placement': where})
     pretrain.run(config, tmp_path / where)
     lines = (tmp_path / where / 'metrics.jsonl').read_text().splitlines()
@@ -191,7 +228,7 @@ def test_finetuning_is_the_same_wherever_frames_live(
   records = as_records(tiny_store)
   for where in PLACEMENTS:
     if where == 'streamed':
-      monkeypatch.setattr(build, 'load_videos', lambda data: records)
+      monkeypatch.setattr(run_videos, 'load_videos', lambda data: records)
     config = tiny_config('finetune', init='scratch', num_epochs=1)
     config.data.placement = where
     finetune.run(config, tmp_path / where)
@@ -201,13 +238,13 @@ def test_finetuning_is_the_same_wherever_frames_live(
 
 def test_the_config_places(tiny_store, capsys):
   data = ml_collections.ConfigDict({'placement': 'auto', 'memory_share': 0.5})
-  assert placed_videos.place(tiny_store, data).placement == 'device'
+  assert run_videos.place(tiny_store, data).placement == 'device'
   assert 'of frames on each device' in capsys.readouterr().out
   data.placement = 'host'
-  assert placed_videos.place(tiny_store, data).placement == 'host'
+  assert run_videos.place(tiny_store, data).placement == 'host'
   streamed = dataclasses.replace(as_records(tiny_store))
   data.placement = 'auto'
-  assert placed_videos.place(streamed, data).placement == 'streamed'
+  assert run_videos.place(streamed, data).placement == 'streamed'
 
 
 def test_a_run_may_go_on_with_its_frames_elsewhere(tiny_config, tmp_path):
