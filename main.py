@@ -54,15 +54,16 @@ def main(argv):
     raise app.UsageError(f'Unknown arguments: {" ".join(argv[1:])}')
   logging.set_verbosity(logging.WARNING)  # Orbax tells of every file
   config = _read_config()
-  workdir = _WORKDIR.value or workdirs.default_workdir(config)
-  with commands.ending_in_a_line(
-    workdir,
-    otherwise=' (--workdir=DIR)',
-    describe_kept=lambda: command_lines.describe_kept(workdir),
-  ):
-    _run(config, workdir)
+  _run(config, _WORKDIR.value or workdirs.default_workdir(config))
 
 
+def _place(_, workdir):
+  return commands.Place(
+    workdir, ' (--workdir=DIR)', lambda: command_lines.describe_kept(workdir)
+  )
+
+
+@commands.report_errors(_place)
 def _run(config, workdir):
   config_checks.check(config)
   if notice := notices.notice(config):
@@ -86,15 +87,8 @@ def _run(config, workdir):
 
 def _parse_flags(argv):
   """Parses the flags; a mistyped setting ends in a line, not in a traceback."""
-  try:
+  with commands.naming_mistyped_settings():
     return app.parse_flags_with_usage(argv)
-  except (AttributeError, KeyError, TypeError) as error:
-    # A message within a message has come to it escaped.
-    told = str(error.args[0]).replace('\\n', '\n').replace("\\'", "'")
-    sys.exit(
-      'A setting, --config.KEY=VALUE, does not fit the config: '
-      f'{told.replace(chr(10), ". ")}'
-    )
 
 
 def _read_config():

@@ -10,13 +10,11 @@ and, of some videos, frames, label, person, length and the two views that the
 config draws, with what was drawn. It needs no other file and no network.
 """
 
+import argparse
 import pathlib
 import sys
 
-from absl import app
-from absl import flags
 from absl import logging
-from ml_collections import config_flags
 
 from stclr_jax import commands
 from stclr_jax.errors import UserError
@@ -63,39 +61,56 @@ def browse(config, out, *, num_videos=24, num_shown=8):
   )
 
 
-def main(argv):
-  """Reads the flags and writes the page."""
-  if len(argv) != 2:
-    raise app.UsageError('Name one data set: python -m stclr_jax.browse NAME')
-  logging.set_verbosity(logging.WARNING)  # TFDS and JAX tell of every file
-  config, name = flags.FLAGS.config, argv[1]
-  config.data.name = name
-  out = flags.FLAGS.out or f'{name}.html'
-  with commands.ending_in_a_line(out, otherwise=' (--out=FILE)'):
-    print(
-      browse(
-        config,
-        out,
-        num_videos=flags.FLAGS.videos,
-        num_shown=flags.FLAGS.frames,
-      )
-    )
+def main(arguments=None):
+  """Reads the arguments and writes the page.
 
-
-def _define_flags(argv):
+  Args:
+    arguments: list of strings; None for those of the command line.
+  """
+  arguments = sys.argv[1:] if arguments is None else arguments
   # The embedded demo set is small, and so are its views.
-  preset = 'demo' if 'synthetic_demo' in argv[1:] else 'paper'
-  config_flags.DEFINE_config_file(
-    'config',
-    f'{_CONFIGS / "pretrain.py"}:{preset}',
-    'Whose views, such as configs/pretrain.py:paper_112; each key can be set '
-    'by --config.KEY=VALUE.',
+  preset = 'demo' if 'synthetic_demo' in arguments else 'paper'
+  config, arguments = commands.read_config(
+    arguments, f'{_CONFIGS / "pretrain.py"}:{preset}'
   )
-  flags.DEFINE_string('out', None, 'The page; default: NAME.html.')
-  flags.DEFINE_integer('videos', 24, 'How many videos to show at most.')
-  flags.DEFINE_integer('frames', 8, 'How many frames of each to show at most.')
+  options = _parser().parse_args(arguments)
+  logging.set_verbosity(logging.WARNING)  # TFDS and JAX tell of every file
+  config.data.name = options.name
+  _browse(config, options.out or f'{options.name}.html', options)
+
+
+@commands.report_errors(lambda _, out, __: commands.Place(out, ' (--out=FILE)'))
+def _browse(config, out, options):
+  print(
+    browse(config, out, num_videos=options.videos, num_shown=options.frames)
+  )
+
+
+def _parser():
+  parser = argparse.ArgumentParser(
+    prog='python -m stclr_jax.browse',
+    description=__doc__.split('\n')[0],
+    epilog='--config=FILE:PRESET says whose views, such as '
+    'configs/pretrain.py:paper_112; each key can be set by --config.KEY=VALUE.',
+    allow_abbrev=False,
+  )
+  add = parser.add_argument
+  add('name', help='of the data set')
+  add('--out', help='the page (default: NAME.html)')
+  add(
+    '--videos',
+    type=int,
+    default=24,
+    help='how many to show at most (default: %(default)s)',
+  )
+  add(
+    '--frames',
+    type=int,
+    default=8,
+    help='how many of each to show at most (default: %(default)s)',
+  )
+  return parser
 
 
 if __name__ == '__main__':
-  _define_flags(sys.argv)
-  commands.call(lambda: app.run(main))
+  commands.call(main)

@@ -1,10 +1,16 @@
-"""How every command ends when it cannot go on: in a line, not a traceback."""
+"""Decorator of commands: whatever stops one ends it in a line and a code."""
 
 import contextlib
+import dataclasses
 import errno
+import functools
 import os
 import signal
 import sys
+from collections.abc import Callable
+
+from absl import flags
+from ml_collections import config_flags
 
 from stclr_jax.errors import UserError
 from stclr_jax.files import disk
@@ -19,37 +25,65 @@ class Terminated(KeyboardInterrupt):
   """SIGTERM, such as of a batch system whose time is up."""
 
 
-@contextlib.contextmanager
-def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
-  """Turns what stops a command into a line and an exit code.
+@dataclasses.dataclass(frozen=True)
+class Place:
+  """Where a command writes.
 
-  Errors that this project did not raise, and that the system did not, keep
-  their traceback: they are mistakes of the program.
-
-  Args:
-    folder: where the command writes, for the name of a disk that is full.
+  Attributes:
+    folder: for the name of a disk that is full.
     otherwise: how to choose another one, such as ' (--workdir=DIR)'.
     describe_kept: says, once something has stopped the command, what is kept
       and how to go on; '' for nothing.
-
-  Raises:
-    SystemExit: with 1, or `INTERRUPTED` or `TERMINATED`.
   """
+
+  folder: os.PathLike | str = '.'
+  otherwise: str = ''
+  describe_kept: Callable[[], str] = lambda: ''
+
+
+def report_errors(place=lambda *_, **__: Place()):
+  """Makes a decorator: what stops a command is printed as a line.
+
+  That is a `UserError`, what the system refuses (a file that is missing, a full
+  disk), an interrupt and SIGTERM. All else is a mistake of the program and
+  keeps its traceback. The decorated function raises SystemExit with 1, or with
+  `INTERRUPTED` or `TERMINATED`.
+
+  Args:
+    place: makes a `Place` of the arguments of the decorated function.
+
+  Returns:
+    The decorator.
+  """
+
+  def decorate(run):
+    @functools.wraps(run)
+    def reporting(*args, **kwargs):
+      with _ending_in_a_line(place(*args, **kwargs)):
+        return run(*args, **kwargs)
+
+    return reporting
+
+  return decorate
+
+
+@contextlib.contextmanager
+def _ending_in_a_line(place):
   try:
     with (
       _termination_raised(),
       disk.naming_full_disk(
-        folder,
+        place.folder,
         doing='was written',
         kept='what was whole before is kept',
-        otherwise=f'choose another disk{otherwise}.',
+        otherwise=f'choose another disk{place.otherwise}.',
       ),
     ):
       yield
   except KeyboardInterrupt as interrupt:
     ended = isinstance(interrupt, Terminated)
     said = 'Terminated.' if ended else 'Interrupted.'
-    print(_join(said, describe_kept()), file=sys.stderr, flush=True)
+    print(_join(said, place.describe_kept()), file=sys.stderr, flush=True)
     sys.exit(TERMINATED if ended else INTERRUPTED)
   except BrokenPipeError:
     raise  # a reader of the output who went away, such as `head`
@@ -57,9 +91,9 @@ def ending_in_a_line(folder='.', *, otherwise='', describe_kept=lambda: ''):
     sys.exit(f'{type(error).__name__}: {error}')
   except OSError as error:
     said = f'{type(error).__name__}: {_words(error)}'
-    if error.errno == errno.EROFS and otherwise:
-      said += f'; write to another place{otherwise}.'
-    sys.exit(_join(said, describe_kept()))
+    if error.errno == errno.EROFS and place.otherwise:
+      said += f'; write to another place{place.otherwise}.'
+    sys.exit(_join(said, place.describe_kept()))
   except UserError as error:
     sys.exit(f'Error: {error}')
 
@@ -81,6 +115,55 @@ def call(run):
     sys.stdout.flush()
     sys.stderr.flush()
     os._exit(end.code)
+
+
+@contextlib.contextmanager
+def naming_mistyped_settings():
+  """Says in a line which --config.KEY=VALUE does not fit a config."""
+  try:
+    yield
+  except (AttributeError, KeyError, TypeError) as error:
+    # A message within a message has come to it escaped.
+    told = str(error.args[0]).replace('\\n', '\n').replace("\\'", "'")
+    sys.exit(
+      'A setting, --config.KEY=VALUE, does not fit the config: '
+      f'{told.replace(chr(10), ". ")}'
+    )
+
+
+def read_config(arguments, default):
+  """Reads a config out of a command's arguments, as main.py does.
+
+  Args:
+    arguments: list of strings.
+    default: path of the config file, with preset, where --config is not given.
+
+  Returns:
+    (config, others): a ConfigDict, and the arguments that are not about it.
+  """
+  given, others = [], []
+  rest = iter(arguments)
+  for argument in rest:
+    name, has_value, _ = argument.partition('=')
+    if name.lstrip('-').split('.')[0] != 'config' or name[:1] != '-':
+      others.append(argument)
+    elif has_value:
+      given.append(argument)
+    else:
+      given += [argument, *(value for value in [next(rest, None)] if value)]
+  values, argv = flags.FlagValues(), ['', *given]
+  try:
+    with naming_mistyped_settings():
+      config_flags.DEFINE_config_file(
+        'config', default, '', flag_values=values, sys_argv=argv
+      )
+      values(argv)
+      _ = values.config.workflow  # a file that cannot be read says so only now
+  except OSError as error:
+    sys.exit(f'The config file cannot be read. {error}')
+  except flags.Error as error:  # which may hold the traceback of a config
+    sys.exit(f'Error: {str(error).strip().splitlines()[-1]}')
+  return values.config, others
 
 
 @contextlib.contextmanager

@@ -13,6 +13,10 @@ class NotFiniteError(UserError, FloatingPointError):
   """A metric that is no number any more."""
 
 
+class MissingPackageError(UserError, ImportError):
+  """A package that only some commands need, and that is not installed."""
+
+
 def check_one_of(name, value, allowed, remedy=''):
   """Refuses a value that is none of those allowed.
 

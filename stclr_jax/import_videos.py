@@ -43,14 +43,7 @@ def main(argv=None):
   args = _parser().parse_args(argv)
   # TFDS's protobuf tells of itself on import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  try:
-    report = run(args)
-  # ImportError: a detector's package is not installed.
-  except (ValueError, OSError, ImportError) as error:
-    sys.exit(f'{type(error).__name__}: {error}')
-  except KeyboardInterrupt:
-    print('\nInterrupted: nothing was written.', file=sys.stderr)
-    sys.exit(commands.INTERRUPTED)
+  report = run(args)
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),
@@ -58,6 +51,15 @@ def main(argv=None):
   )
 
 
+def _place(args):
+  return commands.Place(
+    f'the data set {args.out}',
+    ' (--data_dir=DIR)',
+    lambda: 'Nothing was written.',
+  )
+
+
+@commands.report_errors(_place)
 def run(args):
   """Imports what the arguments say.
 
@@ -68,8 +70,8 @@ def run(args):
     The report, see `importing.import_items`.
 
   Raises:
-    ValueError: for impossible arguments, or things that cannot be imported.
-    OSError: if something is missing, exists already, or the disk is full.
+    SystemExit: with a line, for impossible arguments, things that cannot be
+      imported or are missing, a name that is taken, or a full disk.
   """
   target = import_writer.Target(
     args.out, data_dir=args.data_dir, overwrite=args.overwrite

@@ -2,13 +2,15 @@
 
 import errno
 import os
+import pathlib
+import re
 import signal
 
 import pytest
 
 from stclr_jax import commands
+from stclr_jax.files import json_files
 from stclr_jax.files import locks
-from stclr_jax.runs import workdirs
 
 ENDINGS = {
   'interrupt': (KeyboardInterrupt(), 130, 'Interrupted.\nkept'),
@@ -44,11 +46,13 @@ def restore_signals():
   signal.signal(signal.SIGTERM, before)
 
 
-def end_by(error):
-  with commands.ending_in_a_line(
-    'DIR', otherwise=' (--workdir=DIR)', describe_kept=lambda: 'kept'
-  ):
-    raise error
+@commands.report_errors(
+  lambda error, folder='DIR': commands.Place(
+    folder, ' (--workdir=DIR)', lambda: 'kept'
+  )
+)
+def end_by(error, folder='DIR'):
+  raise error
 
 
 @pytest.mark.parametrize('name', ENDINGS)
@@ -71,15 +75,52 @@ def test_mistakes_of_the_program_keep_their_traceback():
 def test_what_the_project_refuses_ends_in_a_line(tmp_path):
   path = tmp_path / 'summary.json'
   path.write_text('[]')
+  read = commands.report_errors()(json_files.read)
   with pytest.raises(SystemExit, match='^Error: .*summary.json must'):
-    with commands.ending_in_a_line():
-      workdirs.read_json(path)
+    read(path)
+  path.write_text('{"a": 1}')
+  assert read(path) == {'a': 1} and read.__name__ == 'read'
+
+
+SETTINGS = {
+  'n --config.data.split=x --out p': (['n', '--out', 'p'], 'x', 0),
+  '--config={paper} --config.seed 3 n': (['n'], 'vl_strong', 3),
+  'n --configure=3 -h config': (
+    ['n', '--configure=3', '-h', 'config'], 'vl_strong', 0
+  ),
+}  # fmt: skip
+MISTYPED = {
+  '--config.data.splot=x': 'config.KEY=VALUE, does not fit.*Did you mean',
+  '--config.seed=x': '^Error: .*--config.seed=x',
+  '--config.seed': '^Error: Missing value for flag --config.seed',
+  '--config=nope.py': '^The config file cannot be read.*nope.py',
+  '--config={paper}r': "^Error: .*'paperr'.* demo, paper, paper_112",
+}
+
+
+@pytest.mark.filterwarnings('ignore:the load_module')  # ml_collections calls it
+def test_a_config_is_read_as_main_reads_it():
+  file = pathlib.Path(__file__).parents[1] / 'configs/pretrain.py'
+  for line, (others, split, seed) in SETTINGS.items():
+    arguments = line.format(paper=f'{file}:paper').split()
+    config, left = commands.read_config(arguments, f'{file}:demo')
+    assert (left, config.data.split, config.seed) == (others, split, seed)
+    assert config.preset == ('paper' if '{paper}' in line else 'demo')
+  for line, words in MISTYPED.items():
+    arguments = line.format(paper=f'{file}:paper').split()
+    with pytest.raises(SystemExit) as ended:
+      commands.read_config(arguments, f'{file}:demo')
+    assert re.search(words, ended.value.code, re.DOTALL), ended.value.code
+    assert 'Traceback' not in ended.value.code
 
 
 def test_sigterm_is_heard(capsys):
+  @commands.report_errors()
+  def wait():
+    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pause()
+
   with pytest.raises(SystemExit) as ended:
-    with commands.ending_in_a_line():
-      os.kill(os.getpid(), signal.SIGTERM)
-      signal.pause()
+    wait()
   assert ended.value.code == 143
   assert capsys.readouterr().err == 'Terminated.\n'

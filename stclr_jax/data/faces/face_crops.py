@@ -153,7 +153,7 @@ def find_square(
 
   Raises:
     ValueError: if there is no frame, or a frame is of another size or type.
-    ImportError: where the detector's package is not installed.
+    MissingPackageError: where the detector's package is not installed.
   """
   detect = face_detection.make_detector(
     options.detector, min_face=options.min_face

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stclr_jax.errors import MissingPackageError
 from stclr_jax.errors import UserError
 
 DETECTORS = ('hog', 'haar', 'haar_default', 'haar_tilted', 'haar_profile')
@@ -76,7 +77,7 @@ def make_detector(
 
   Raises:
     ValueError: for an unknown name or size, or a frame that is none.
-    ImportError: where the detector's package is not installed.
+    MissingPackageError: where the detector's package is not installed.
   """
   check(name, min_face)
   make = {
@@ -123,7 +124,7 @@ def _make_hog():
   try:
     import dlib
   except ImportError as error:
-    raise ImportError(
+    raise MissingPackageError(
       "The face detector 'hog' is dlib's, which is not installed: pip install "
       "dlib-bin (4 MB, no compiler needed). Or take the detector 'haar', "
       'which comes with OpenCV and finds fewer faces.'
@@ -151,7 +152,7 @@ def _load_cascade(name):
   path = None if folder is None else f'{folder}haarcascade_{name}.xml'
   cascade = cv2.CascadeClassifier() if folder else None
   if cascade is None or not cascade.load(path):
-    raise ImportError(
+    raise MissingPackageError(
       f'OpenCV {cv2.__version__} carries no cascade {name}: pip install '
       "'opencv-python-headless<5'. Or take the detector 'hog'."
     )

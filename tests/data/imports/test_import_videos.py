@@ -17,6 +17,7 @@ from stclr_jax.data import sources
 from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.data.faces import face_detection
 from stclr_jax.data.imports import import_writer
+from stclr_jax.errors import MissingPackageError
 
 
 def run(tmp_path, arguments):
@@ -232,7 +233,7 @@ def test_an_interruption_says_that_nothing_was_written(
   with pytest.raises(SystemExit) as stopped:
     run(folder, "'my videos' --out=mine")
   assert stopped.value.code == commands.INTERRUPTED
-  assert 'Interrupted: nothing was written' in capsys.readouterr().err
+  assert capsys.readouterr().err == 'Interrupted.\nNothing was written.\n'
   assert list((folder / 'data' / imported.BUILDER).iterdir()) == []
   assert imported.list_names(folder / 'data') == []
 
@@ -249,11 +250,11 @@ def test_a_reader_who_goes_away_gets_a_whole_set(folder, monkeypatch):
 
 def test_a_missing_detector_is_no_traceback(folder, monkeypatch):
   def missing(*_, **__):
-    raise ImportError('pip install dlib-bin')
+    raise MissingPackageError('pip install dlib-bin')
 
   monkeypatch.setattr(face_detection, 'make_detector', missing)
   message = refuse(folder, "'my videos' --out=mine --face_crop")
-  assert 'ImportError: pip install dlib-bin' in message
+  assert 'Error: pip install dlib-bin' in message
 
 
 def test_a_place_that_cannot_be_written_is_named(folder):
