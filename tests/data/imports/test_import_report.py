@@ -1,7 +1,7 @@
+import itertools
 import re
 
 import numpy as np
-import pytest
 
 from configs import pretrain
 from stclr_jax.data import folds
@@ -101,9 +101,8 @@ def test_long_lists_are_cut_and_counted():
   assert 'v19' in text and 'v20' not in text
 
 
-@pytest.mark.parametrize(
-  'sizes, chosen, others',
-  [
+def test_frame_size_is_that_of_most(subtests):
+  for sizes, chosen, others in [
     ([(240, 320)] * 3, (240, 320), 0),
     # No higher than the configs' frames.
     ([(480, 640)], (240, 320), 0),
@@ -113,10 +112,12 @@ def test_long_lists_are_cut_and_counted():
     ([(150, 150), (182, 182), (139, 139), (240, 427)], (150, 150), 1),
     # A few pixels make no other shape.
     ([(240, 320), (240, 318), (238, 320)], (240, 318), 0),
-  ],
-)
-def test_frame_size_is_that_of_most(sizes, chosen, others):
-  assert import_commands.choose_frame_size(sized(*sizes)) == (chosen, others)
+  ]:
+    with subtests.test(sizes=sizes, chosen=chosen, others=others):
+      assert import_commands.choose_frame_size(sized(*sizes)) == (
+        chosen,
+        others,
+      )
 
 
 def test_next_commands_fit_the_data(monkeypatch):
@@ -170,34 +171,34 @@ def batch_sizes(text):
   return [int(n) for n in re.findall(r'--config.batch_size=(\d+)', text)]
 
 
-@pytest.mark.parametrize('people', [1, 2, 9, 10, 25, 35, 40])
-@pytest.mark.parametrize('videos_each', [1, 3])
-@pytest.mark.parametrize('labelled', [0, 0.5, 1])
-def test_the_batch_fits_the_videos_to_pretrain_on(
-  people, videos_each, labelled
-):
-  dealt = np.repeat(np.arange(people), videos_each)
-  has_label = dealt < labelled * people
-  videos = [
-    entry(f'v{i}', subject=f'p{p:02d}', label='a' if has_label[i] else None)
-    for i, p in enumerate(dealt)
-  ]
-  text = import_commands.describe(make_report(videos, classes=('a',)))
-  if len(videos) == 1:
-    assert 'main.py' not in text
-    return
+def test_the_batch_fits_the_videos_to_pretrain_on(subtests):
   usual = pretrain.get_config('paper_112').batch_size
-  everyone = 'all_unlabelled' in text
-  counts = [len(videos)] if everyone else []
-  chosen = batch_sizes(text)
-  num_folds = re.search(r'num_folds=(\d+)', text)
-  if num_folds or not everyone:
-    num_folds = int(num_folds[1]) if num_folds else 10
-    parts = folds.make_folds(
-      dealt, num_folds=num_folds, labels=np.where(has_label, 0, -1)
-    )
-    counts.append(min(len(parts.fold(i).pretrain) for i in range(num_folds)))
-  small = [count for count in counts if 2 <= count < usual]
-  assert len(chosen) == len(small)
-  for batch_size, count in zip(chosen, small, strict=True):
-    assert count / 2 < batch_size <= count
+  for people, videos_each, labelled in itertools.product(
+    (1, 2, 9, 10, 25, 35, 40), (1, 3), (0, 0.5, 1)
+  ):
+    with subtests.test(people=people, each=videos_each, labelled=labelled):
+      dealt = np.repeat(np.arange(people), videos_each)
+      has_label = dealt < labelled * people
+      videos = [
+        entry(f'v{i}', subject=f'p{p:02d}', label='a' if known else None)
+        for i, (p, known) in enumerate(zip(dealt, has_label, strict=True))
+      ]
+      text = import_commands.describe(make_report(videos, classes=('a',)))
+      if len(videos) == 1:
+        assert 'main.py' not in text
+        continue
+      everyone = 'all_unlabelled' in text
+      counts = [len(videos)] if everyone else []
+      chosen = batch_sizes(text)
+      num_folds = re.search(r'num_folds=(\d+)', text)
+      if num_folds or not everyone:
+        num_folds = int(num_folds[1]) if num_folds else 10
+        made = folds.make_folds(
+          dealt, num_folds=num_folds, labels=np.where(has_label, 0, -1)
+        )
+        pretrained = [len(made.fold(i).pretrain) for i in range(num_folds)]
+        counts.append(min(pretrained))
+      small = [count for count in counts if 2 <= count < usual]
+      assert len(chosen) == len(small)
+      for batch_size, count in zip(chosen, small, strict=True):
+        assert count / 2 < batch_size <= count

@@ -1,4 +1,5 @@
 import dataclasses
+import itertools
 import tracemalloc
 
 import cv2
@@ -36,18 +37,18 @@ def numbers(window):
   return making_videos.numbers_of(frames)
 
 
-@pytest.mark.parametrize('length', [0, 1, 4, 5])
-@pytest.mark.parametrize('total', range(25))
-def test_windows_are_even_and_lose_nothing(total, length):
-  windows = list(recordings.cut_windows(range(total), length))
-  assert [v for window in windows for v in window] == list(range(total))
-  lengths = [len(window) for window in windows]
-  assert lengths == recordings.window_lengths(total, length)
-  if length and len(windows) > 1:
-    assert set(lengths[:-1]) == {length}
-    assert 0.5 * length <= lengths[-1] <= 1.5 * length
-  if total and (not length or total <= 1.5 * length):
-    assert lengths == [total]
+def test_windows_are_even_and_lose_nothing():
+  for total, length in itertools.product(range(25), (0, 1, 4, 5)):
+    case = f'{total} frames in windows of {length}'
+    windows = list(recordings.cut_windows(range(total), length))
+    assert [v for window in windows for v in window] == list(range(total)), case
+    lengths = [len(window) for window in windows]
+    assert lengths == recordings.window_lengths(total, length), case
+    if length and len(windows) > 1:
+      assert set(lengths[:-1]) == {length}, case
+      assert 0.5 * length <= lengths[-1] <= 1.5 * length, case
+    if total and (not length or total <= 1.5 * length):
+      assert lengths == [total], case
 
 
 def test_long_videos_become_windows(tmp_path):
