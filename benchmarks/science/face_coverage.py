@@ -21,14 +21,17 @@ import time
 
 import numpy as np
 
+from benchmarks.science import other_detectors
 from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.data.faces import face_crops
 from stclr_jax.data.faces import face_detection
+from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import listing_folder
 from stclr_jax.data.pictures import frame_images
 from stclr_jax.data.video import video_files
 
-_FPS = 25.0  # as imports do
+DETECTORS = (*face_detection.DETECTORS, *other_detectors.NAMES)
+_FPS = recordings.Options.fps
 _SHOWN = 6  # chosen: frames of a row of the sheet
 _TILE = 120  # pixels, height of a picture of the sheet
 _DRAWN = {'height': 240, 'width': 320, 'framing': 'scene'}
@@ -39,10 +42,15 @@ def main(argv=None):
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
   add = parser.add_argument
   add('folder', nargs='?', help='of videos (default: drawn faces)')
-  add('--detectors', nargs='+', default=list(face_detection.DETECTORS))
+  add('--detectors', nargs='+', default=[*DETECTORS])
   add('--num_subjects', type=int, default=4, help='of the drawn faces')
   add('--sheet', help='.png to write')
-  add('--sheet_detector', default='hog', help='whose crops the sheet shows')
+  add(
+    '--sheet_detector',
+    choices=face_detection.DETECTORS,
+    default='hog',
+    help='whose crops the sheet shows',
+  )
   add('--out', help='.json to write')
   options = parser.parse_args(argv)
   videos = list(_list_videos(options))
@@ -67,7 +75,7 @@ def measure(name, read, detectors):
   Args:
     name: of the video.
     read: function that gives an iterator of its frames, uint8 RGB [h, w, 3].
-    detectors: names of `face_detection.DETECTORS`.
+    detectors: names of DETECTORS.
 
   Returns:
     A JSON-able dict for each detector: video, detector, frames, `any` (share of
@@ -76,7 +84,7 @@ def measure(name, read, detectors):
   """
   found = {detector: [] for detector in detectors}
   seconds = collections.Counter()
-  functions = {d: face_detection.make_detector(d) for d in detectors}
+  functions = {d: other_detectors.make_detector(d) for d in detectors}
   for frame in read():
     size = frame.shape[:2]
     for detector, detect in functions.items():
@@ -85,7 +93,7 @@ def measure(name, read, detectors):
       seconds[detector] += time.perf_counter() - started
   rows = []
   for detector, detections in found.items():
-    crop = face_crops.FaceCropOptions(detector=detector)
+    crop = face_crops.FaceCropOptions()
     track = face_crops.lay_square(detections, size, crop)
     number = len(detections)
     rows.append(

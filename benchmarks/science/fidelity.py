@@ -17,7 +17,7 @@ import pathlib
 import subprocess
 import sys
 
-from stclr_jax.experiments import run_pairs
+from stclr_jax.experiments.finished import run_pairs
 
 FOLDS = (0, 1)
 UNCHANGED = 'unchanged, seed 0'

@@ -29,8 +29,8 @@ def videos(tmp_path_factory):
 def test_coverage_is_that_of_the_frames_with_a_face(videos, tmp_path, capsys):
   out, sheet = tmp_path / 'out.json', tmp_path / 'sheet.png'
   rows = face_coverage.main(
-    [str(videos), '--detectors', 'haar', f'--out={out}', f'--sheet={sheet}',
-     '--sheet_detector=haar']
+    [str(videos), '--detectors', 'haar_tilted', f'--out={out}',
+     f'--sheet={sheet}', '--sheet_detector=haar_tilted']
   )  # fmt: skip
   face, wall = rows
   assert (face['video'], face['frames']) == ('face', 4)

@@ -1,8 +1,9 @@
-"""Where the faces of a frame are: detectors whose model is in their wheel.
+"""Detectors that find the faces of a frame, with their model in their wheel.
 
 Nothing is downloaded at run time. Every detector gets the frame at the same
 working size, so that cost and the smallest face found do not depend on a
-video's resolution. `benchmarks/science/face_coverage.py` compares them.
+video's resolution. `benchmarks/science/face_coverage.py` compares these two
+with others that find fewer faces.
 """
 
 import functools
@@ -13,8 +14,9 @@ import numpy as np
 
 from stclr_jax.errors import MissingPackageError
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 
-DETECTORS = ('hog', 'haar', 'haar_default', 'haar_tilted', 'haar_profile')
+DETECTORS = ('hog', 'haar_tilted')
 
 # HOG's window: the smallest face is brought to this many pixels. The box that
 # dlib gives is then 73 pixels wide; chosen for the cascades: a tenth less, as
@@ -44,11 +46,12 @@ class Detection(NamedTuple):
 
 def check(name, min_face):
   """Raises ValueError unless both are what `make_detector` takes."""
-  if name not in DETECTORS:
-    raise UserError(
-      f'The face detector (={name!r}) must be one of {", ".join(DETECTORS)}; '
-      "'hog' finds most, 'haar' needs OpenCV alone."
-    )
+  check_one_of(
+    'detector',
+    name,
+    DETECTORS,
+    "'hog' is usual, 'haar_tilted' needs OpenCV alone",
+  )
   if not 0.02 <= min_face <= 1:
     raise UserError(
       f'`min_face` (={min_face}), the smallest face as a share of the '
@@ -63,10 +66,9 @@ def make_detector(
 
   Args:
     name: 'hog', dlib's frontal detector (five filters: straight, turned and
-      tilted to both sides); 'haar', OpenCV's cascade frontalface_alt2, or
-      'haar_default', frontalface_default; 'haar_tilted', frontalface_alt2 and,
-      where it finds nothing, again with the frame turned by 30 degrees to both
-      sides; 'haar_profile', profileface, both ways.
+      tilted to both sides); 'haar_tilted', OpenCV's cascade frontalface_alt2
+      and, where it finds nothing, again with the frame turned by 30 degrees to
+      both sides.
     min_face: smallest face to look for, as a share of the frame's shorter
       side. Time goes with its inverse square.
 
@@ -80,14 +82,21 @@ def make_detector(
     MissingPackageError: where the detector's package is not installed.
   """
   check(name, min_face)
-  make = {
-    'hog': _make_hog,
-    'haar': functools.partial(_make_haar, 'frontalface_alt2'),
-    'haar_default': functools.partial(_make_haar, 'frontalface_default'),
-    'haar_tilted': _make_tilted,
-    'haar_profile': _make_profile,
-  }[name]
-  detect = make()
+  detect = {'hog': _make_hog, 'haar_tilted': _make_tilted}[name]()
+  return at_working_size(detect, min_face=min_face)
+
+
+def at_working_size(detect, *, min_face=1 / 6):
+  """Makes a detector of frames of any size.
+
+  Args:
+    detect: function of a frame at the working size, uint8 RGB [h, w, 3], that
+      lists (top, left, side) of faces, in its pixels.
+    min_face: see `make_detector`.
+
+  Returns:
+    See `make_detector`.
+  """
 
   def find_faces(frame):
     _check_frame(frame)
@@ -126,8 +135,8 @@ def _make_hog():
   except ImportError as error:
     raise MissingPackageError(
       "The face detector 'hog' is dlib's, which is not installed: pip install "
-      "dlib-bin (4 MB, no compiler needed). Or take the detector 'haar', "
-      'which comes with OpenCV and finds fewer faces.'
+      'dlib-bin (4 MB, no compiler needed). Or take the detector '
+      "'haar_tilted', which comes with OpenCV."
     ) from error
   detector = _load_once(dlib.get_frontal_face_detector)
 
@@ -145,7 +154,19 @@ def _load_once(load):
   return load()
 
 
-def _load_cascade(name):
+def make_cascade(name) -> Callable[[np.ndarray], list[tuple]]:
+  """Loads one of OpenCV's cascades.
+
+  Args:
+    name: such as 'frontalface_alt2'.
+
+  Returns:
+    Function of a grey frame at the working size, uint8 [h, w], that lists
+    (top, left, side) of faces, in its pixels.
+
+  Raises:
+    MissingPackageError: where this OpenCV does not carry it.
+  """
   import cv2
 
   folder = getattr(getattr(cv2, 'data', None), 'haarcascades', None)
@@ -156,35 +177,31 @@ def _load_cascade(name):
       f'OpenCV {cv2.__version__} carries no cascade {name}: pip install '
       "'opencv-python-headless<5'. Or take the detector 'hog'."
     )
-  return cascade
+
+  def run(grey):
+    found = cascade.detectMultiScale(
+      grey, _SCALE_STEP, _MIN_NEIGHBORS, minSize=(_SMALLEST_BOX, _SMALLEST_BOX)
+    )
+    return [(y, x, width) for x, y, width, _ in found]
+
+  return run
 
 
-def _run_cascade(cascade, grey):
-  found = cascade.detectMultiScale(
-    grey, _SCALE_STEP, _MIN_NEIGHBORS, minSize=(_SMALLEST_BOX, _SMALLEST_BOX)
-  )
-  return [(y, x, width) for x, y, width, _ in found]
-
-
-def _to_grey(frame):
+def to_grey(frame):
+  """Makes an RGB frame grey, uint8 [h, w, 3] to [h, w]."""
   import cv2
 
   return cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
 
 
-def _make_haar(name):
-  cascade = _load_cascade(name)
-  return lambda frame: _run_cascade(cascade, _to_grey(frame))
-
-
 def _make_tilted():
   import cv2
 
-  cascade = _load_cascade('frontalface_alt2')
+  run = make_cascade('frontalface_alt2')
 
   def detect(frame):
-    grey = _to_grey(frame)
-    found = _run_cascade(cascade, grey)
+    grey = to_grey(frame)
+    found = run(grey)
     if found:
       return found
     rows, columns = grey.shape
@@ -195,22 +212,9 @@ def _make_tilted():
         grey, turn, (columns, rows), borderMode=cv2.BORDER_REPLICATE
       )
       back = cv2.invertAffineTransform(turn)
-      for y, x, side in _run_cascade(cascade, turned):
+      for y, x, side in run(turned):
         x, y = back @ (x + side / 2, y + side / 2, 1)
         found.append((y - side / 2, x - side / 2, side))
     return found
-
-  return detect
-
-
-def _make_profile():
-  cascade = _load_cascade('profileface')
-
-  def detect(frame):
-    grey = _to_grey(frame)
-    columns = grey.shape[1]
-    mirrored = _run_cascade(cascade, np.ascontiguousarray(grey[:, ::-1]))
-    mirrored = [(y, columns - x - side, side) for y, x, side in mirrored]
-    return [*_run_cascade(cascade, grey), *mirrored]
 
   return detect
