@@ -10,8 +10,7 @@ def find_who(report, store):
   """Names the people of a data set.
 
   Args:
-    report: as `imported.read_report` returns it; one of an earlier version
-      holds no fingerprints but the encoded frames'.
+    report: as `imported.read_report` returns it.
     store: a `VideoStore` of its videos.
 
   Returns:
@@ -31,30 +30,21 @@ def find_who(report, store):
   found = [entries[video] for video in store.video_id]
   return identity.Who(
     name=tuple(entry['subject'] for entry in found),
-    named=tuple(map(_is_named, found)),
+    named=tuple(entry['subject_named'] for entry in found),
     recordings=tuple(map(_fingerprints, found)),
-    space=report.get('recipe', ''),
+    space=report['recipe'],
   )
-
-
-def _is_named(entry):
-  # An earlier version did not say who was called by their recording.
-  unnamed = entry['video_id'].partition('#')[0]
-  return entry.get('subject_named', entry['subject'] != unnamed)
 
 
 def _fingerprints(entry):
-  pictures, source = (
-    entry.get(name, '') for name in ('picture_checksum', 'source_checksum')
-  )
-  pictures = identity.shorten([pictures])
+  source = entry['source_checksum']
+  pictures = identity.shorten([entry['picture_checksum']])
   if not source:
     return pictures
   # Up to the last frame: parts that follow on each other share none.
   last = entry['start'] + max(entry['frames'] - 1, 0) / entry['fps']
   part = recording_parts.fingerprint_part(source, entry['start'], last)
+  if entry['subject_named']:
+    return (*pictures, part)
   # Whoever is not named is the person of the whole recording.
-  of_all = (
-    () if _is_named(entry) else (recording_parts.fingerprint_unnamed(source),)
-  )
-  return (*pictures, part, *of_all)
+  return (*pictures, part, recording_parts.fingerprint_unnamed(source))

@@ -10,20 +10,12 @@ import hashlib
 
 from stclr_jax.errors import UserError
 
-PRETRAIN_SCOPES = (
-  'none',
-  'train_folds',
-  'all_unlabelled',
-  'other_data',
-  'unknown',
-)
+PRETRAIN_SCOPES = ('none', 'train_folds', 'all_unlabelled', 'other_data')
 SELECTIONS = ('last', 'inner_validation', 'test_oracle')
 LABELLED_UNITS = ('clip', 'person')
 # What a pretraining that may have met the test people is, by its scope.
 PRETRAINING_LEAKS = {
   'all_unlabelled': "Pretraining saw the test people's videos, unlabelled.",
-  'unknown': "Pretraining may have seen the test people's videos, unlabelled: "
-  'the data was imported anew since, and its people numbered anew.',
 }
 
 
@@ -42,9 +34,8 @@ class Protocol:
     fold_seed: of 'shuffled' and 'leaky_clips'.
     fold_hashes: of the test video ids of each fold that was run.
     pretrain_scope: whose videos pretraining saw: 'none', 'train_folds' (the
-      fold's training people), 'all_unlabelled' (test people's as well),
-      'other_data' (none of this data's people) or 'unknown' (the data was
-      imported anew since).
+      fold's training people), 'all_unlabelled' (test people's as well)
+      or 'other_data' (none of this data's people).
     validation_in_pretraining: whether the people that 'inner_validation'
       chooses by were pretrained on.
     pretrained_on: which data; '' without pretraining. None, as of the next,
@@ -118,10 +109,9 @@ class Protocol:
     """The people whom the tested videos show, in words."""
     if self.fold_assignment == 'leaky_clips':
       return 'people trained on'
-    return {
-      'all_unlabelled': 'people pretrained on, unlabelled',
-      'unknown': 'people whom pretraining may have seen',
-    }.get(self.pretrain_scope, 'unseen people')
+    if self.pretrain_scope == 'all_unlabelled':
+      return 'people pretrained on, unlabelled'
+    return 'unseen people'
 
   def describe(self):
     """Returns a few lines to stand beside the number."""
@@ -160,7 +150,6 @@ class Protocol:
       'train_folds': f"pretrained on the fold's training {dealt}",
       'all_unlabelled': f'pretrained on test {dealt} as well, without labels',
       'other_data': 'pretrained on other data',
-      'unknown': 'pretrained on this data before it was imported anew',
     }[self.pretrain_scope]
     if self.pretrained_on not in (None, '', self.data):
       scope += f' ({self.pretrained_on})'

@@ -222,15 +222,6 @@ def _choose_videos(config, notes, store):
       f'({", ".join(store.label_names)}); see --config.label_map.'
     )
   learned = [one for one in identity.history(notes) if one.labels]
-  for one in learned:
-    if one.unknown_in(store):
-      raise UserError(
-        f'The classifier was trained on {one.data} before it was imported '
-        'anew, by an earlier version that noted numbers only. Its people may '
-        'have other numbers now, so nobody can tell whom the classifier knows. '
-        'Train again on the data as it is now, or import only people who were '
-        'not trained on, under a name of their own (--out).'
-      )
   same_names = config.data.same_names
   known = trained.find_met(learned, store, same_names, tested)
   seen = np.isin(store.subject[tested], sorted(known))
@@ -269,11 +260,7 @@ def _protocol(config, classifier, store, tested, view_options, any_seen):
   # People trained on are counted apart.
   others = trained.find_met(before, store, same_names, tested)
   others -= trained.find_met(learned, store, same_names)
-  leaks = []
-  if any(one.unknown_in(store) for one in before):
-    leaks.append(protocol.PRETRAINING_LEAKS['unknown'])
-  elif others:
-    leaks.append(protocol.PRETRAINING_LEAKS['all_unlabelled'])
+  leaks = [protocol.PRETRAINING_LEAKS['all_unlabelled']] if others else []
   return transfer_protocol.TransferProtocol(
     data=store.name,
     data_hash=protocol.hash_videos(store.video_id, store.subject, store.label),

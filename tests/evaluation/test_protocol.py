@@ -50,7 +50,6 @@ def test_a_protocol_of_another_version_is_refused():
     ({'pretrain_scope': 'none'}, 'unseen people'),
     ({'pretrain_scope': 'other_data'}, 'unseen people'),
     ({'pretrain_scope': 'all_unlabelled'}, 'people pretrained on, unlabelled'),
-    ({'pretrain_scope': 'unknown'}, 'people whom pretraining may have seen'),
     ({'fold_assignment': 'leaky_clips'}, 'people trained on'),
   ],
 )
@@ -131,7 +130,6 @@ def test_description_shows_what_is_special(changes, shown):
     {'fold_assignment': 'leaky_clips'},
     {'selection': 'test_oracle'},
     {'pretrain_scope': 'all_unlabelled'},
-    {'pretrain_scope': 'unknown'},
   ],
 )
 def test_leaks_are_called_leaks(changes):

@@ -187,15 +187,12 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
   }
   config.people_seen, config.data.same_names = 'refuse', 'other_people'
   assert evaluate.run(config, tmp_path / 'others')['total'] == 60
-  # An earlier version noted numbers only, of which nobody knows whose they are.
+  # An earlier format noted numbers only, of which nobody knows whose they are.
   found = checkpoints.read(tmp_path / 'classifier')
-  earlier = dict(found.notes, people_hash='', data='again:videos')
-  del earlier['seen']
-  found = dataclasses.replace(found, notes=earlier)
+  del found.notes['seen']
   monkeypatch.setattr(checkpoints, 'read', lambda *_: found)
-  for config.people_seen in evaluate.PEOPLE_SEEN:
-    with pytest.raises(ValueError, match='imported anew.*Train again'):
-      evaluate.run(config, tmp_path / 'earlier')
+  with pytest.raises(ValueError, match='earlier format.*new --workdir'):
+    evaluate.run(config, tmp_path / 'earlier')
   assert not (tmp_path / 'earlier').exists()
 
 

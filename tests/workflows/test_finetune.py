@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from configs import pretrain as pretraining_configs
-from stclr_jax.data.people import identity
 from stclr_jax.learning import checkpoints
 from stclr_jax.reports import next_commands
 from stclr_jax.runs import loop
@@ -168,29 +167,16 @@ def imported_anew(tiny_store, monkeypatch):
   return import_anew
 
 
-def test_a_pretraining_of_an_earlier_version_goes_by_numbers(
-  tiny_store, tiny_config, tmp_path, pretrained, imported_anew, monkeypatch
+def test_a_pretraining_of_an_earlier_format_is_refused(
+  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
 ):
   found = checkpoints.read(pretrained)
-  earlier = dict(found.notes, people_hash=identity.hash_people(tiny_store))
-  del earlier['seen']
-  found = dataclasses.replace(found, notes=earlier)
+  del found.notes['seen']
   monkeypatch.setattr(checkpoints, 'read', lambda *_: found)
   config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
-  assert finetune_parts.make(config).pretrained is found
-  config.data.fold = 3
-  with pytest.raises(ValueError, match='on P004, tested in'):
-    finetune.run(config, tmp_path / 'run')
-  # Numbers say nothing of people who were numbered anew.
-  imported_anew()
-  config.data.fold = 0
-  with pytest.raises(ValueError, match='imported anew.*Pretrain again'):
+  with pytest.raises(ValueError, match='earlier format.*new --workdir'):
     finetune.run(config, tmp_path / 'run')
   assert not (tmp_path / 'run').exists()
-  config.pretrain_scope = 'all_unlabelled'
-  summary = finetune.run(config, tmp_path / 'run')
-  assert summary['protocol']['pretrain_scope'] == 'unknown'
-  assert 'may have seen' in finetune.describe(summary, tmp_path / 'run')
 
 
 def test_a_run_does_not_go_on_with_other_people(

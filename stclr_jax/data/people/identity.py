@@ -12,6 +12,7 @@ import numpy as np
 
 from stclr_jax.data.people import recording_parts
 from stclr_jax.data.people import spelling
+from stclr_jax.errors import UserError
 
 # Their people have the same names, P001 to P080, in every condition and size.
 # Names of data sets begin so; no imported one's may (`imported.RESERVED`).
@@ -51,9 +52,6 @@ class Seen:
     unnamed: names of the others' recordings.
     recordings: fingerprints of all theirs.
     space: see `Who`.
-    numbers: of an earlier version, theirs in the data set; None since.
-    listing: of an earlier version, `hash_people` of the data set at that time;
-      None where it was not noted.
   """
 
   data: str
@@ -62,14 +60,11 @@ class Seen:
   unnamed: frozenset[str] = frozenset()
   recordings: frozenset[str] = frozenset()
   space: str = ''
-  numbers: frozenset[int] | None = None
-  listing: str | None = None
 
   @property
   def num_people(self):
     """Number of names."""
-    names = self.names | self.unnamed if self.numbers is None else self.numbers
-    return len(names)
+    return len(self.names | self.unnamed)
 
   def among(self, store, *, same_names='same_people'):
     """Finds these people in a data set.
@@ -83,8 +78,6 @@ class Seen:
       Their numbers in it, a set of ints.
     """
     here = same_set(self.data, store.name)
-    if self.numbers is not None:
-      return set(self.numbers) if here else set()
     parts = recording_parts.Parts(self.recordings)
     who = who_of(store)
     compared = here or (
@@ -102,23 +95,6 @@ class Seen:
       or not self.recordings.isdisjoint(recordings)
       or any(map(parts.overlap, recordings))
     }
-
-  def unknown_in(self, store):
-    """Whether nobody can tell who these people are in a data set.
-
-    Args:
-      store: a `VideoStore`.
-
-    Returns:
-      Whether an earlier version noted numbers only, and the data set was
-      imported anew since.
-    """
-    return (
-      self.listing is not None
-      and same_set(self.data, store.name)
-      and not self.data.startswith((OULU_CASIA, DRAWN))
-      and self.listing != hash_people(store)
-    )
 
   def as_dict(self):
     """Returns what `from_dict` reads, JSON-able."""
@@ -166,31 +142,21 @@ def history(notes):
   """Lists whom a checkpoint and those that it began with were trained on.
 
   Args:
-    notes: of the checkpoint; of any version.
+    notes: of the checkpoint.
 
   Returns:
     A tuple of `Seen`, the first run first.
+
+  Raises:
+    UserError: for notes of an earlier format, which do not tell.
   """
-  if 'seen' in notes:
-    return tuple(map(Seen.from_dict, notes['seen']))
-  found = [
-    Seen(
-      notes['data'],
-      labels=notes.get('workflow') == 'finetune',
-      numbers=frozenset(notes['subjects_seen']),
-      listing=notes.get('people_hash'),
+  if 'seen' not in notes:
+    raise UserError(
+      f'The checkpoint of a run on {notes.get("data")} is of an earlier format '
+      '(its notes lack `seen`), so nobody can tell whom it saw. Run it again '
+      'in a new --workdir.'
     )
-  ]
-  if notes.get('subjects_pretrained'):
-    # Before it was noted, the data was the fine-tuning's own.
-    before = Seen(
-      notes.get('data_pretrained', notes['data']),
-      labels=False,
-      numbers=frozenset(notes['subjects_pretrained']),
-      listing=notes.get('people_hash_pretrained'),
-    )
-    found.insert(0, before)
-  return tuple(found)
+  return tuple(map(Seen.from_dict, notes['seen']))
 
 
 def who_of(store):
@@ -255,21 +221,6 @@ def same_set(name, other):
     Whether both are conditions, or sizes, of one set.
   """
   return _family(name) == _family(other)
-
-
-def hash_people(store):
-  """Fingerprint of who is in which video, whatever the labels.
-
-  Args:
-    store: a `VideoStore`.
-
-  Returns:
-    SHA-256 in hexadecimal of a line 'id TAB person' a video, sorted.
-  """
-  return hash_ids(
-    f'{video}\t{int(person)}'
-    for video, person in zip(store.video_id, store.subject, strict=True)
-  )
 
 
 def _family(name):

@@ -1,5 +1,3 @@
-import dataclasses
-import hashlib
 import json
 import types
 
@@ -8,6 +6,7 @@ import pytest
 
 from stclr_jax.data.people import identity
 from stclr_jax.data.people import recording_parts
+from stclr_jax.errors import UserError
 
 
 def make_store(name='mine:videos', people=(1, 1, 2), videos='abc', who=None):
@@ -142,38 +141,9 @@ def test_people_are_described_by_name():
   assert identity.describe_people(make_store(), {2}) == 'P002'
 
 
-def test_hash_is_of_videos_and_people_in_any_order():
-  expected = hashlib.sha256(b'a\t1\nb\t1\nc\t2\n').hexdigest()
-  assert identity.hash_people(make_store()) == expected
-  turned = make_store(people=(2, 1, 1), videos=('c', 'b', 'a'))
-  assert identity.hash_people(turned) == expected
-
-
-def test_notes_of_earlier_versions_are_understood():
-  store = make_store()
-  notes = {
-    'workflow': 'finetune',
-    'data': 'mine:videos',
-    'subjects_seen': [1, 2],
-    'people_hash': identity.hash_people(store),
-    'subjects_pretrained': [2, 3],
-  }
-  before, trained = identity.history(notes)
-  assert (before.data, before.numbers, before.labels) == (
-    'mine:videos', {2, 3}, False,
-  )  # fmt: skip
-  assert trained.labels and trained.among(store) == {1, 2}
-  assert not trained.among(make_store('yours:videos'))
-  assert trained.num_people == 2
-  # The numbers hold as long as nothing was imported anew.
-  assert not trained.unknown_in(store)
-  assert trained.unknown_in(make_store(people=(2, 2, 3)))
-  assert not before.unknown_in(make_store(people=(2, 2, 3)))  # unnoted
-  for name in ('yours:videos', 'oulu_casia:vl_strong'):
-    other = dataclasses.replace(trained, data=name)
-    assert not other.unknown_in(make_store('oulu_casia:vl_strong', (2, 2, 3)))
-  later = notes | {'data_pretrained': 'other', 'people_hash_pretrained': 'ab'}
-  assert identity.history(later)[0].listing == 'ab'
+def test_notes_of_an_earlier_format_are_named():
+  with pytest.raises(UserError, match='mine:videos.*earlier format.*again'):
+    identity.history({'data': 'mine:videos', 'subjects_seen': [1, 2]})
 
 
 @pytest.mark.parametrize('named', [True, False])
@@ -186,7 +156,8 @@ def test_what_an_import_writes_tells_who_is_who(named):
       {'video_id': 'a#0001', 'subject': 'A' if named else 'a',
        'subject_named': named, 'source_checksum': 'f' * 64,
        'picture_checksum': '', 'start': 0.5, 'frames': 6, 'fps': 10},
-      {'video_id': 'b', 'subject': 'B' if named else 'b'},  # an earlier version
+      {'video_id': 'b', 'subject': 'B' if named else 'b',
+       'subject_named': named, 'source_checksum': '', 'picture_checksum': ''},
     ],
   }  # fmt: skip
   who = imported_people.find_who(
