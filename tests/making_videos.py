@@ -1,5 +1,6 @@
 """Writes small video and image files for the tests."""
 
+import dataclasses
 import fractions
 
 import av
@@ -21,26 +22,11 @@ def numbers_of(frames, first=20, step=4):
   return [round((float(f.mean()) - first) / step) for f in frames]
 
 
-def write_video(
-  path,
-  frames,
-  *,
-  rate=25,
-  times=None,
-  rotation=None,
-  aspect=None,
-  gop=12,
-  codec=None,
-  b_frames=None,
-  container=None,
-  interlaced=False,
-  sound=None,
-):
-  """Writes frames by the codec that goes with the suffix.
+@dataclasses.dataclass(frozen=True)
+class Encoding:
+  """How a video is written.
 
-  Args:
-    path: of the file.
-    frames: uint8 RGB [h, w, 3].
+  Attributes:
     rate: frames a second.
     times: of each frame, in milliseconds; None for a constant rate.
     rotation: degrees counterclockwise by which to turn when shown.
@@ -52,6 +38,29 @@ def write_video(
     interlaced: whether the encoder says so of each frame.
     sound: seconds by which sound begins earlier than the picture; or None.
   """
+
+  rate: int = 25
+  times: list | None = None
+  rotation: int | None = None
+  aspect: fractions.Fraction | None = None
+  gop: int = 12
+  codec: str | None = None
+  b_frames: int | None = None
+  container: str | None = None
+  interlaced: bool = False
+  sound: float | None = None
+
+
+def write_video(path, frames, **encoding):
+  """Writes frames by the codec that goes with the suffix.
+
+  Args:
+    path: of the file.
+    frames: uint8 RGB [h, w, 3].
+    **encoding: attributes of an `Encoding`.
+  """
+  made = Encoding(**encoding)
+  rate = made.rate
   path.parent.mkdir(parents=True, exist_ok=True)
   if path.suffix == '.gif':
     images = [Image.fromarray(frame) for frame in frames]
@@ -59,30 +68,32 @@ def write_video(
       path, save_all=True, append_images=images[1:], duration=1000 / rate
     )
     return path
-  codec = codec or {
+  codec = made.codec or {
     '.avi': 'mpeg4', '.webm': 'libvpx', '.flv': 'flv1', '.wmv': 'wmv2',
   }.get(path.suffix, 'libx264')  # fmt: skip
-  base = fractions.Fraction(1, 1000) if times else fractions.Fraction(1, rate)
-  late = round((sound or 0) * rate)
-  with av.open(str(path), 'w', format=container) as container:
+  base = (
+    fractions.Fraction(1, 1000) if made.times else fractions.Fraction(1, rate)
+  )
+  late = round((made.sound or 0) * rate)
+  with av.open(str(path), 'w', format=made.container) as container:
     stream = container.add_stream(codec, rate=rate)
     stream.height, stream.width = frames[0].shape[:2]
     stream.pix_fmt = 'yuv420p'
-    if sound is not None:
+    if made.sound is not None:
       track = container.add_stream('mp2', rate=48000, layout='mono')
-    if b_frames is not None:
-      stream.codec_context.max_b_frames = b_frames
-    if interlaced:
+    if made.b_frames is not None:
+      stream.codec_context.max_b_frames = made.b_frames
+    if made.interlaced:
       stream.codec_context.flags |= 1 << 29 | 1 << 18  # FFmpeg's +ildct+ilme
     stream.codec_context.time_base = base
-    stream.codec_context.gop_size = gop
+    stream.codec_context.gop_size = made.gop
     stream.codec_context.bit_rate = 4_000_000
     stream.codec_context.thread_count = 1
-    if aspect:
-      stream.codec_context.sample_aspect_ratio = aspect
-    if rotation is not None:
-      stream.set_display_rotation(rotation)
-    if sound is not None:
+    if made.aspect:
+      stream.codec_context.sample_aspect_ratio = made.aspect
+    if made.rotation is not None:
+      stream.set_display_rotation(made.rotation)
+    if made.sound is not None:
       silence = np.zeros((1, 1152), np.int16)
       for i in range(round((late + len(frames)) / rate * 48000 / 1152)):
         frame = av.AudioFrame.from_ndarray(silence, format='s16', layout='mono')
@@ -91,7 +102,10 @@ def write_video(
       container.mux(track.encode())
     for i, pixels in enumerate(frames):
       frame = av.VideoFrame.from_ndarray(pixels, format='rgb24')
-      frame.pts, frame.time_base = times[i] if times else i + late, base
+      frame.pts, frame.time_base = (
+        made.times[i] if made.times else i + late,
+        base,
+      )
       container.mux(stream.encode(frame))
     container.mux(stream.encode())
   return path
