@@ -117,26 +117,18 @@ def locate(subject, label, *, height, width, framing, seed=0):
   """
   person = performances.draw_person(subject, seed=seed)
   performance = performances.draw_performance(subject, label, seed=seed)
-  units = (
-    person.rest + performances.trace_units(performance)[:, None] * person.sides
-  )
+  motion = performances.trace_motion(person, performance)
   curves, _ = face_shape.shape_face(
-    person.identity,
-    np.clip(units, 0, 1.2),
-    performances.trace_blinks(performance),
+    person.identity, motion.units, motion.closed
   )
-  pose = performances.trace_pose(performance)
-  if framing == 'scene':
-    unit, centre = 0.18 * min(height, 0.9 * width), 0.40 * height
-  else:
-    unit, centre = 0.295 * min(height, 1.25 * width), 0.41 * height
-  origin = np.array([0.5 * width, centre])
+  frame_format = face_drawing.FrameFormat(height, width, framing)
+  unit, origin = frame_format.locate_face()
   located = {}
   for name, parts in FEATURES.items():
     points = np.concatenate(
       np.broadcast_arrays(*(curves[part] for part in parts)), axis=1
     )
-    placed = face_drawing._place(points, pose, 0.0) * unit + origin
+    placed = face_drawing.turn_head(points, motion.pose, 0.0) * unit + origin
     located[name] = placed[..., ::-1]
   return located
 

@@ -57,58 +57,60 @@ _HAIR = np.array([
 ])  # fmt: skip
 
 
-def draw_frames(
-  random,
-  *,
-  identity,
-  day,
-  units,
-  closed,
-  pose,
-  clip,
-  height,
-  width,
-  framing,
-  condition,
-):
+class FrameFormat(NamedTuple):
+  """Size of a frame, and how much of it a face takes.
+
+  Attributes:
+    height: pixels.
+    width: pixels.
+    framing: 'scene' or 'face', see `synthetic_faces.draw_videos`.
+  """
+
+  height: int
+  width: int
+  framing: str
+
+  def locate_face(self):
+    """Returns the face unit in pixels, and where its origin (x, y) lies."""
+    if self.framing == 'scene':
+      # chosen: a seated person 60 cm from the camera fills 55 % of the height.
+      unit = 0.18 * min(self.height, 0.9 * self.width)
+      return unit, np.array([0.5 * self.width, 0.40 * self.height])
+    # chosen: brow to chin is 70 % of the frame, hair to chin nearly all of it.
+    unit = 0.295 * min(self.height, 1.25 * self.width)
+    return unit, np.array([0.5 * self.width, 0.41 * self.height])
+
+
+def draw_frames(random, person, motion, *, clip, frame_format, condition):
   """Draws the frames of one video.
 
   Args:
     random: NumPy generator of the noise and flicker.
-    identity: face parameters, float by name (`performances.Person`).
-    day: light, background and clothes, float by name.
-    units: action units of the left and right, float [t, 2, units], 0 to 1.2.
-    closed: how far the lids are closed by a blink, float [t], 0 to 1.
-    pose: x, y, scale, roll, yaw, pitch of the head, float [t, 6].
-    clip: small changes of light, float by name.
-    height: of a frame, pixels.
-    width: of a frame, pixels.
-    framing: 'scene' or 'face'.
+    person: a `performances.Person`.
+    motion: a `performances.Motion` of t frames.
+    clip: small changes of light, float by name, of a
+      `performances.Performance`.
+    frame_format: a `FrameFormat`.
     condition: a name of `synthetic_faces.CONDITIONS`.
 
   Returns:
     RGB frames, uint8 [t, height, width, 3].
   """
   camera = _CAMERAS[condition]
+  identity, day = person.identity, person.day
+  height, width, _ = frame_format
   # chosen: 2 to 4 times, so that an eye of the smallest frame has 20 pixels.
   factor = int(np.clip(math.ceil(180 / min(height, width)), 2, 4))
-  if framing == 'scene':
-    # chosen: a seated person 60 cm from the camera fills 55 % of the height.
-    unit = 0.18 * min(height, 0.9 * width)
-    origin = np.array([0.5 * width, 0.40 * height])
-  else:
-    # chosen: brow to chin is 70 % of the frame, hair to chin nearly all of it.
-    unit = 0.295 * min(height, 1.25 * width)
-    origin = np.array([0.5 * width, 0.41 * height])
+  unit, origin = frame_format.locate_face()
   unit, origin = unit * factor, origin * factor
   size = (height * factor, width * factor)
 
   colours = _mix_colours(identity, day, camera.infrared)
-  curves, creases = face_shape.shape_face(identity, units, closed)
+  curves, creases = face_shape.shape_face(identity, motion.units, motion.closed)
   curves |= _shape_surroundings(identity, curves['head'])
 
   def place(points, amount=1.0, relief=0.0):
-    return _place(points, pose * amount, relief) * unit + origin
+    return turn_head(points, motion.pose * amount, relief) * unit + origin
 
   still = {'neck', 'clothes', 'collar'}
   placed = {
@@ -121,8 +123,8 @@ def draw_frames(
   light = _light_up(day, clip, centre.mean(0), unit / factor, (height, width))
   backdrop = _draw_background(day, colours, size)
 
-  frames = np.empty([len(units), height, width, 3], np.uint8)
-  for index in range(len(units)):
+  frames = np.empty([len(motion.units), height, width, 3], np.uint8)
+  for index in range(len(frames)):
     outlines = {name: points[index] for name, points in placed.items()}
     colour = backdrop.copy()
     _paint(colour, outlines, colours, identity, unit)
@@ -137,10 +139,18 @@ def draw_frames(
   return frames
 
 
-def _place(points, pose, relief):
+def turn_head(points, pose, relief):
   """Turns the head: face units to face units around the frame's origin.
 
   A head is an ellipsoid here; what is nearer to the camera moves more.
+
+  Args:
+    points: x and y, float [t or 1, n, 2].
+    pose: see `performances.Motion`, float [t, 6].
+    relief: how far the points stand out of the head, face units.
+
+  Returns:
+    float [t, n, 2].
   """
   x, y = points[..., 0], points[..., 1]
   depth = np.sqrt(np.maximum(0, 1 - (x / 1.15) ** 2 - ((y - 0.1) / 1.9) ** 2))

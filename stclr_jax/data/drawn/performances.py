@@ -138,6 +138,21 @@ class Person(NamedTuple):
   expressivity: float
 
 
+class Motion(NamedTuple):
+  """What a face does in each frame of a video of t frames.
+
+  Attributes:
+    units: action units of the left and right, float [t, 2, len(UNITS)], 0 to
+      1.2.
+    closed: how far the lids are closed by a blink, float [t], 0 to 1.
+    pose: x, y, scale, roll, yaw, pitch of the head, float [t, 6].
+  """
+
+  units: np.ndarray
+  closed: np.ndarray
+  pose: np.ndarray
+
+
 class Performance(NamedTuple):
   """One performance: units, timing and movement, before any drawing.
 
@@ -231,6 +246,22 @@ def draw_performance(subject, label, *, seed=0):
   apex = np.minimum(apex * draw_person(subject, seed=seed).expressivity, 1)
   return Performance(
     subject, label, num_frames, apex, starts, durations, blinks, clip, drift
+  )
+
+
+def trace_motion(person, performance):
+  """Adds a performance to the resting face of whoever gives it.
+
+  Args:
+    person: a `Person`.
+    performance: a `Performance` of theirs.
+
+  Returns:
+    A `Motion`.
+  """
+  units = person.rest + trace_units(performance)[:, None] * person.sides
+  return Motion(
+    np.clip(units, 0, 1.2), trace_blinks(performance), trace_pose(performance)
   )
 
 

@@ -20,6 +20,7 @@ import numpy as np
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.files import thread_maps
 
 VERSION = '1.0.0'  # of performances and drawing; raised where either changes
@@ -59,11 +60,13 @@ def _check(num_subjects, framing, height, width, conditions, seed):
       f'`num_subjects` (={num_subjects}) must be 1 to {MAX_SUBJECTS}, the '
       'people of the set; choose fewer or another `seed`.'
     )
-  if framing not in FRAMINGS:
-    raise UserError(
-      f"`framing` (={framing!r}) must be one of {FRAMINGS}; use 'scene' for "
-      "head and shoulders, 'face' for a small frame that the face fills."
-    )
+  check_one_of(
+    'framing',
+    framing,
+    FRAMINGS,
+    "use 'scene' for head and shoulders, 'face' for a small frame that the "
+    'face fills',
+  )
   if min(height, width) < MIN_SIZE:
     raise UserError(
       f'`height` and `width` (={height}, {width}) must be {MIN_SIZE} or more, '
@@ -74,34 +77,27 @@ def _check(num_subjects, framing, height, width, conditions, seed):
       f'`seed` (={seed}) must be 0 or more; the published set is seed 0.'
     )
   for condition in conditions:
-    if condition not in CONDITIONS:
-      raise UserError(
-        f'`condition` (={condition!r}) must be one of {CONDITIONS}; the '
-        'synthetic faces are drawn in no other.'
-      )
+    check_one_of(
+      'condition',
+      condition,
+      CONDITIONS,
+      'the synthetic faces are drawn in no other',
+    )
 
 
-def _draw_video(subject, label, *, height, width, framing, condition, seed):
+def _draw_video(subject, label, *, frame_format, condition, seed):
   from stclr_jax.data.drawn import face_drawing  # needs OpenCV, drawing only
 
   person = performances.draw_person(subject, seed=seed)
   performance = performances.draw_performance(subject, label, seed=seed)
-  units = (
-    person.rest + performances.trace_units(performance)[:, None] * person.sides
-  )
   frames = face_drawing.draw_frames(
     performances.make_generator(
       seed, _NOISE, subject, label, CONDITIONS.index(condition)
     ),
-    identity=person.identity,
-    day=person.day,
-    units=np.clip(units, 0, 1.2),
-    closed=performances.trace_blinks(performance),
-    pose=performances.trace_pose(performance),
+    person,
+    performances.trace_motion(person, performance),
     clip=performance.clip,
-    height=height,
-    width=width,
-    framing=framing,
+    frame_format=face_drawing.FrameFormat(*frame_format),
     condition=condition,
   )
   video_id = f'P{subject:03}/{EXPRESSIONS[label]}'
@@ -133,9 +129,7 @@ def draw_videos(
   def draw(which):
     return _draw_video(
       *which,
-      height=height,
-      width=width,
-      framing=framing,
+      frame_format=(height, width, framing),
       condition=condition,
       seed=seed,
     )

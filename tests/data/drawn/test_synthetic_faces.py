@@ -49,21 +49,20 @@ def shape(**levels):
   return {name: points[0] for name, points in curves.items()}, creases
 
 
-def draw(units, *, pose=None, **changes):
-  arguments = {
-    'identity': IDENTITY,
-    'day': DAY,
-    'units': units,
-    'closed': np.zeros(len(units)),
-    'pose': np.zeros([len(units), 6]) if pose is None else pose,
-    'clip': {'light_angle': 0.0, 'light_level': 0.0},
-    'height': 96,
-    'width': 96,
-    'framing': 'face',
-    'condition': 'vl_strong',
-  }
-  random = np.random.default_rng(0)
-  return face_drawing.draw_frames(random, **arguments | changes)
+PERSON = performances.Person(IDENTITY, DAY, None, None, 1.0)
+STILL_LIGHT = {'light_angle': 0.0, 'light_level': 0.0}
+
+
+def draw(units, *, pose=None, height=96, width=96, condition='vl_strong'):
+  pose = np.zeros([len(units), 6]) if pose is None else pose
+  return face_drawing.draw_frames(
+    np.random.default_rng(0),
+    PERSON,
+    performances.Motion(units, np.zeros(len(units)), pose),
+    clip=STILL_LIGHT,
+    frame_format=face_drawing.FrameFormat(height, width, 'face'),
+    condition=condition,
+  )
 
 
 # The set.
@@ -148,7 +147,7 @@ def test_jpeg_quality_is_checked(tmp_path, quality):
 
 def test_importing_the_set_needs_no_opencv():
   code = (
-    'import sys; from stclr_jax.data import synthetic_faces; '
+    'import sys; from stclr_jax.data.drawn import synthetic_faces; '
     "assert not {'cv2', 'jax', 'tensorflow_datasets'} & set(sys.modules)"
   )
   subprocess.run([sys.executable, '-c', code], check=True)
