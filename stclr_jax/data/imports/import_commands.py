@@ -1,4 +1,4 @@
-"""What to type after an import: commands that run as they stand."""
+"""Commands to type after an import, which run as they stand."""
 
 import collections
 import math
@@ -8,10 +8,13 @@ import shlex
 
 from stclr_jax.data import folds
 
-# Of the configs' frames; an imported set of another shape needs to say so.
-_CONFIGS_FRAME_SIZE = (240, 320)
-_CONFIGS_BATCH_SIZE = 32  # of videos to pretrain on there must be as many
-_CONFIGS_NUM_FOLDS = 10
+# The config that the commands name, and those of its values that an imported
+# set may need to replace. An installed package has no configs/ to read them
+# from; a test holds them to it.
+CONFIG = 'configs/pretrain.py:paper_112'
+FRAME_SIZE = (240, 320)  # height, width
+BATCH_SIZE = 32  # of videos to pretrain on there must be as many
+NUM_FOLDS = 10  # as many people must have labels
 _LEAST_BATCH = 2  # one video has no other to be told apart from
 
 
@@ -32,7 +35,7 @@ def choose_frame_size(report):
     shapes[round(math.log(width / height), 1)] += [(height, width)] * count
   sizes = sorted(max(shapes.values(), key=len))
   height, width = sizes[len(sizes) // 2]
-  scale = min(1.0, _CONFIGS_FRAME_SIZE[0] / min(height, width))
+  scale = min(1.0, FRAME_SIZE[0] / min(height, width))
   others = report['num_videos'] - len(sizes)
   return (round(height * scale), round(width * scale)), others
 
@@ -54,7 +57,7 @@ def describe(report, data_dir=None):
     )
   size, others = choose_frame_size(report)
   data = f'--config.data.name={report["name"]}{_data_dir_flag(data_dir)}'
-  if size != _CONFIGS_FRAME_SIZE:
+  if size != FRAME_SIZE:
     data += f' --config.data.frame_size={size[0]},{size[1]}'
   # Only people with labels are dealt to folds; without any, nobody is.
   people = len(
@@ -65,8 +68,8 @@ def describe(report, data_dir=None):
     }
   )
   lines = ['Next, pretrain on it:']
-  command = f'  python main.py --config=configs/pretrain.py:paper_112 {data}'
-  if people < _CONFIGS_NUM_FOLDS:
+  command = f'  python main.py --config={CONFIG} {data}'
+  if people < NUM_FOLDS:
     batch = _batch_flag(report['num_videos'])
     lines.append(f'{command} --config.pretrain_scope=all_unlabelled{batch}')
     if people > 1:
@@ -78,7 +81,7 @@ def describe(report, data_dir=None):
           f'{_batch_flag(least)})'
         )
   else:
-    count = _count_training_videos(report, _CONFIGS_NUM_FOLDS)
+    count = _count_training_videos(report, NUM_FOLDS)
     lines.append(command + _batch_flag(count))
   if others:
     lines.append(
@@ -116,7 +119,7 @@ def _count_training_videos(report, num_folds):
 
 def _batch_flag(num_videos):
   """The flag that a set needs which is smaller than the configs' batch."""
-  if num_videos >= _CONFIGS_BATCH_SIZE:
+  if num_videos >= BATCH_SIZE:
     return ''
   # A power of two, so that two or four devices can share it.
   return f' --config.batch_size={1 << (num_videos.bit_length() - 1)}'

@@ -120,6 +120,18 @@ def test_frame_size_is_that_of_most(subtests):
       )
 
 
+def test_the_config_that_is_named_has_the_values_that_are_told():
+  file, _, preset = import_commands.CONFIG.partition(':')
+  assert file == 'configs/pretrain.py'
+  config = pretrain.get_config(preset)
+  assert (
+    tuple(config.data.frame_size), config.batch_size, config.data.num_folds
+  ) == (
+    import_commands.FRAME_SIZE, import_commands.BATCH_SIZE,
+    import_commands.NUM_FOLDS,
+  )  # fmt: skip
+
+
 def test_next_commands_fit_the_data(monkeypatch):
   one = import_commands.describe(sized((150, 150), (150, 150)), '/my data')
   assert "--config.data.data_dir='/my data'" in one
