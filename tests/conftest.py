@@ -1,9 +1,11 @@
 """Test settings: 8 CPU devices, strict ranks, float32 unless a test asks."""
 
+import dataclasses
+
 import jax
 import pytest
 
-from stclr_jax.models import encoders
+from stclr_jax.models import architectures
 
 pytest_plugins = ['tiny_runs']  # fixtures of whole runs, in seconds
 
@@ -30,5 +32,7 @@ def shallow_encoder(monkeypatch):
   For tests of what is around the encoder; it compiles in a quarter of the
   time and still has a strided block with a shortcut.
   """
-  monkeypatch.setattr(encoders, 'STAGE_FEATURES', (64, 128))
-  monkeypatch.setattr(encoders, 'BLOCKS_PER_STAGE', 1)
+  for name, whole in architectures.ARCHITECTURES.items():
+    stages = tuple(s._replace(num_blocks=1) for s in whole.stages[:2])
+    shallow = dataclasses.replace(whole, stages=stages)
+    monkeypatch.setitem(architectures.ARCHITECTURES, name, shallow)

@@ -15,8 +15,8 @@ import math
 
 from benchmarks.step import ceilings
 from benchmarks.step.ceilings import DEVICES
+from stclr_jax.models import architectures
 from stclr_jax.models import encoders
-from stclr_jax.models.blocks import mid_features
 
 PAPER_VIEWS = 480 * 2 * 1000  # videos, views of each, epochs: Sec. IV.A
 
@@ -78,7 +78,7 @@ def layers(architecture='r2plus1d_18', *, frames=16, size=224, width=1.0):
   """Lists the convolutions in the order of computation.
 
   Args:
-    architecture: one of `encoders.ARCHITECTURES`.
+    architecture: see `architectures.find`.
     frames: of a clip.
     size: of a frame, in pixels.
     width: see `encoders.Encoder`.
@@ -86,67 +86,31 @@ def layers(architecture='r2plus1d_18', *, frames=16, size=224, width=1.0):
   Returns:
     A list of `Layer`.
   """
-
-  def scaled(features):
-    return encoders.scale_features(features, width=width)
-
   found = []
 
-  def add(name, shape, features, kernel, strides, **more):
+  def add(prefix, shape, convolution, **more):
+    name, features, kernel, strides, _ = convolution
     out = tuple(-(-n // s) for n, s in zip(shape[:3], strides, strict=True))
     out += (features,)
-    found.append(Layer(name, shape, out, kernel, strides, **more))
+    found.append(Layer(prefix + name, shape, out, kernel, strides, **more))
     return out
 
+  network = architectures.find(architecture).scaled(width)
   shape = (frames, size, size, 3)
-  features = scaled(encoders.STAGE_FEATURES[0])
-  if architecture == 'r2plus1d_18':
-    mid = scaled(encoders.STEM_MID_FEATURES)
-    shape = add('stem_spatial', shape, mid, (1, 7, 7), (1, 2, 2))
-    shape = add('stem_temporal', shape, features, (3, 1, 1), (1, 1, 1))
-  else:
-    shape = add('stem', shape, features, (3, 7, 7), (1, 2, 2))
-
-  for stage, base in enumerate(encoders.STAGE_FEATURES, 1):
-    for index in range(encoders.BLOCKS_PER_STAGE):
-      flat = architecture == 'mc3_18' and stage > 1
-      s = 2 if stage > 1 and index == 0 else 1
-      st = 1 if flat else s
-      block, entry, features = f'layer{stage}_{index}/', shape, scaled(base)
-      shortcut = s != 1 or entry[-1] != features
-      residual = 'convolution' if shortcut else 'identity'
-      for conv, step, t_step, last in (
-        ('conv1', s, st, None),
-        ('conv2', 1, 1, residual),
-      ):
-        if architecture == 'r2plus1d_18':
-          mid = mid_features(entry[-1], features)
-          shape = add(
-            f'{block}{conv}/spatial', shape, mid, (1, 3, 3), (1, step, step)
-          )
-          shape = add(
-            f'{block}{conv}/temporal',
-            shape,
-            features,
-            (3, 1, 1),
-            (t_step, 1, 1),
-            residual=last,
-          )
-        else:
-          kernel = (1, 3, 3) if flat else (3, 3, 3)
-          shape = add(
-            f'{block}{conv}/conv',
-            shape,
-            features,
-            kernel,
-            (t_step, step, step),
-            residual=last,
-          )
-      if shortcut:
-        strides = (st, s, s)
-        add(
-          f'{block}downsample', entry, features, (1, 1, 1), strides, relu=False
-        )
+  for convolution in network.stem:
+    shape = add('', shape, convolution)
+  for block in network.blocks():
+    entry = shape
+    for convolution in block.conv1:
+      shape = add(f'{block.name}/conv1/', shape, convolution)
+    for convolution in block.conv2[:-1]:
+      shape = add(f'{block.name}/conv2/', shape, convolution)
+    residual = 'convolution' if block.shortcut else 'identity'
+    shape = add(
+      f'{block.name}/conv2/', shape, block.conv2[-1], residual=residual
+    )
+    if block.shortcut:
+      add(f'{block.name}/', entry, block.shortcut, relu=False)
   return found
 
 

@@ -22,6 +22,7 @@ from benchmarks.step import ceilings
 from benchmarks.step import roofline
 from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
+from stclr_jax.models.architectures import ARCHITECTURES
 
 TORCH = ('torch_eager', 'torch_compiled', 'torch_2d')
 IMPLEMENTATIONS = ('ours', *TORCH)
@@ -35,7 +36,7 @@ def add_options(parser):
     parser: an `argparse.ArgumentParser`.
   """
   add = parser.add_argument
-  add('--architecture', default='r2plus1d_18', choices=encoders.ARCHITECTURES)
+  add('--architecture', default='r2plus1d_18', choices=ARCHITECTURES)
   add('--views', type=int, default=4, help='clips in a step')
   add('--frames', type=int, default=16)
   add('--size', type=int, default=224)

@@ -1,11 +1,11 @@
-"""The encoders of Tables I and III: R(2+1)D-18, R3D-18 and MC3-18.
+"""The encoder of a clip: R(2+1)D-18, R3D-18 or MC3-18 (Tables I and III).
 
 Three residual networks that differ only in the convolution they are built
-of. `r2plus1d_18` is the paper's Table I and, channel for channel,
-torchvision's network of the same name; so are the other two, which the paper
-calls '3D' and 'Mixed 2D and 3D'. Arrays are channels-last [b, t, h, w, c];
-Table I prints [c, t, h, w]. Submodules carry torchvision's names, so that
-weights map one to one.
+of, see `architectures`. `r2plus1d_18` is the paper's Table I and, channel for
+channel, torchvision's network of the same name; so are the other two, which
+the paper calls '3D' and 'Mixed 2D and 3D'. Arrays are channels-last
+[b, t, h, w, c]; Table I prints [c, t, h, w]. Submodules carry torchvision's
+names, so that weights map one to one.
 """
 
 import functools
@@ -15,17 +15,12 @@ import jax.numpy as jnp
 from flax import linen as nn
 
 from stclr_jax.errors import UserError
+from stclr_jax.models import architectures
+from stclr_jax.models import blocks
 from stclr_jax.models import convolutions
 from stclr_jax.models import normalization
-from stclr_jax.models.blocks import ResidualBlock
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.normalization import BatchNorm
-
-ARCHITECTURES = ('r2plus1d_18', 'r3d_18', 'mc3_18')
-
-STAGE_FEATURES = (64, 128, 256, 512)  # Table I
-STEM_MID_FEATURES = 45  # Table I, first row
-BLOCKS_PER_STAGE = 2  # Table I: 18 layers
 
 # What is kept from the forward pass for the backward pass. 'none': all that it
 # reads. 'batch_norm': convolutions' outputs; what batch norms and ReLUs make of
@@ -50,7 +45,8 @@ class Encoder(nn.Module):
   """Encodes clips into representations h = f(x).
 
   Attributes:
-    architecture: 'r2plus1d_18' (Table I), 'r3d_18' or 'mc3_18' (Table III).
+    architecture: 'r2plus1d_18' (Table I), 'r3d_18' or 'mc3_18' (Table III); or
+      an `architectures.Architecture`.
     width: factor on every number of features; 1 is the paper's, smaller ones
       are for laptops and tests.
     dtype: dtype of the arithmetic; parameters and statistics stay float32.
@@ -69,7 +65,7 @@ class Encoder(nn.Module):
   Source: ST-CLR Table I and Fig. 4; torchvision.models.video.
   """
 
-  architecture: str = 'r2plus1d_18'
+  architecture: str | architectures.Architecture = 'r2plus1d_18'
   width: float = 1.0
   dtype: jnp.dtype = jnp.float32
   momentum: float = 0.9
@@ -95,6 +91,7 @@ class Encoder(nn.Module):
       ValueError: for an unknown architecture or a shape it cannot take.
     """
     self._check(clips.shape)
+    architecture = architectures.find(self.architecture).scaled(self.width)
     conv = functools.partial(Conv, dtype=self.dtype, lowering=self.lowering)
     norm = functools.partial(
       BatchNorm,
@@ -104,51 +101,32 @@ class Encoder(nn.Module):
       axis_name=self.axis_name,
       groups=self.groups,
     )
-    scaled = functools.partial(scale_features, width=self.width)
     channel_multiple = self._channel_multiple()
 
     def stem(encoder, x):
-      conv_in, norm_in = (functools.partial(m, parent=encoder) for m in makers)
-      if self.architecture != 'r2plus1d_18':
-        x = conv_in(
-          scaled(STAGE_FEATURES[0]), (3, 7, 7), (1, 2, 2), name='stem'
-        )(x)
-      else:
-        mid = scaled(STEM_MID_FEATURES)
-        padding = -mid % channel_multiple
-        x = conv_in(
-          mid, (1, 7, 7), (1, 2, 2), out_padding=padding, name='stem_spatial'
-        )(x)
-        x = norm_in(padding=padding, name='stem_spatial_norm')(
-          x, train=train, relu=True
-        )
-        x = conv_in(
-          scaled(STAGE_FEATURES[0]),
-          (3, 1, 1),
-          in_padding=padding,
-          name='stem_temporal',
-        )(x)
-      return norm_in(name='stem_norm')(x, train=train, relu=True)
+      return blocks.convolve_in_turn(
+        x,
+        architecture.stem,
+        channel_multiple=channel_multiple,
+        conv=functools.partial(conv, parent=encoder),
+        norm=functools.partial(norm, parent=encoder),
+        train=train,
+      )
 
-    def block(encoder, x, *, stage, index):
-      return ResidualBlock(
-        scaled(STAGE_FEATURES[stage - 1]),
-        stride=2 if stage > 1 and index == 0 else 1,
-        architecture=self.architecture,
-        flat=self.architecture == 'mc3_18' and stage > 1,
+    def residual(encoder, x, *, block):
+      return blocks.ResidualBlock(
+        block,
         channel_multiple=channel_multiple,
         conv=conv,
         norm=norm,
         parent=encoder,
-        name=f'layer{stage}_{index}',
+        name=block.name,
       )(x, train=train)
 
-    makers = conv, norm
     x = self._rematerialized(stem)(self, clips)
-    for stage in range(1, len(STAGE_FEATURES) + 1):
-      for index in range(BLOCKS_PER_STAGE):
-        one = functools.partial(block, stage=stage, index=index)
-        x = self._rematerialized(one)(self, x)
+    for block in architecture.blocks():
+      one = functools.partial(residual, block=block)
+      x = self._rematerialized(one)(self, x)
 
     x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
     return x.mean((-4, -3, -2))  # [b, t, h, w, c] -> [b, c]
@@ -167,11 +145,6 @@ class Encoder(nn.Module):
     return GPU_CHANNEL_MULTIPLE if jax.default_backend() == 'gpu' else 1
 
   def _check(self, shape):
-    if self.architecture not in ARCHITECTURES:
-      raise UserError(
-        f'`architecture` (={self.architecture!r}) must be one of '
-        f'{", ".join(ARCHITECTURES)}.'
-      )
     if self.remat not in REMAT:
       raise UserError(
         f'`remat` (={self.remat!r}) must be one of {", ".join(REMAT)}.'
@@ -186,16 +159,3 @@ class Encoder(nn.Module):
         f'{MIN_IMAGE_SIZE}x{MIN_IMAGE_SIZE}, because the encoder halves it '
         'four times; raise `views.size`.'
       )
-
-
-def scale_features(features, *, width):
-  """Scales a number of features, at least one.
-
-  Args:
-    features: the paper's number.
-    width: positive factor.
-
-  Returns:
-    The nearest int, at least 1.
-  """
-  return max(1, round(features * width))

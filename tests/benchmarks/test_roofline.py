@@ -6,6 +6,7 @@ from flax import linen as nn
 
 from benchmarks.step import ceilings
 from benchmarks.step import roofline
+from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models.convolutions import Conv
 
@@ -37,7 +38,7 @@ def test_agrees_with_torchvision_at_112(architecture, gmac, parameters):
   assert roofline.parameters(found) == parameters
 
 
-@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', architectures.ARCHITECTURES)
 def test_layers_are_the_encoders(architecture):
   seen = []
 

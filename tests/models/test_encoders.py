@@ -9,9 +9,10 @@ import pytest
 from flax import linen as nn
 from jax import lax
 
+from benchmarks.step import roofline
+from stclr_jax.models import architectures
 from stclr_jax.models import blocks
 from stclr_jax.models import convolutions
-from stclr_jax.models import encoders
 from stclr_jax.models import heads
 from stclr_jax.models import normalization
 from stclr_jax.models.convolutions import Conv
@@ -89,7 +90,7 @@ def test_r3d_halves_time_with_space():
   assert shapes[-1] == (512, 2, 14, 14)
 
 
-@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', architectures.ARCHITECTURES)
 def test_parameter_count_is_torchvisions(architecture):
   variables = jax.eval_shape(
     lambda: Encoder(architecture=architecture).init(
@@ -140,11 +141,9 @@ def reference_block(params, x, stride):
 
 
 def make_block(in_features, features, stride, lowering):
+  stage = architectures.Stage(features, 1, architectures.convolution_2plus1d)
   block = blocks.ResidualBlock(
-    features,
-    stride,
-    architecture='r2plus1d_18',
-    flat=False,
+    architectures.make_block('block', stage, in_features, stride),
     channel_multiple=1,
     conv=functools.partial(Conv, dtype=jnp.float64, lowering=lowering),
     norm=functools.partial(BatchNorm, dtype=jnp.float64),
@@ -203,7 +202,7 @@ def test_block_equals_plain_lax(
 def test_mid_features_are_the_papers():
   pairs = [(64, 64), (64, 128), (128, 128), (128, 256), (256, 256)]
   pairs += [(256, 512), (512, 512)]
-  assert [blocks.mid_features(*pair) for pair in pairs] == [
+  assert [architectures.mid_features(*pair) for pair in pairs] == [
     144, 230, 288, 460, 576, 921, 1152,
   ]  # fmt: skip
 
@@ -218,7 +217,7 @@ def init_with_output(encoder, clips):
   return init(clips)
 
 
-@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', architectures.ARCHITECTURES)
 def test_small_encoder_encodes(architecture):
   encoder = Encoder(architecture=architecture, width=1 / 16)
   clips = jax.random.normal(jax.random.key(0), (2, 4, 16, 16, 3))
@@ -226,6 +225,38 @@ def test_small_encoder_encodes(architecture):
   assert h.shape == (2, 32) and h.dtype == jnp.float32
   assert np.isfinite(h).all() and np.abs(h[0] - h[1]).max() > 1e-4
   assert variables['batch_stats']
+
+
+def test_a_network_of_ones_own_is_one_entry(monkeypatch):
+  # Mixed the other way round: time is convolved in the last stage only.
+  own = architectures.Architecture(
+    architectures.ARCHITECTURES['r3d_18'].stem,
+    (
+      architectures.Stage(32, 1, architectures.convolution_2d),
+      architectures.Stage(48, 3, architectures.convolution_2plus1d),
+    ),
+  )
+  monkeypatch.setitem(architectures.ARCHITECTURES, 'own', own)
+  clips = jnp.zeros((1, 4, 16, 16, 3))
+  variables = jax.eval_shape(
+    lambda: Encoder('own').init(jax.random.key(0), clips, train=False)
+  )
+  given = jax.eval_shape(
+    lambda: Encoder(own).init(jax.random.key(0), clips, train=False)
+  )
+  assert variables == given
+  kernels = {
+    '/'.join(part.key for part in path[:-1]): leaf.shape
+    for path, leaf in jax.tree_util.tree_leaves_with_path(variables['params'])
+    if path[-1].key == 'kernel'
+  }
+  assert kernels['layer1_0/conv1/conv'] == (1, 3, 3, 64, 32)
+  assert kernels['layer2_0/downsample'] == (1, 1, 1, 32, 48)
+  mid = architectures.mid_features(48, 48)
+  assert kernels['layer2_2/conv2/temporal'] == (3, 1, 1, mid, 48)
+  assert 'layer2_1/downsample' not in kernels and len(kernels) == 1 + 3 + 13
+  found = roofline.layers('own', frames=4, size=16)
+  assert {layer.name for layer in found} == set(kernels)
 
 
 def test_bfloat16_encoder_keeps_float32_parameters():
@@ -393,8 +424,8 @@ def test_remat_keeps_what_it_says():
   outputs = sum(map(math.prod, shapes))
   # The clips', the stem's output, and those of all blocks but the last.
   sizes = [
-    features * math.prod(-(-n // 2**stage) for n in (16, 32, 32))
-    for stage, features in enumerate(encoders.STAGE_FEATURES)
+    stage.features * math.prod(-(-n // 2**i) for n in (16, 32, 32))
+    for i, stage in enumerate(architectures.ARCHITECTURES['r2plus1d_18'].stages)
   ]
   inputs = math.prod(clips.shape[1:]) + sizes[0] + 2 * sum(sizes) - sizes[-1]
   assert kept_elements('block') == inputs

@@ -3,6 +3,7 @@
 As a script this file is one of the processes.
 """
 
+import dataclasses
 import json
 import os
 import pathlib
@@ -201,14 +202,19 @@ class Process:
     from stclr_jax.learning import parallel
     from stclr_jax.learning import state as states
     from stclr_jax.learning import steps
+    from stclr_jax.models import architectures
     from stclr_jax.models import encoders
     from stclr_jax.models import heads
     from stclr_jax.runs import build
     from stclr_jax.runs import run_videos
 
-    encoders.STAGE_FEATURES = (64,)
-    encoders.BLOCKS_PER_STAGE = 1
-    encoder = encoders.Encoder(width=1 / 16, axis_name=parallel.DEVICE_AXIS)
+    whole = architectures.ARCHITECTURES['r2plus1d_18']
+    stage = whole.stages[0]._replace(num_blocks=1)
+    encoder = encoders.Encoder(
+      architecture=dataclasses.replace(whole, stages=(stage,)),
+      width=1 / 16,
+      axis_name=parallel.DEVICE_AXIS,
+    )
     network = heads.PretrainNetwork(encoder, heads.ProjectionHead(16, 8))
     optimizer = optimizers.sgd(momentum=0.9, weight_decay=1e-4)
     step = parallel.parallelize_training(

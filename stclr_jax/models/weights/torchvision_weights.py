@@ -14,14 +14,9 @@ import jax
 import numpy as np
 
 from stclr_jax.errors import UserError
+from stclr_jax.models import architectures
 from stclr_jax.models.weights import torch_files
 
-_STEM = {
-  'stem': '0',
-  'stem_spatial': '0',
-  'stem_spatial_norm': '1',
-  'stem_temporal': '3',
-}
 _INNER = {'conv': '', 'spatial': '.0', 'norm': '.1', 'temporal': '.3'}
 _LEAF = {
   'kernel': 'weight',
@@ -145,11 +140,10 @@ def torchvision_name(path, architecture):
   """
   *path, leaf = path
   leaf = _LEAF[leaf]
-  if path[0] == 'stem_norm':
-    place = '4' if architecture == 'r2plus1d_18' else '1'
-    return f'stem.{place}.{leaf}'
-  if path[0].startswith('stem'):
-    return f'stem.{_STEM[path[0]]}.{leaf}'
+  # A sequence of convolution, batch norm and ReLU, once or twice.
+  for i, part in enumerate(architectures.find(architecture).stem):
+    if path[0] in (part.name, part.norm):
+      return f'stem.{3 * i + (path[0] == part.norm)}.{leaf}'
   block = path[0].replace('_', '.')
   if path[1].startswith('downsample'):
     return f'{block}.downsample.{int(path[1].endswith("norm"))}.{leaf}'

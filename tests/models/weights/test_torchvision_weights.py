@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models.weights import torchvision_weights
 
@@ -63,7 +64,7 @@ def shapes_of(architecture):
   )
 
 
-@pytest.mark.parametrize('architecture', encoders.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', architectures.ARCHITECTURES)
 def test_outputs_equal_torchvisions(architecture, tmp_path):
   path = save(
     tmp_path / 'weights.safetensors', draw_weights(shapes_of(architecture))

@@ -27,7 +27,7 @@ def main():
   torch, video = torch_networks.import_torchvision()
   arrays = {}
   clip = torch.tensor(weights.draw_clip()).permute(0, 4, 1, 2, 3)
-  for architecture in weights.encoders.ARCHITECTURES:
+  for architecture in weights.architectures.ARCHITECTURES:
     network = getattr(video, architecture)(weights=None).eval()
     shapes = {k: list(v.shape) for k, v in network.state_dict().items()}
     drawn = weights.draw_weights(shapes)
