@@ -288,6 +288,15 @@ def test_names_of_files_are_spelled_once():
   assert not offenders, '\n'.join(offenders)
 
 
+def test_docs_name_files_that_are_there():
+  offenders = []
+  for name in ('docs/design.md', 'docs/contributing.md', 'README.md'):
+    for path in re.findall(r'`([a-z_./]+\.py)[`:]', (ROOT / name).read_text()):
+      if not any((ROOT / room / path).exists() for room in ('', 'stclr_jax')):
+        offenders.append(f'{name} speaks of {path}')
+  assert not offenders, '\n'.join(offenders)
+
+
 def test_random_functions_take_key_first():
   offenders = []
   for module in (spatial, temporal):
