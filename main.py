@@ -38,9 +38,11 @@ _MODULES = {
   },
   **{
     name: f'stclr_jax.experiments.{name}'
-    for name in ('crossval', 'reproduce', 'conditions', 'baselines')
+    for name in ('crossval', 'reproduce', 'baselines')
   },
 }
+# Those that can say what they would run.
+_PLANS = {'reproduce': 'stclr_jax.experiments.planning'}
 _PLAN = flags.DEFINE_bool(
   'plan',
   False,
@@ -71,14 +73,14 @@ def _run(config, workdir):
   parallel.use_cpu_cores(_common_batch_size(config))
   compilation.use_several_gpus()
   compilation.use_cache()
-  workflow = importlib.import_module(_MODULES[config.workflow])
   if _PLAN.value:
-    if not hasattr(workflow, 'plan'):
+    if config.workflow not in _PLANS:
       raise app.UsageError(
-        f'--plan is for configs/reproduce.py; {config.workflow} is one run.'
+        f'--plan is for configs/reproduce.py, not for {config.workflow}.'
       )
-    print(workflow.plan(config))
+    print(importlib.import_module(_PLANS[config.workflow]).plan(config))
     return
+  workflow = importlib.import_module(_MODULES[config.workflow])
   summary = workflow.run(config, workdir)
   print(workflow.describe(summary, workdir))
   if notice:
@@ -101,9 +103,10 @@ def _read_config():
 
 
 def _common_batch_size(config):
-  """What divides the batches of all stages that a config holds."""
-  stages = [config[name] for name in ('pretrain', 'finetune') if name in config]
-  return math.gcd(*(stage.batch_size for stage in stages or [config]))
+  """What divides the batches of all runs that a config asks for."""
+  recipe = config.recipe if 'recipe' in config else config
+  runs = [recipe[name] for name in ('pretrain', 'finetune') if name in recipe]
+  return math.gcd(*(run.batch_size for run in runs or [config]))
 
 
 if __name__ == '__main__':

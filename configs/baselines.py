@@ -23,33 +23,53 @@ def get_config(preset='demo'):
   return common.make(preset, paper=_paper, demo=_demo)
 
 
+def options(preset):
+  """Returns how the methods work, on whatever data; see `common.make`."""
+  config = common.make(preset, paper=_options, demo=_demo_options)
+  return ml_collections.ConfigDict(_without(config, 'preset'))
+
+
 def _paper():
-  config = ml_collections.ConfigDict()
+  config = _options()
   config.workflow = 'baselines'
-  config.preset = ''
-  config.methods = ('chance', 'lbp_top', 'lbp_last_frame')
-  config.folds = (0,)  # of data.num_folds; data.fold has no meaning here
+  config.folds = (0,)  # of data.num_folds
   # Workdir of a pretraining, for the methods that need one; {fold} stands for
   # the number of the fold.
   config.encoder_from = ''
   # 'train_folds' refuses an encoder that saw a test person; 'all_unlabelled'
   # allows it.
   config.pretrain_scope = 'train_folds'
-  config.batch_size = 32  # videos looked at together
-  config.knn = ml_collections.ConfigDict({'num_neighbors': 20})
-  config.lbp = ml_collections.ConfigDict(
-    {
-      'radius': 3,  # Zhao & Pietikainen 2007: LBP-TOP_{8,8,8,3,3,3}
-      'blocks': (8, 8),  # chosen: theirs are 9x8, of taller faces
-    }
-  )
-  config.data = common.data()
-  config.views = common.views()  # of LBP: `num_frames` and `size` only
-  config.views.size = 112  # chosen: LBP of a larger face is noise, and slow
+  config.data = _without(common.data(), 'fold')
   return config
 
 
 def _demo(config):
+  _demo_options(config)
   config.data.name = 'synthetic_demo'
   config.data.frame_size = (64, 64)
+
+
+def _options():
+  config = ml_collections.ConfigDict()
+  config.preset = ''
+  config.methods = ('chance', 'lbp_top', 'lbp_last_frame')
+  config.batch_size = 32  # videos at a time
+  config.knn = {'num_neighbors': 20}
+  config.lbp = {
+    'radius': 3,  # Zhao & Pietikainen 2007: LBP-TOP_{8,8,8,3,3,3}
+    'blocks': (8, 8),  # chosen: theirs are 9x8, of taller faces
+  }
+  # Of LBP; an encoder looks as it was pretrained.
+  config.views = {
+    'num_frames': 16,  # Sec. IV.A
+    'size': 112,  # chosen: LBP of a larger face is noise, and slow
+  }
+  return config
+
+
+def _demo_options(config):
   config.views.size = 64
+
+
+def _without(config, name):
+  return {key: value for key, value in config.items() if key != name}

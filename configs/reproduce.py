@@ -9,6 +9,8 @@ Written TABLE[,PRESET]; TABLE is one of `TABLES`, PRESET 'demo', 'paper',
 preset can share a workdir: what they have in common is run once.
 """
 
+import ml_collections
+
 from configs import baselines
 from configs import crossval
 from configs import evaluate
@@ -35,7 +37,7 @@ def get_config(which='all'):
     which: TABLE or TABLE,PRESET.
 
   Returns:
-    A ConfigDict: that of a cross-validation, and what differs between rows.
+    A ConfigDict: the recipe of a cross-validation, and what rows change.
 
   Raises:
     ValueError: for an unknown table or preset.
@@ -47,25 +49,30 @@ def get_config(which='all'):
       f'The table (={table!r}) must be one of {", ".join(TABLES)}, as in '
       '--config=configs/reproduce.py:table3,paper.'
     )
-  config = crossval.get_config('demo' if preset == 'smoke' else preset)
+  beside = 'demo' if preset == 'smoke' else preset
+  config = ml_collections.ConfigDict()
   config.workflow = 'reproduce'
   config.preset = preset
   config.table = table
-  # Each row has its own; a table tests the last epoch, and the oracle's.
-  for name in ('seed', 'init', 'init_weights', 'inner_validation'):
-    del config[name]
-  config.seeds = (0,)  # more than one: the deviation is reported apart
+  config.folds = ()  # () is all of them; not part of what a run is
+  # What a row does not change; a table tests the last epoch, and the oracle's.
+  config.recipe = crossval.recipe(beside)
+  config.recipe.preset = preset
+  config.rows = {
+    # () is the recipe's; of more than one the deviation is reported apart.
+    'seeds': (),
+    # Table V. () is a tenth, half and all of `recipe.pretrain.num_epochs`:
+    # 100, 500 and 1000 in the paper.
+    'pretraining_epochs': (),
+    'labelled_fractions': (0.75, 0.5, 0.25, 0.1),  # Table VI
+    'labelled_draws': (0, 1, 2, 3, 4),  # the published subsets
+  }
   # Table II's row of torchvision's Kinetics-400 weights: a file of the user's.
   config.kinetics_weights = ''
-  # Table V. () is a tenth, half and all of `pretrain.num_epochs`: 100, 500
-  # and 1000 in the paper.
-  config.pretraining_epochs = ()
-  config.labelled_fractions = (0.75, 0.5, 0.25, 0.1)  # Table VI
-  config.labelled_draws = (0, 1, 2, 3, 4)  # the published subsets
   config.conditions = ('vl_strong', 'vl_weak', 'vl_dark', 'ni_strong')
-  beside = 'demo' if preset == 'smoke' else preset
-  config.evaluate = evaluate.get_config(beside)  # of the conditions
-  config.baselines = baselines.get_config(beside)  # of Table II
+  # Of the conditions: videos at a time.
+  config.evaluate = {'batch_size': evaluate.get_config(beside).batch_size}
+  config.baselines = baselines.options(beside)  # of Table II
   config.baselines.methods = (
     'chance',
     'lbp_top',
@@ -73,10 +80,6 @@ def get_config(which='all'):
     'linear_probe',
     'knn',
   )
-  for name in ('data', 'folds', 'encoder_from', 'pretrain_scope'):
-    del config.baselines[name]  # those of the tree
-  for name in ('data', 'classifier', 'people_seen'):
-    del config.evaluate[name]
   config.plan = {
     'videos': 480,  # of the data set; nothing is read for a plan
     # of the GPU, while training. chosen: a sixth of an H100's peak, what
@@ -89,19 +92,20 @@ def get_config(which='all'):
 
 
 def _smoke(config):
-  config.data.num_folds = 2
-  config.labelled_draws = (0,)
-  config.pretraining_epochs = (1, 2, 3)
+  config.rows.labelled_draws = (0,)
+  config.rows.pretraining_epochs = (1, 2, 3)
   config.conditions = ('vl_strong', 'ni_strong')
-  config.encoder.width = 1 / 16
-  config.pretrain.num_epochs = 3
-  config.finetune.num_epochs = 4
-  config.finetune.frozen_epochs = 1
-  for stage in (config.pretrain, config.finetune):
-    stage.batch_size = 48
-    stage.views.size = 16
-    stage.checkpoint.every_epochs = 1
-  config.pretrain.knn.every_epochs = 3
-  config.pretrain.audit.enabled = False  # minutes, over fourteen pretrainings
+  recipe = config.recipe
+  recipe.data.num_folds = 2
+  recipe.encoder.width = 1 / 16
+  recipe.pretrain.num_epochs = 3
+  recipe.finetune.num_epochs = 4
+  recipe.finetune.frozen_epochs = 1
+  for run in (recipe.pretrain, recipe.finetune):
+    run.batch_size = 48
+    run.views.size = 16
+    run.checkpoint.every_epochs = 1
+  recipe.pretrain.knn.every_epochs = 3
+  recipe.pretrain.audit.enabled = False  # minutes, over fourteen pretrainings
   config.baselines.views.size = 32
   config.baselines.lbp.blocks = (2, 2)

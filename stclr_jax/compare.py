@@ -13,7 +13,8 @@ import argparse
 import json
 
 from stclr_jax import commands
-from stclr_jax.experiments import run_pairs
+from stclr_jax.experiments.finished import predicted_runs
+from stclr_jax.experiments.finished import run_pairs
 
 
 def main(arguments=None):
@@ -33,45 +34,49 @@ def main(arguments=None):
   parser.add_argument(
     '--seed', type=int, default=0, help='of the bootstrap; default 0'
   )
-  options = parser.parse_args(arguments)
-  with commands.ending_in_a_line():
-    report = run_pairs.compare_runs(
-      run_pairs.read_run(options.run_a),
-      run_pairs.read_run(options.run_b),
-      seed=options.seed,
-    )
-  print(json.dumps(report, indent=2) if options.json else describe(report))
+  _compare(parser.parse_args(arguments))
+
+
+@commands.report_errors()
+def _compare(options):
+  report = run_pairs.compare_runs(
+    predicted_runs.read_run(options.run_a),
+    predicted_runs.read_run(options.run_b),
+    seed=options.seed,
+  )
+  print(
+    json.dumps(report.as_dict(), indent=2) if options.json else describe(report)
+  )
 
 
 def describe(report, *, limit=12):
   """Says what came out, for people.
 
   Args:
-    report: as `run_pairs.compare_runs` returns it.
+    report: a `run_pairs.PairReport`.
     limit: how many settings and people to name at most.
 
   Returns:
     Lines to print.
   """
-  text = report['text']
-  total = report['comparison']['total']
-  drawn = ' (drawn faces, not people)' if report['synthetic'] else ''
+  drawn = ' (drawn faces, not people)' if report.synthetic else ''
   lines = [
-    *([f'{report["data"]}{drawn}'] if report['data'] else []),
-    f'A  {report["run_a"]["path"]}',
-    *(f'   {line}' for line in text['run_a']),
-    f'B  {report["run_b"]["path"]}',
-    *(f'   {line}' for line in text['run_b']),
+    *([f'{report.data}{drawn}'] if report.data else []),
+    f'A  {report.run_a.path}',
+    *(f'   {line}' for line in report.text.run_a),
+    f'B  {report.run_b.path}',
+    *(f'   {line}' for line in report.text.run_b),
     'B - A',
-    *(f'   {line}' for line in text['comparison']),
-    f'   the same answer for {report["same_answer"]} of {total} videos',
+    *(f'   {line}' for line in report.text.comparison),
+    f'   the same answer for {report.same_answer} of '
+    f'{report.comparison.total} videos',
     '',
-    *_listed('Protocols', report['protocol_differences'], limit),
-    *_listed('Configs', report['config_differences'], limit),
+    *_listed('Protocols', report.protocol_differences, limit),
+    *_listed('Configs', report.config_differences, limit),
     '',
-    *_table('Expressions', report['expressions'], None),
+    *_changes('Expressions', report.expressions, None),
     '',
-    *_table('People', report['people'], limit),
+    *_changes('People', report.people, limit),
     '',
     'Neither interval nor test covers training noise: the same config with '
     'another seed\ntrains another network. Compare several seeds before '
@@ -91,19 +96,19 @@ def _listed(title, lines, limit):
   ]
 
 
-def _table(title, groups, limit):
+def _changes(title, groups, limit):
   changed = {
-    name: row for name, row in groups.items() if row['gained'] or row['lost']
+    name: one for name, one in groups.items() if one.gained or one.lost
   }
   if not changed:
     return [f'{title}: none changed.']
   shown = list(changed.items())[:limit]
-  width = max(len(str(name)) for name, _ in shown)
+  width = max(len(name) for name, _ in shown)
   lines = [f'{title}: {len(changed)} of {len(groups)} changed']
   lines += [
-    f'   {name:>{width}}  {row["correct_a"]:3d} -> {row["correct_b"]:3d} of '
-    f'{row["total"]:3d}  ({row["gained"]} gained, {row["lost"]} lost)'
-    for name, row in shown
+    f'   {name:>{width}}  {one.correct_a:3d} -> {one.correct_b:3d} of '
+    f'{one.total:3d}  ({one.gained} gained, {one.lost} lost)'
+    for name, one in shown
   ]
   if len(shown) < len(changed):
     lines.append(f'   ... and {len(changed) - len(shown)} more (--json)')

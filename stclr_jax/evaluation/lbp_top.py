@@ -84,36 +84,6 @@ def linear_svm(train_features, train_labels, train_subjects, test_features):
   ).predict(test_features)
 
 
-def most_frequent(train_labels, num_test):
-  """Names every video by the commonest training label, the first of a tie.
-
-  Args:
-    train_labels: int [n].
-    num_test: number of videos to name.
-
-  Returns:
-    int [num_test].
-  """
-  return np.full(num_test, np.bincount(train_labels).argmax())
-
-
-def one_hot(labels, num_classes):
-  """Makes probabilities of bare answers, float [n, num_classes]."""
-  return np.eye(num_classes)[np.asarray(labels)]
-
-
-def grey(clips):
-  """Brightness of RGB, as ITU-R BT.601 weighs it.
-
-  Args:
-    clips: uint8 or float [..., 3].
-
-  Returns:
-    float32 [...], in the same range.
-  """
-  return np.asarray(clips, np.float32) @ np.float32([0.299, 0.587, 0.114])
-
-
 def _patterns(image, radius):
   from skimage import feature
 

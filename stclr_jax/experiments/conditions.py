@@ -12,40 +12,87 @@ one tree:
 """
 
 import copy
+import dataclasses
 import pathlib
 
+import ml_collections
+
 from stclr_jax.errors import UserError
-from stclr_jax.experiments import pooling
+from stclr_jax.evaluation.comparison import Accuracy
 from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments.finished import pooling
+from stclr_jax.files import json_records
 from stclr_jax.files import whole
-from stclr_jax.runs import build
+from stclr_jax.reports import text_table
 from stclr_jax.runs import owners
+from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import evaluate
 
-TABLE = 'conditions.json'
+
+@dataclasses.dataclass(frozen=True)
+class ConditionsTable(json_records.Record):
+  """Accuracies by the condition trained under and the one tested under.
+
+  Attributes:
+    conditions: names of the splits.
+    folds: all that are finished in every cell.
+    data: name of the data set, without the split.
+    synthetic: whether its faces are drawn.
+    protocol: a line.
+    cells: by the condition trained under, by the one tested under, the
+      `Accuracy` over the folds' pooled videos.
+  """
+
+  conditions: tuple[str, ...]
+  folds: tuple[int, ...]
+  data: str
+  synthetic: bool
+  protocol: str
+  cells: dict[str, dict[str, Accuracy]]
+
+  def describe(self):
+    """Returns the table as Markdown, with its protocol."""
+    drawn = ' (drawn faces, not Oulu-CASIA)' if self.synthetic else ''
+    rows = [
+      (
+        trained,
+        *(
+          f'{cell.correct}/{cell.total} = {cell.accuracy:.1%} '
+          f'({cell.by_people.low:.1%} to {cell.by_people.high:.1%})'
+          for cell in (self.cells[trained][one] for one in self.conditions)
+        ),
+      )
+      for trained in self.conditions
+    ]
+    return '\n'.join(
+      [
+        f'{self.data}{drawn}: rows trained under, columns tested under; '
+        'correct/total, accuracy, 95 % interval over people.',
+        '',
+        *text_table.to_markdown(('trained \\ tested', *self.conditions), rows),
+        '',
+        self.protocol,
+      ]
+    )
 
 
-def run(recipe, evaluation, workdir, *, conditions, folds):
+def run(recipe, workdir, *, conditions, folds, batch_size):
   """Trains under each condition and tests under all.
 
   Args:
-    recipe: as `configs/crossval.py` gives it; conditions and folds are set
-      here.
-    evaluation: as `configs/evaluate.py` gives it, but for its data, classifier
-      and `people_seen`, which are set here.
+    recipe: see `recipe_runs`; conditions and folds are set here.
     workdir: path of the tree; finished runs in it are not run again.
     conditions: splits of the data set, such as ('vl_strong', 'ni_strong').
     folds: which folds to run.
+    batch_size: videos tested at a time.
 
   Returns:
-    A JSON-able dict, also written to `conditions.json`: 'conditions', 'folds'
-    (all that are finished in every cell), 'synthetic', 'data', 'protocol' (a
-    line), and 'cells': by the condition trained under, by the one tested
-    under, the fields of a `comparison.Accuracy` over the folds' pooled videos.
+    A `ConditionsTable`, also written to `conditions.json`.
 
   Raises:
-    ValueError: if there is no condition, or none of a name in the data, before
+    UserError: if there is no condition, or none of a name in the data, before
       anything is trained; or a run refuses its config.
   """
   if not conditions or len(set(conditions)) < len(conditions):
@@ -55,79 +102,78 @@ def run(recipe, evaluation, workdir, *, conditions, folds):
     )
   recipes = {name: _under(recipe, name) for name in conditions}
   for one in recipes.values():
-    build.check_videos(one.data)
+    run_videos.check_videos(one.data)
   workdir = pathlib.Path(workdir).absolute()  # runs can go on from elsewhere
   for trained, one in recipes.items():
+    tree = _tree(workdir, trained)
     for fold in folds:
-      _train(one, workdir / f'train_{trained}', fold)
+      recipe_runs.run_fold(
+        one,
+        fold,
+        pretraining=recipe_runs.pretraining_dir(one, fold, tree, 'pretrain'),
+        finetuning=workdirs.fold_dir(tree, fold, 'finetune'),
+      )
     # Light by light, so that each is read once for all folds.
     for tested in conditions:
       for fold in folds:
         print(f'\nFold {fold}: trained under {trained}, tested under {tested}')
-        classifier = workdir / f'train_{trained}' / f'fold_{fold}' / 'finetune'
         evaluate.run(
-          _evaluation_config(evaluation, recipes[tested], classifier),
-          _cell_dir(workdir, trained, tested) / f'fold_{fold}',
+          _evaluation_config(
+            recipes[tested],
+            workdirs.fold_dir(tree, fold, 'finetune'),
+            batch_size,
+          ),
+          workdirs.fold_dir(_tree(workdir, trained, tested), fold),
         )
   with owners.in_turn(workdir):
     return _make_table(recipe, workdir, conditions)
 
 
+def read(workdir):
+  """Reads the table that `run` wrote.
+
+  Args:
+    workdir: path of the tree.
+
+  Returns:
+    A `ConditionsTable`; None if there is none.
+  """
+  path = pathlib.Path(workdir, workdirs.CONDITIONS)
+  if not path.exists():
+    return None
+  return json_records.read(path, ConditionsTable, remedy=workdirs.RUN_ANEW)
+
+
 def _make_table(recipe, workdir, conditions):
   """Makes the table of all folds that are finished in every cell."""
-  cells = {
-    (trained, tested): _cell_dir(workdir, trained, tested)
+  trees = {
+    (trained, tested): _tree(workdir, trained, tested)
     for trained in conditions
     for tested in conditions
   }
-  done = recipe_runs.finished_folds(cells.values())
-  last = workdirs.read_summary(next(iter(cells.values())) / f'fold_{done[0]}')
-  found = {
-    cell: pooling.pool_predictions([folder / f'fold_{fold}' for fold in done])
-    for cell, folder in cells.items()
+  done = recipe_runs.finished_folds(trees.values())
+  first = workdirs.fold_dir(next(iter(trees.values())), done[0])
+  found = summaries.read(first, summaries.EvaluateSummary)
+  pooled = {
+    cell: pooling.pool_predictions(
+      [workdirs.fold_dir(tree, fold) for fold in done]
+    )
+    for cell, tree in trees.items()
   }
-  table = {
-    'conditions': list(conditions),
-    'folds': done,
-    'data': recipe.data.name,
-    'synthetic': last['synthetic'],
-    'protocol': _protocol(recipe, last, done),
-    'cells': {
-      trained: {tested: found[trained, tested].summary for tested in conditions}
+  table = ConditionsTable(
+    conditions=tuple(conditions),
+    folds=tuple(done),
+    data=recipe.data.name,
+    synthetic=found.synthetic,
+    protocol=_describe_protocol(recipe, found.protocol.view, done),
+    cells={
+      trained: {one: pooled[trained, one].accuracy for one in conditions}
       for trained in conditions
     },
-  }
-  workdirs.write_json(workdir / TABLE, table)
-  whole.write_text(workdir / 'conditions.md', describe(table) + '\n')
+  )
+  json_records.write(workdir / workdirs.CONDITIONS, table)
+  whole.write_text(workdir / workdirs.CONDITIONS_TEXT, table.describe() + '\n')
   return table
-
-
-def describe(table):
-  """Returns the table as Markdown, with its protocol.
-
-  Args:
-    table: as `run` returns it.
-
-  Returns:
-    Lines of text.
-  """
-  conditions = table['conditions']
-  drawn = ' (drawn faces, not Oulu-CASIA)' if table['synthetic'] else ''
-  lines = [
-    f'{table["data"]}{drawn}: rows trained under, columns tested under; '
-    'correct/total, accuracy, 95 % interval over people.',
-    '',
-    '| trained \\ tested | ' + ' | '.join(conditions) + ' |',
-    '|---' * (len(conditions) + 1) + '|',
-  ]
-  for trained in conditions:
-    cells = [
-      f'{cell["correct"]}/{cell["total"]} = {cell["accuracy"]:.1%} '
-      f'({cell["by_people"]["low"]:.1%} to {cell["by_people"]["high"]:.1%})'
-      for cell in (table['cells'][trained][tested] for tested in conditions)
-    ]
-    lines.append(f'| {trained} | ' + ' | '.join(cells) + ' |')
-  return '\n'.join([*lines, '', table['protocol']])
 
 
 def _under(recipe, condition):
@@ -137,30 +183,28 @@ def _under(recipe, condition):
   return recipe
 
 
-def _train(recipe, workdir, fold):
-  held_out = recipe_runs.pretraining_fold(recipe, fold)
-  recipe_runs.run_fold(
-    recipe,
-    fold,
-    pretraining=workdir / f'fold_{held_out}' / 'pretrain',
-    finetuning=workdir / f'fold_{fold}' / 'finetune',
+def _evaluation_config(recipe, classifier, batch_size):
+  """Makes a config as `configs/evaluate.py` gives it."""
+  return ml_collections.ConfigDict(
+    {
+      'workflow': 'evaluate',
+      'preset': recipe.preset,
+      'classifier': str(classifier),
+      'people_seen': 'drop',  # what is left is the fold's test people
+      'label_map': '',
+      'batch_size': batch_size,
+      'data': recipe.data.to_dict(),
+    }
   )
 
 
-def _evaluation_config(evaluation, recipe, classifier):
-  config = copy.deepcopy(evaluation)
-  with config.unlocked():
-    config.data = copy.deepcopy(recipe.data)
-    config.classifier = str(classifier)
-    config.people_seen = 'drop'  # what is left is the fold's test people
-  return config
+def _tree(workdir, trained, tested=None):
+  """The folder of the folds of a condition, or of a pair of conditions."""
+  test = '' if tested is None else f'_test_{tested}'
+  return workdir / f'train_{trained}{test}'
 
 
-def _cell_dir(workdir, trained, tested):
-  return workdir / f'train_{trained}_test_{tested}'
-
-
-def _protocol(recipe, summary, folds):
+def _describe_protocol(recipe, view, folds):
   scope = (
     f'pretrained under the same condition ({recipe.pretrain_scope})'
     if recipe_runs.has_pretraining(recipe)
@@ -169,5 +213,5 @@ def _protocol(recipe, summary, folds):
   return (
     f'Folds {", ".join(map(str, folds))} of {recipe.data.num_folds} by person, '
     f'{recipe.data.fold_assignment}, the same people in every condition; '
-    f'{scope}; last epoch; {summary["protocol"]["view"]}; seed {recipe.seed}.'
+    f'{scope}; last epoch; {view}; seed {recipe.seed}.'
   )

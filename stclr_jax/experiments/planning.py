@@ -1,9 +1,8 @@
-"""What a reproduction would run, and a guess at what it costs."""
+"""The runs that a reproduction would need, and an estimate of their cost."""
 
 import math
 
 from stclr_jax.experiments import costs
-from stclr_jax.experiments import crossval
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
@@ -18,7 +17,7 @@ def plan(config):
   Returns:
     Lines to print.
   """
-  folds = crossval.chosen_folds(config)
+  folds = recipe_runs.chosen_folds(config.folds, config.recipe.data.num_folds)
   if config.table == 'conditions':
     return _plan_conditions(config, folds)
   tables = table_rows.tables(config)
@@ -32,7 +31,7 @@ def plan(config):
   distinct = table_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
   times = {
-    name: len({recipe_runs.pretraining_fold(r.recipe, f) for f in folds})
+    name: 1 if recipe_runs.sees_everybody(r.recipe) else len(folds)
     for name, r in pretrainings.items()
   }
   before = sum(
@@ -54,13 +53,16 @@ def _plan_conditions(config, folds):
   """Each light is trained under once a fold, and tested under with all."""
   one = table_runs.plain(config)
   chains = len(config.conditions) * len(folds)
-  before = chains * _pretraining_hours(config, one)
+  pretrainings = chains
+  if recipe_runs.sees_everybody(one.recipe):
+    pretrainings = len(config.conditions)
+  before = pretrainings * _pretraining_hours(config, one)
   after = chains * _finetuning_hours(config, one)
   return '\n'.join(
     [
       f'conditions: {", ".join(config.conditions)}, each with each, times '
-      f'{len(folds)} folds: {chains} pretrainings, {chains} fine-tunings and '
-      f'{chains * len(config.conditions)} tests.',
+      f'{len(folds)} folds: {pretrainings} pretrainings, {chains} fine-tunings '
+      f'and {chains * len(config.conditions)} tests.',
       _estimate(config, before, after),
     ]
   )
@@ -81,7 +83,7 @@ def _pretraining_hours(config, one):
   recipe = one.recipe
   batch = recipe.pretrain.batch_size
   videos = _training_videos(config)
-  if recipe.pretrain_scope == 'all_unlabelled':
+  if recipe_runs.sees_everybody(recipe):
     videos = config.plan.videos
   clips = 2 * batch * (videos // batch)
   passes = clips * recipe.pretrain.num_epochs * costs.TRAINING_PASSES
@@ -101,9 +103,9 @@ def _finetuning_hours(config, one):
 
 
 def _training_videos(config):
-  return int(config.plan.videos * (1 - 1 / config.data.num_folds))
+  return int(config.plan.videos * (1 - 1 / config.recipe.data.num_folds))
 
 
-def _hours(config, stage, passes):
-  flop = passes * costs.encoder_cost(stage).flop
+def _hours(config, run_config, passes):
+  flop = passes * costs.encoder_cost(run_config).flop
   return flop / (config.plan.teraflops * 1e12) / 3600

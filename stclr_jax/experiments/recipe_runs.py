@@ -11,6 +11,7 @@ import pathlib
 import ml_collections
 
 from stclr_jax.errors import UserError
+from stclr_jax.runs import build
 from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
@@ -169,7 +170,7 @@ def check_folds(recipe, folds, *, validation=False):
   if not folds:
     return
   store = run_videos.load_videos(recipe.data)
-  dealt = run_videos.make_folds(store, recipe.data)
+  dealt = build.make_folds(store, recipe.data)
   for fold in folds:
     class_checks.check_trained(
       store,

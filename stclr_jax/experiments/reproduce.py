@@ -11,25 +11,32 @@ tables need is run once; `runs.json` says which row has which.
 `python -m stclr_jax.compare` takes two folders of `finetunings`.
 """
 
-import copy
+import pathlib
 
+import ml_collections
 import numpy as np
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
+from stclr_jax.experiments import baseline_methods
 from stclr_jax.experiments import baselines
 from stclr_jax.experiments import conditions
 from stclr_jax.experiments import costs
-from stclr_jax.experiments import crossval
-from stclr_jax.experiments import planning
-from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_figures
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
+from stclr_jax.experiments.finished import fold_summaries
+from stclr_jax.experiments.finished import pooling
+from stclr_jax.files import json_records
 from stclr_jax.reports import tables_page
 from stclr_jax.runs import owners
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
-from stclr_jax.workflows import pretrain_checks
+from stclr_jax.runs.checks import config_checks
+
+_BASELINES = 'baselines'
+_CONDITIONS = 'conditions'  # the folder, and the table
 
 
 def run(config, workdir):
@@ -40,116 +47,103 @@ def run(config, workdir):
     workdir: path of the tree.
 
   Returns:
-    A dict: 'workflow', 'tables' (see `results.table_results`), 'synthetic'.
+    A list of `TableFigures`; of the table of conditions one
+    `ConditionsTable`.
 
   Raises:
-    ValueError: for a config that cannot run, before anything is trained.
+    UserError: for a config that cannot run, before anything is trained.
   """
-  folds = crossval.chosen_folds(config)
+  # Rows say themselves what begins without a pretraining.
+  check_one_of('recipe.init', config.recipe.init, ('pretrained',))
+  folds = recipe_runs.chosen_folds(config.folds, config.recipe.data.num_folds)
   workdir = owners.open_tree(workdir, _lasting(config))
-  if config.table == 'conditions':
-    return _run_conditions(config, workdir, folds)
+  if config.table == _CONDITIONS:
+    return [_run_conditions(config, workdir, folds)]
   tables = table_rows.tables(config)
-  _check_looks(config, tables)
+  _check_oracles(config, tables)
   runs = {table.name: table_runs.of_table(config, table) for table in tables}
-  if 'table2' in runs:  # refused now rather than after all training
-    options = _baseline_options(config, runs['table2'][0][0], folds)
-    baselines.open_workdir(options, workdir / 'baselines')
+  everybody = recipe_runs.sees_everybody(config.recipe)
+  if 'table2' in runs and not everybody:
+    # Refused now rather than after all training. Whose pretraining serves all
+    # folds is known only when one is finished.
+    options = _baseline_config(config, runs['table2'][0][0], folds, workdir)
+    baselines.open_workdir(options, workdir / _BASELINES)
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
       _note_runs(workdir, tables, runs)
     _check_unfinished(table_runs.distinct(runs), folds, workdir)
     for one in table_runs.distinct(runs):
       for fold in folds:
-        _run_fold(one, fold, workdir)
+        recipe_runs.run_fold(
+          one.recipe,
+          fold,
+          pretraining=_pretraining_dir(one, fold, workdir),
+          finetuning=workdirs.fold_dir(workdir / one.finetuning, fold),
+        )
   with owners.in_turn(workdir):
     return _make_tables(config, tables, runs, workdir)
 
 
-def _make_tables(config, tables, runs, workdir):
-  """Makes the tables and the report of all finished folds."""
-  (workdir / 'tables').mkdir(exist_ok=True)
-  found = []
-  for table in tables:
-    found.append(_make_table(config, table, runs[table.name], workdir))
-    workdirs.write_json(workdir / 'tables' / f'{table.name}.json', found[-1])
-  tables_page.write(config, workdir, _headline(config, tables, runs, workdir))
-  return {
-    'workflow': 'reproduce',
-    'tables': found,
-    'synthetic': found[0]['synthetic'],
-  }
-
-
-# Of a config, what does not belong to the tree: later calls may change it.
-_OF_THE_CALL = (
-  'table',
-  'plan',
-  'conditions',
-  'kinetics_weights',
-  'evaluate',
-  'baselines',
-)
-
-plan = planning.plan
-
-
-def describe(summary, workdir):
+def describe(tables, workdir):
   """Says what came out.
 
   Args:
-    summary: as `run` returns it.
+    tables: as `run` returns them.
     workdir: path of the tree.
 
   Returns:
     Lines to print.
   """
-  if 'tables' not in summary:
-    return conditions.describe(summary)
   lines = []
-  for table in summary['tables']:
-    lines += ['', *tables_page.table_lines(table)]
-  return '\n'.join(
-    [*lines, '', f'In {workdir}: report.html, report.md, tables/']
-  )
+  for table in tables:
+    if isinstance(table, conditions.ConditionsTable):
+      lines += ['', table.describe()]
+    else:
+      lines += ['', *tables_page.table_lines(table)]
+  written = (workdirs.REPORT, workdirs.REPORT_TEXT, f'{workdirs.TABLES}/')
+  return '\n'.join([*lines, '', f'In {workdir}: {", ".join(written)}'])
 
 
-def _check_looks(config, tables):
-  """A row of a test oracle needs looks at the test people to choose from."""
+def _check_oracles(config, tables):
+  """A row of a test oracle needs tests after epochs to choose from."""
   oracles = [row.name for t in tables for row in t.rows if row.oracle]
-  if oracles and not config.finetune.look_every_epochs:
+  every = config.recipe.finetune.look_every_epochs
+  if oracles and not every:
     raise UserError(
-      f'`finetune.look_every_epochs` (={config.finetune.look_every_epochs}) '
-      f'must be at least 1 for the row {oracles[0]!r}.'
+      f'`recipe.finetune.look_every_epochs` (={every}) must be at least 1 for '
+      f'the row {oracles[0]!r}.'
     )
 
 
 def _check_unfinished(runs, folds, workdir):
   """Refuses what cannot be run before anything is; finished runs are left."""
   for one in runs:
-    unfinished = [
-      fold
-      for fold in folds
-      if not (
-        workdir / one.finetuning / f'fold_{fold}' / workdirs.SUMMARY
-      ).exists()
-    ]
+    done = workdirs.folds_with(workdir / one.finetuning)
+    unfinished = [fold for fold in folds if fold not in done]
     if unfinished and one.pretraining:
-      pretrain_checks.check(recipe_runs.pretrain_config(one.recipe, 0))
+      config_checks.check_batch(recipe_runs.pretrain_config(one.recipe, 0))
     recipe_runs.check_folds(one.recipe, unfinished)
 
 
-def _run_fold(one, fold, workdir):
-  pretraining = None
-  if one.pretraining:
-    held_out = recipe_runs.pretraining_fold(one.recipe, fold)
-    pretraining = workdir / one.pretraining / f'fold_{held_out}'
-  recipe_runs.run_fold(
-    one.recipe,
-    fold,
-    pretraining=pretraining,
-    finetuning=workdir / one.finetuning / f'fold_{fold}',
+def _pretraining_dir(one, fold, workdir):
+  """The pretraining that a fold of a run uses; None without one."""
+  if not one.pretraining:
+    return None
+  return recipe_runs.pretraining_dir(
+    one.recipe, fold, workdir / one.pretraining
   )
+
+
+def _make_tables(config, tables, runs, workdir):
+  """Makes the tables and the report of all finished folds."""
+  folder = workdir / workdirs.TABLES
+  folder.mkdir(exist_ok=True)
+  found = []
+  for table in tables:
+    found.append(_make_table(config, table, runs[table.name], workdir))
+    json_records.write(folder / f'{table.name}.json', found[-1])
+  _write_page(config, workdir, tables, runs)
+  return found
 
 
 def _make_table(config, table, runs, workdir):
@@ -159,141 +153,166 @@ def _make_table(config, table, runs, workdir):
   )
   simple = []
   if table.name == 'table2':
-    options = _baseline_options(config, runs[0][0], folds)
-    baselines.run(options, workdir / 'baselines', root=workdir)
+    options = _baseline_config(config, runs[0][0], folds, workdir)
+    baselines.run(options, workdir / _BASELINES, root=workdir)
     simple = [
       (
-        baselines.TITLES[name],
+        baseline_methods.TITLES[name],
         pooling.pool_predictions(
-          [workdir / 'baselines' / name / f'fold_{fold}' for fold in folds]
+          workdirs.fold_dir(workdir / _BASELINES / name, fold) for fold in folds
         ),
       )
       for name in options.methods
     ]
-  return table_figures.table_results(
+  return table_figures.make(
     table,
     [
       [_pool(one, row, workdir, folds) for one in of_row]
       for row, of_row in zip(table.rows, runs, strict=True)
     ],
     [
-      _costs(of_row[0], workdir, folds) if table.costs else None
+      _count_costs(of_row[0], workdir, folds) if table.costs else None
       for of_row in runs
     ],
     baselines=simple,
   )
 
 
-def _headline(config, tables, runs, workdir):
-  """The run whose mistakes and curves are shown, and its name.
-
-  The recipe as it is, if the tree has it; else the first row's.
-  """
-  plain = workdir / table_runs.plain(config).finetuning
-  if (plain / workdirs.SUMMARY).exists():
-    return plain, 'ST-CLR'
-  if not tables:
-    return None
-  table = tables[0]
-  first = runs[table.name][0][0]
-  return workdir / first.finetuning, f'{table.title}, {table.rows[0].name}'
-
-
 def _pool(one, row, workdir, folds):
   """Pools a run's folds; in its folder all that are finished, for `compare`."""
-  folder = workdir / one.finetuning
-
-  def pool(folds, **options):
-    return pooling.pool([folder / f'fold_{fold}' for fold in folds], **options)
-
-  pooling.write(pool(recipe_runs.finished_folds([folder])), folder)
-  if row.oracle:
-    return pool(folds, table=workdirs.ORACLE_PREDICTIONS)
-  return pool(folds)
+  done = workdirs.folds_with(workdir / one.finetuning)
+  pooling.write(pooling.pool(done.values()), workdir / one.finetuning)
+  table = workdirs.ORACLE_PREDICTIONS if row.oracle else workdirs.PREDICTIONS
+  return pooling.pool([done[fold] for fold in folds], table=table)
 
 
-def _baseline_options(config, one, folds):
+def _baseline_config(config, one, folds, workdir):
   """Simple methods on the same folds, those of encoders on the first row's."""
-  options = copy.deepcopy(config.baselines)
-  trained = recipe_runs.pretrain_config(one.recipe, 0)
-  with options.unlocked():
-    options.data = trained.data
-    options.pretrain_scope = trained.pretrain_scope
-    options.folds = tuple(folds)
-    # Relative to the tree, which may be moved.
-    everybody = trained.pretrain_scope == 'all_unlabelled'
-    fold = 'fold_0' if everybody else 'fold_{fold}'
-    options.encoder_from = f'{one.pretraining}/{fold}'
-  return options
-
-
-def _costs(one, workdir, folds):
-  summaries = []
-  if one.pretraining:
-    held_out = {
-      recipe_runs.pretraining_fold(one.recipe, fold) for fold in folds
+  recipe = one.recipe
+  encoder_from = workdirs.fold_dir(one.pretraining, '{fold}')
+  if recipe_runs.sees_everybody(recipe):
+    used = _pretraining_dir(one, folds[0], workdir)
+    encoder_from = used.relative_to(workdir)
+  return ml_collections.ConfigDict(
+    {
+      **config.baselines.to_dict(),
+      'workflow': 'baselines',
+      'preset': config.preset,
+      'data': recipe_runs.pretrain_config(recipe, 0).data.to_dict(),
+      'pretrain_scope': recipe.pretrain_scope,
+      'folds': tuple(folds),
+      # Relative to the tree, which may be moved.
+      'encoder_from': str(encoder_from),
     }
-    folders = [
-      workdir / one.pretraining / f'fold_{fold}' for fold in sorted(held_out)
-    ]
-    summaries = [workdirs.read_summary(folder) for folder in folders]
+  )
+
+
+def _count_costs(one, workdir, folds):
+  used = {_pretraining_dir(one, fold, workdir) for fold in folds} - {None}
+  before = [
+    summaries.read(folder, summaries.PretrainSummary) for folder in sorted(used)
+  ]
   counted = costs.encoder_cost(
     recipe_runs.pretrain_config(one.recipe, folds[0])
   )
-  speeds = [s['views_per_second'] for s in summaries if s['views_per_second']]
+  speeds = [run.views_per_second for run in before if run.views_per_second]
   views = 2 * one.recipe.pretrain.batch_size
-  return {
-    'parameters': counted.parameters,
-    'gflop': counted.flop / 1e9,
-    'step_ms': 1e3 * views / float(np.median(speeds)) if speeds else None,
-    'loss': float(np.mean([s['loss'] for s in summaries]))
-    if summaries
-    else None,
+  return table_figures.Cost(
+    parameters=counted.parameters,
+    gflop=counted.flop / 1e9,
+    step_ms=1e3 * views / float(np.median(speeds)) if speeds else None,
+    loss=float(np.mean([run.loss for run in before])) if before else None,
+  )
+
+
+def _write_page(config, workdir, tables, runs):
+  """Writes the report of everything that has been found in the tree."""
+  found = [
+    json_records.read(
+      path, table_figures.TableFigures, remedy=workdirs.RUN_ANEW
+    )
+    for path in sorted((workdir / workdirs.TABLES).glob('*.json'))
+  ]
+  tables_page.write(
+    config,
+    workdir,
+    tables=found,
+    headline=_headline(config, tables, runs, workdir),
+    conditions=conditions.read(workdir / _CONDITIONS),
+    noted=_read_noted(workdir),
+  )
+
+
+def _headline(config, tables, runs, workdir):
+  """The run whose mistakes and curves are shown; None without any.
+
+  The recipe as it is, if the tree has it; else the first row's.
+  """
+  folder, name = workdir / table_runs.plain(config).finetuning, 'ST-CLR'
+  if not summaries.is_finished(folder):
+    if not tables:
+      return None
+    table = tables[0]
+    folder = workdir / runs[table.name][0][0].finetuning
+    name = f'{table.title}, {table.rows[0].name}'
+  summary = summaries.read(folder, fold_summaries.PooledSummary)
+  folds = {
+    one.fold: workdirs.fold_dir(folder, one.fold) for one in summary.folds
   }
+  return tables_page.Headline(name, summary, folds)
 
 
 def _lasting(config):
   """What must stay the same in a tree, whichever of its tables are run."""
-  kept = crossval.without_folds(config)
-  with kept.unlocked():
-    for name in _OF_THE_CALL:
-      del kept[name]
-  return kept
+  return ml_collections.ConfigDict(
+    {
+      'workflow': config.workflow,
+      'preset': config.preset,
+      'recipe': config.recipe.to_dict(),
+      'rows': config.rows.to_dict(),
+    }
+  )
+
+
+def _read_noted(workdir):
+  path = pathlib.Path(workdir, workdirs.TREE_RUNS)
+  if not path.exists():
+    return table_runs.NotedRuns({})
+  return json_records.read(path, table_runs.NotedRuns, remedy=workdirs.RUN_ANEW)
 
 
 def _note_runs(workdir, tables, runs):
-  path = workdir / 'runs.json'
-  noted = workdirs.read_json(path) if path.exists() else {}
+  noted = dict(_read_noted(workdir).tables)
   for table in tables:
-    noted[table.name] = [
-      {
-        'row': row.name,
-        'changes': dict(row.changes),
-        'runs': [
-          {'pretraining': one.pretraining, 'finetuning': one.finetuning}
-          for one in of_row
-        ],
-      }
+    noted[table.name] = tuple(
+      table_runs.NotedRow(
+        row=row.name,
+        changes=dict(row.changes),
+        runs=tuple(
+          table_runs.NotedRun(one.pretraining, one.finetuning) for one in of_row
+        ),
+      )
       for row, of_row in zip(table.rows, runs[table.name], strict=True)
-    ]
-  workdirs.write_json(path, noted)
+    )
+  json_records.write(workdir / workdirs.TREE_RUNS, table_runs.NotedRuns(noted))
 
 
 def _run_conditions(config, workdir, folds):
-  if len(config.seeds) > 1:
+  seeds = table_runs.seeds(config)
+  if len(seeds) > 1:
     raise UserError(
-      f'`seeds` (={tuple(config.seeds)}) must be one seed for the table of '
-      'conditions; give each further one a --workdir of its own.'
+      f'`rows.seeds` (={seeds}) must be one seed for the table of conditions; '
+      'give each further one a --workdir of its own.'
     )
   recipe = table_runs.plain(config).recipe
   with owners.owned_folds(workdir, folds):
     found = conditions.run(
       recipe,
-      config.evaluate,
-      workdir / 'conditions',
+      workdir / _CONDITIONS,
       conditions=tuple(config.conditions),
       folds=folds,
+      batch_size=config.evaluate.batch_size,
     )
   with owners.in_turn(workdir):
-    tables_page.write(config, workdir, _headline(config, [], {}, workdir))
+    _write_page(config, workdir, [], {})
   return found

@@ -1,4 +1,4 @@
-"""From finished runs to a table: counts, intervals, paired tests."""
+"""The figures of a table: counts, intervals, paired tests of its rows."""
 
 import dataclasses
 
@@ -7,96 +7,203 @@ import numpy as np
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation import statistics
+from stclr_jax.evaluation.comparison import Comparison
+from stclr_jax.evaluation.protocol import Protocol
+from stclr_jax.experiments.finished import fold_summaries
+from stclr_jax.files import json_records
 
 
-def table_results(table, pooled, costs, *, baselines=()):
+@dataclasses.dataclass(frozen=True)
+class Cost:
+  """What a row's network costs.
+
+  Attributes:
+    parameters: of the encoder.
+    gflop: of the encoder, one clip forward, 2 a multiply-add.
+    step_ms: of a pretraining step on this machine; None if not timed.
+    loss: of pretraining, its last epoch's mean over folds; None without one.
+  """
+
+  parameters: int
+  gflop: float
+  step_ms: float | None
+  loss: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+  """What the paper says of a row.
+
+  Attributes:
+    direction: sign of its difference from the row compared with; None where
+      there is none.
+    percent: accuracy as printed; None where the data is not the paper's.
+    note: what to know of it.
+  """
+
+  direction: int | None
+  percent: str | None = None
+  note: str = ''
+
+
+@dataclasses.dataclass(frozen=True)
+class Directions:
+  """How many effects point to the paper's side.
+
+  Attributes:
+    same: those that do.
+    total: those that the paper has as well.
+  """
+
+  same: int
+  total: int
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class RowFigures(comparison.Accuracy):
+  """What a row finds, its first run standing for it.
+
+  Attributes:
+    name: of the row.
+    spread: of the accuracy over its runs; None of a simple method, which is
+      run once.
+    unit: what those runs are, such as 'seeds'.
+    labelled_videos: those trained on in each fold.
+    steps_per_fold: of fine-tuning; None of a simple method, as the next two.
+    test_oracle: None also where a fold did not look at its test videos.
+    protocol: how the figure comes about.
+    cost: None where the table shows none.
+    comparison: with the row `against`; None where there is none.
+    against: name of that row.
+    published: None where the paper has no such row.
+  """
+
+  name: str
+  spread: statistics.Spread | None = None
+  unit: str = ''
+  labelled_videos: tuple[int, ...] = ()
+  steps_per_fold: int | None = None
+  test_oracle: fold_summaries.PooledOracle | None = None
+  protocol: Protocol | None = None
+  cost: Cost | None = None
+  comparison: Comparison | None = None
+  against: str | None = None
+  published: Published | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class TableFigures(json_records.Record):
+  """What a table finds.
+
+  Attributes:
+    name: such as 'table3'.
+    title: as a heading.
+    notes: sentences to stand below.
+    costs: whether rows have a `Cost`.
+    data: which data.
+    synthetic: whether its faces are drawn.
+    protocol: of the first row.
+    beside_paper: whether the paper's figures may stand beside.
+    accuracy_at_chance: one by the number of classes.
+    detectable: the difference that a comparison is likely to find.
+    rows: `RowFigures`, those of simple methods last.
+    directions: `Directions`.
+    earlier: the paper's rows of others' methods, of Table II.
+  """
+
+  name: str
+  title: str
+  notes: tuple[str, ...]
+  costs: bool
+  data: str
+  synthetic: bool
+  protocol: Protocol
+  beside_paper: bool
+  accuracy_at_chance: float
+  detectable: float
+  rows: tuple[RowFigures, ...]
+  directions: Directions
+  earlier: tuple[paper_results.Row, ...]
+
+
+def make(table, pooled, costs, *, baselines=()):
   """Makes the figures of a table.
 
   Args:
     table: a `table_rows.Table`.
     pooled: for each row the `pooling.Pooled` of its runs: seeds, and draws of
       each; the first stands for the row in counts, intervals and tests.
-    costs: for each row a dict of costs, or None.
-    baselines: pairs (name, `pooling.Pooled`) of further rows, compared with
+    costs: for each row a `Cost`, or None.
+    baselines: pairs (name, `pooling.Tested`) of further rows, compared with
       the first.
 
   Returns:
-    A JSON-able dict: 'name', 'title', 'notes', 'data', 'synthetic',
-    'protocol', 'beside_paper' (whether the paper's figures may stand beside),
-    'detectable', 'rows' and, of table2, 'earlier'.
+    `TableFigures`.
   """
+  tested = [runs[0].tested for runs in pooled]
+  against = [row.against for row in table.rows]
+  summary = pooled[0][0].summary
+  beside = paper_results.stands_beside(summary.data)
   rows = [
-    _row(row, runs, cost)
+    _make_row(row, runs, cost, _publish(row, table, beside))
     for row, runs, cost in zip(table.rows, pooled, costs, strict=True)
   ]
-  against = [row.against for row in table.rows] + [0] * len(baselines)
-  rows += [_baseline_row(name, found) for name, found in baselines]
-  firsts = [runs[0] for runs in pooled] + [found for _, found in baselines]
+  for name, found in baselines:
+    rows.append(RowFigures(**vars(found.accuracy), name=name))
+    tested.append(found)
+    against.append(0)
   compared = [
     i
     for i, other in enumerate(against)
-    if other is not None and firsts[other].video_id == firsts[i].video_id
+    if other is not None and tested[other].video_id == tested[i].video_id
   ]
   found = comparison.correct_for_number(
     [
       comparison.compare(
-        firsts[against[i]].correct, firsts[i].correct, firsts[i].subject
+        tested[against[i]].correct, tested[i].correct, tested[i].subject
       )
       for i in compared
     ]
   )
   for i, one in zip(compared, found, strict=True):
-    rows[i]['comparison'] = dataclasses.asdict(one)
-    rows[i]['against'] = rows[against[i]]['name']
-  first = firsts[0]
-  beside = paper_results.stands_beside(first.summary['data'])
-  for row, of in zip(rows, table.rows, strict=False):
-    if of.published is not None:
-      row['published'] = _published(of, table, beside)
-  return {
-    'name': table.name,
-    'title': table.title,
-    'notes': [*table.notes, *_unpaired(rows, against, compared)],
-    'costs': table.costs,
-    'data': first.summary['data'],
-    'synthetic': first.summary['synthetic'],
-    'protocol': first.summary['protocol'],
-    'beside_paper': beside,
-    'accuracy_at_chance': first.summary['accuracy_at_chance'],
-    'detectable': statistics.smallest_detectable_difference(
+    rows[i] = dataclasses.replace(
+      rows[i], comparison=one, against=rows[against[i]].name
+    )
+  first = tested[0]
+  return TableFigures(
+    name=table.name,
+    title=table.title,
+    notes=(*table.notes, *_unpaired(rows, against, compared)),
+    costs=table.costs,
+    data=summary.data,
+    synthetic=summary.synthetic,
+    protocol=summary.protocol,
+    beside_paper=beside,
+    accuracy_at_chance=summary.accuracy_at_chance,
+    detectable=statistics.smallest_detectable_difference(
       len(first.correct),
       design_effect=statistics.design_effect(first.correct, first.subject),
     ),
-    'rows': rows,
-    'directions': _directions(rows),
-    'earlier': [dataclasses.asdict(row) for row in paper_results.TABLE_2[:-1]]
-    if table.name == 'table2'
-    else [],
-  }
+    rows=tuple(rows),
+    directions=_count_directions(rows),
+    earlier=paper_results.TABLE_2[:-1] if table.name == 'table2' else (),
+  )
 
 
-def _row(row, runs, cost):
-  summary = runs[0].summary
-  accuracies = [run.summary['accuracy'] for run in runs]
-  spread = statistics.over_seeds(accuracies)
-  names = ('correct', 'total', 'people', 'accuracy', 'by_people', 'wilson')
-  return {
-    'name': row.name,
-    **{name: summary[name] for name in names},
-    'spread': {
-      **dataclasses.asdict(spread),
-      'text': spread.describe(_unit(row, runs)),
-    },
-    'labelled_videos': [f['labelled_videos'] for f in summary['folds']],
-    'steps_per_fold': summary['steps_per_fold'],
-    'test_oracle': summary['test_oracle'],
-    'protocol': summary['protocol'],
-    'leaks': summary['protocol']['leaks'],
-    'cost': cost,
-    'comparison': None,
-    'against': None,
-    'published': None,
-  }
+def _make_row(row, runs, cost, published):
+  first = runs[0].summary
+  return RowFigures(
+    **vars(runs[0].tested.accuracy),
+    name=row.name,
+    spread=statistics.over_seeds([run.summary.accuracy for run in runs]),
+    unit=_unit(row, runs),
+    labelled_videos=tuple(fold.labelled_videos for fold in first.folds),
+    steps_per_fold=first.steps_per_fold,
+    test_oracle=first.test_oracle,
+    protocol=first.protocol,
+    cost=cost,
+    published=published,
+  )
 
 
 def _unit(row, runs):
@@ -110,23 +217,6 @@ def _unit(row, runs):
   return f'runs, {seeds} seeds with {draws} draws of labels each'
 
 
-def _baseline_row(name, found):
-  return {
-    'name': name,
-    **found.summary,
-    'spread': {'deviation': None, 'text': ''},
-    'labelled_videos': [],
-    'steps_per_fold': None,
-    'test_oracle': None,
-    'protocol': None,
-    'leaks': [],
-    'cost': None,
-    'comparison': None,
-    'against': None,
-    'published': None,
-  }
-
-
 def _unpaired(rows, against, compared):
   """Names the rows that cannot be paired with the one they stand against.
 
@@ -134,32 +224,34 @@ def _unpaired(rows, against, compared):
   folds together hold the same.
   """
   return [
-    f'"{rows[i]["name"]}" tested other videos than "{rows[other]["name"]}", so '
-    'no test pairs them; all folds together would be the same ones.'
+    f'"{rows[i].name}" tested other videos than "{rows[other].name}", so no '
+    'test pairs them; all folds together would be the same ones.'
     for i, other in enumerate(against)
     if other is not None and i not in compared
   ]
 
 
-def _published(row, table, beside):
+def _publish(row, table, beside):
   """The paper's own figure, and on which side of the row compared with."""
-  one = row.published
-  kept = {'direction': None}
+  one, direction = row.published, None
+  if one is None:
+    return None
   other = None if row.against is None else table.rows[row.against].published
   if other is not None and None not in (one.correct, other.correct):
-    kept['direction'] = int(np.sign(one.correct - other.correct))
+    direction = int(np.sign(one.correct - other.correct))
   # On other data the paper's numbers are absent, not merely unmarked.
-  return kept | ({'percent': one.percent, 'note': one.note} if beside else {})
+  if not beside:
+    return Published(direction)
+  return Published(direction, one.percent, one.note)
 
 
-def _directions(rows):
+def _count_directions(rows):
   """How many effects point to the paper's side."""
   sides = [
-    (row['published']['direction'], np.sign(row['comparison']['difference']))
+    (row.published.direction, np.sign(row.comparison.difference))
     for row in rows
-    if row['comparison'] and row['published'] and row['published']['direction']
+    if row.comparison and row.published and row.published.direction
   ]
-  return {
-    'same': sum(int(ours == theirs) for theirs, ours in sides),
-    'total': len(sides),
-  }
+  return Directions(
+    same=sum(int(ours == theirs) for theirs, ours in sides), total=len(sides)
+  )

@@ -80,7 +80,7 @@ def shares_checkpoints(config):
   Returns:
     True where the learning rate does not depend on how long it will go on.
   """
-  return config.pretrain.optimizer.schedule == 'constant'
+  return config.recipe.pretrain.optimizer.schedule == 'constant'
 
 
 def pretraining_epochs(config):
@@ -96,14 +96,15 @@ def pretraining_epochs(config):
   Raises:
     ValueError: for epochs that the pretraining does not reach.
   """
-  total = config.pretrain.num_epochs
+  total = config.recipe.pretrain.num_epochs
   tenths = {max(1, total // 10), max(1, total // 2), total}
-  epochs = tuple(sorted(set(config.pretraining_epochs) or tenths))
+  epochs = tuple(sorted(set(config.rows.pretraining_epochs) or tenths))
+  given = tuple(config.rows.pretraining_epochs)
   if epochs[0] < 1 or (epochs[-1] > total and shares_checkpoints(config)):
     raise UserError(
-      f'`pretraining_epochs` (={tuple(config.pretraining_epochs)}) are '
-      'checkpoints of one pretraining, so each must lie between 1 and its '
-      f'`pretrain.num_epochs` (={total}).'
+      f'`rows.pretraining_epochs` (={given}) are checkpoints of one '
+      'pretraining, so each must lie between 1 and its '
+      f'`recipe.pretrain.num_epochs` (={total}).'
     )
   return epochs
 
@@ -117,9 +118,11 @@ def kept_epochs(config):
   Returns:
     A sorted tuple: what the config keeps anyway, and what Table V takes.
   """
-  kept = set(config.pretrain.checkpoint.keep_epochs)
+  kept = set(config.recipe.pretrain.checkpoint.keep_epochs)
   if shares_checkpoints(config):
-    kept |= set(pretraining_epochs(config)) - {config.pretrain.num_epochs}
+    kept |= set(pretraining_epochs(config)) - {
+      config.recipe.pretrain.num_epochs
+    }
   return tuple(sorted(kept))
 
 
@@ -195,7 +198,7 @@ def _table_4(config):
 
 def _table_5(config):
   shared = shares_checkpoints(config)
-  longest = config.pretrain.num_epochs
+  longest = config.recipe.pretrain.num_epochs
   papers = {int(row.name.split()[0]): row for row in paper.TABLE_5}
   rows = []
   for epochs in pretraining_epochs(config):
@@ -239,9 +242,9 @@ def _table_5(config):
 
 def _table_6(config):
   rows = []
-  draws = tuple(config.labelled_draws)
+  draws = tuple(config.rows.labelled_draws)
   for init in ('pretrained', 'scratch'):
-    for i, fraction in enumerate(config.labelled_fractions):
+    for i, fraction in enumerate(config.rows.labelled_fractions):
       first = init == 'pretrained'
       rows.append(
         Row(

@@ -1,34 +1,61 @@
-"""Which runs a table needs, each once."""
+"""The runs that a table needs, each once."""
 
 import copy
+import dataclasses
+from typing import Any
 from typing import NamedTuple
 
 import ml_collections
 
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
+from stclr_jax.files import json_records
 
-# Of the config of a reproduction, what is not part of a row's recipe.
-_OWN = (
-  'table',
-  'seeds',
-  'folds',
-  'pretraining_epochs',
-  'labelled_fractions',
-  'labelled_draws',
-  'conditions',
-  'kinetics_weights',
-  'evaluate',
-  'baselines',
-  'plan',
-)
+
+@dataclasses.dataclass(frozen=True)
+class NotedRun:
+  """Where a run of a row is.
+
+  Attributes:
+    pretraining: folder within the tree, None without pretraining.
+    finetuning: folder within the tree.
+  """
+
+  pretraining: str | None
+  finetuning: str
+
+
+@dataclasses.dataclass(frozen=True)
+class NotedRow:
+  """What a row changes, and which runs it has.
+
+  Attributes:
+    row: its name.
+    changes: of the recipe, by flattened key.
+    runs: a `NotedRun` each.
+  """
+
+  row: str
+  changes: dict[str, Any]
+  runs: tuple[NotedRun, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class NotedRuns(json_records.Record):
+  """Which row of which table has which runs: `runs.json`.
+
+  Attributes:
+    tables: `NotedRow`s, by the name of the table.
+  """
+
+  tables: dict[str, tuple[NotedRow, ...]]
 
 
 class Run(NamedTuple):
   """One run of a row: a recipe with its seed and labelled subset, all folds.
 
   Attributes:
-    recipe: as `configs/crossval.py` gives it.
+    recipe: see `recipe_runs`.
     pretraining: its folder within the tree, None without pretraining.
     finetuning: its folder within the tree.
   """
@@ -44,19 +71,14 @@ def recipe_of(config, row, *, seed, draw):
   Args:
     config: of a reproduction.
     row: a `table_rows.Row`.
-    seed: of both stages.
+    seed: of pretraining and fine-tuning.
     draw: which labelled subset.
 
   Returns:
-    A ConfigDict as `configs/crossval.py` gives it.
+    A recipe, see `recipe_runs`.
   """
-  recipe = copy.deepcopy(config)
-  with recipe.unlocked():
-    for name in _OWN:
-      del recipe[name]
-    recipe.seed = seed
-    recipe.workflow = 'crossval'
-    recipe.init, recipe.init_weights = 'pretrained', ''  # rows may change it
+  recipe = copy.deepcopy(config.recipe)
+  recipe.seed = seed
   recipe.pretrain.checkpoint.keep_epochs = table_rows.kept_epochs(config)
   changes = row.changes
   # A draw of all labels is all labels.
@@ -66,6 +88,18 @@ def recipe_of(config, row, *, seed, draw):
     changes = changes | {'pretrain.checkpoint.keep_epochs': ()}
   recipe.update_from_flattened_dict(changes)
   return recipe
+
+
+def seeds(config):
+  """Lists the seeds that each row is run with.
+
+  Args:
+    config: of a reproduction.
+
+  Returns:
+    A tuple of ints: the recipe's, unless `rows.seeds` names others.
+  """
+  return tuple(config.rows.seeds) or (config.recipe.seed,)
 
 
 def plain(config):
@@ -78,7 +112,7 @@ def plain(config):
     A `Run`.
   """
   row = table_rows.Row('')
-  return _make_run(recipe_of(config, row, seed=config.seeds[0], draw=0))
+  return _make_run(recipe_of(config, row, seed=seeds(config)[0], draw=0))
 
 
 def of_table(config, table):
@@ -95,7 +129,7 @@ def of_table(config, table):
   return [
     [
       _make_run(recipe_of(config, row, seed=seed, draw=draw))
-      for seed in config.seeds
+      for seed in seeds(config)
       for draw in row.draws
     ]
     for row in table.rows
@@ -103,7 +137,7 @@ def of_table(config, table):
 
 
 def _make_run(recipe):
-  # No fold, so that all folds of a run lie in one folder.
+  # Of no fold, so that all folds of a run lie in one folder.
   configs = [recipe_runs.finetune_config(recipe, -1, init_from=None)]
   pretraining = None
   if recipe_runs.has_pretraining(recipe):

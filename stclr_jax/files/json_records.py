@@ -5,10 +5,15 @@ through `from_dict`, which refuses fields that it does not know.
 """
 
 import dataclasses
+import json
 import types
 import typing
+from typing import ClassVar
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
+from stclr_jax.files import json_files
+from stclr_jax.files import whole
 
 # Counted up whenever what is written changes its meaning.
 FORMAT = 1
@@ -41,6 +46,84 @@ class Record:
       UserError: if a field is missing or unknown.
     """
     return _read_fields(cls, written)
+
+
+def write(path, record):
+  """Writes a record with the number of the format, whole or not at all.
+
+  Args:
+    path: of the file.
+    record: a `Record`.
+  """
+  written = {'format': FORMAT, **record.as_dict()}
+  whole.write_text(path, json.dumps(written, indent=2) + '\n')
+
+
+def read(path, kind, *, remedy):
+  """Reads what `write` wrote.
+
+  Args:
+    path: of the file.
+    kind: the class of the `Record`.
+    remedy: see `check_format`.
+
+  Returns:
+    A `kind`.
+
+  Raises:
+    FileNotFoundError: if there is none.
+    UserError: if it is damaged, of another format or no `kind`.
+  """
+  written = json_files.read(path)
+  check_format(written, source=path, remedy=remedy)
+  return kind.from_dict({k: v for k, v in written.items() if k != 'format'})
+
+
+class Document(Record):
+  """A record that is a file of its own, written by one workflow.
+
+  Attributes:
+    workflow: which one, of the class.
+  """
+
+  workflow: ClassVar[str]
+
+  def as_dict(self):
+    """Returns what the file holds."""
+    return {
+      'format': FORMAT,
+      'workflow': self.workflow,
+      **super().as_dict(),
+    }
+
+  @classmethod
+  def from_dict(cls, written):
+    """Reads what `as_dict` wrote; see `Record.from_dict`."""
+    return super().from_dict(
+      {k: v for k, v in written.items() if k not in ('format', 'workflow')}
+    )
+
+
+def read_document(written, kinds, *, source, remedy):
+  """Reads a document of one of some kinds.
+
+  Args:
+    written: a dict.
+    kinds: `Document` classes that it may be of.
+    source: see `check_format`.
+    remedy: see `check_format`.
+
+  Returns:
+    A `Document`.
+
+  Raises:
+    UserError: if it is of another format or workflow, or has other fields.
+  """
+  check_format(written, source=source, remedy=remedy)
+  by_workflow = {kind.workflow: kind for kind in kinds}
+  found = written.get('workflow')
+  check_one_of(f'workflow of {source}', found, by_workflow)
+  return by_workflow[found].from_dict(written)
 
 
 def check_format(written, *, source, remedy):

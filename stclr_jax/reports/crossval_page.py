@@ -2,7 +2,6 @@
 
 import shlex
 
-from stclr_jax.evaluation import protocol
 from stclr_jax.reports import notices
 from stclr_jax.reports import pages
 from stclr_jax.reports import report_parts
@@ -21,13 +20,13 @@ def write(config, workdir, summary, folds):
   Args:
     config: of the cross-validation.
     workdir: its path.
-    summary: pooled, as `crossval.run` returns it.
+    summary: its `CrossvalSummary`.
     folds: {fold: path of its fine-tuning}, those that are finished.
   """
   blocks = [pages.Heading('ST-CLR: cross-validation', 1)]
   if notice := notices.notice(config):
     blocks.append(pages.Text(notice, warning=True))
-  if not summary['complete']:
+  if not summary.complete:
     blocks.append(
       pages.Text(
         f'Not complete: only {len(folds)} of {config.data.num_folds} folds '
@@ -36,11 +35,11 @@ def write(config, workdir, summary, folds):
       )
     )
   blocks += [
-    pages.Text(summary['description']),
+    pages.Text(summary.description),
     pages.Text(_READING),
-    *_protocol_blocks(summary['protocol']),
+    *_protocol_blocks(summary.protocol),
     *_selection_blocks(summary),
-    _folds_table(summary['folds']),
+    _folds_table(summary.folds),
     *report_parts.result_blocks(workdir, folds, summary),
     *report_parts.ledger_blocks(),
     *report_parts.environment_blocks(workdir),
@@ -52,16 +51,15 @@ def write(config, workdir, summary, folds):
   pages.write(workdir, blocks)
 
 
-def _protocol_blocks(written):
-  kept = protocol.Protocol.from_dict(written)
+def _protocol_blocks(kept):
   leaks = [pages.Text(f'LEAK: {leak}', warning=True) for leak in kept.leaks]
   return [pages.Code(kept.describe()), *leaks]
 
 
 def _selection_blocks(summary):
   rows = [('last epoch', _counted(summary), 'the result')]
-  if oracle := summary['test_oracle']:
-    epochs = ', '.join(map(str, oracle['epochs']))
+  if oracle := summary.test_oracle:
+    epochs = ', '.join(map(str, oracle.epochs))
     rows.append(
       (
         'best epoch on the test people',
@@ -69,7 +67,7 @@ def _selection_blocks(summary):
         f'no result: a test oracle (epochs {epochs})',
       )
     )
-  inner = summary.get('inner_validation')
+  inner = summary.inner_validation
   if inner:
     rows.append(
       (
@@ -83,7 +81,7 @@ def _selection_blocks(summary):
     pages.Table(('epoch', 'correct', 'what it is'), rows),
   ]
   if inner:
-    blocks += _protocol_blocks(inner['protocol'])
+    blocks += _protocol_blocks(inner.protocol)
   return blocks
 
 
@@ -92,10 +90,10 @@ def _folds_table(folds):
     ('fold', 'correct', 'accuracy', 'labelled training videos'),
     [
       (
-        str(fold['fold']),
-        f'{fold["correct"]}/{fold["total"]}',
-        f'{100 * fold["correct"] / fold["total"]:.1f} %',
-        str(fold['labelled_videos']),
+        str(fold.fold),
+        f'{fold.correct}/{fold.total}',
+        f'{100 * fold.share:.1f} %',
+        str(fold.labelled_videos),
       )
       for fold in folds
     ],
@@ -103,6 +101,5 @@ def _folds_table(folds):
 
 
 def _counted(found):
-  return (
-    f'{found["correct"]}/{found["total"]} = {100 * found["accuracy"]:.2f} %'
-  )
+  share = found.correct / found.total
+  return f'{found.correct}/{found.total} = {100 * share:.2f} %'

@@ -3,6 +3,8 @@
 Words are no part of a config: told otherwise, a run is still the same run.
 """
 
+from stclr_jax import oulu_casia
+
 DEMO = (
   'This is the demo: a small encoder and, unless you name others, drawn faces, '
   'to show that everything runs. Its figures say nothing about Oulu-CASIA.\n'
@@ -19,8 +21,8 @@ def notice(config):
   """Says how a run's figures must not be read.
 
   Args:
-    config: of a workflow, with `workflow`, `preset` and `data.name`; a
-      reproduction's `table` as well.
+    config: of a workflow, with `workflow`, `preset` and `data.name`; of a
+      reproduction with `recipe.data.name` and `table`.
 
   Returns:
     Lines for the terminal and for the head of a report; '' where there is
@@ -34,4 +36,6 @@ def notice(config):
       recipe = f'reproduce.py:{config.table},paper'
     return DEMO.format(recipe=recipe)
   # Else the name of an import, which may not begin so, or of Oulu-CASIA.
-  return DRAWN if config.data.name.startswith('synthetic') else ''
+  data = config.recipe.data if 'recipe' in config else config.data
+  drawn = oulu_casia.family(data.name) == oulu_casia.DRAWN
+  return DRAWN if drawn else ''

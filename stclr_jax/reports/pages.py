@@ -10,6 +10,7 @@ import pathlib
 
 from stclr_jax.errors import UserError
 from stclr_jax.files import whole
+from stclr_jax.reports import text_table
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,8 +130,7 @@ def to_markdown(blocks, directory):
         line = ' '.join(text.split('\n'))
         parts.append(f'> **{line}**' if warning else line)
       case Table(header, rows):
-        lines = [header, ['---'] * len(header), *rows]
-        parts.append('\n'.join(_markdown_row(line) for line in lines))
+        parts.append('\n'.join(text_table.to_markdown(header, rows)))
       case Image(path, caption):
         relative = pathlib.Path(path).relative_to(directory).as_posix()
         parts.append(f'![{caption}]({relative})\n\n{caption}')
@@ -154,11 +154,6 @@ def to_html(blocks, *, watermark=''):
     words = html.escape(watermark)
     over = f'<div class="watermark" aria-hidden="true">{words}</div>'
   return _PAGE.format(title=html.escape(blocks[0].text), over=over, body=body)
-
-
-def _markdown_row(cells):
-  escaped = (cell.replace('|', '\\|') for cell in cells)
-  return f'| {" | ".join(escaped)} |'
 
 
 def _html_block(block):

@@ -1,14 +1,22 @@
-"""Parts that the reports of a cross-validation and of a tree share."""
+"""Parts that the reports of a cross-validation and of a tree share.
+
+And their pictures, drawn from finished runs.
+"""
 
 import json
 import pathlib
+import shutil
+import textwrap
 
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import recording_sites
+from stclr_jax.evaluation import paper_results
+from stclr_jax.reports import figures
 from stclr_jax.reports import pages
-from stclr_jax.reports import tables_pictures
+from stclr_jax.runs import journal
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
+_PRETRAINING_CURVES = pathlib.Path(workdirs.FIGURES, 'pretraining.png')
 _LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 
 
@@ -16,54 +24,154 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
   """Shows what was mistaken for what, by whom, and how it was learned.
 
   Args:
-    workdir: path of the report.
+    workdir: path of the report; pictures go to its `figures/`.
     folds: {fold: path of its fine-tuning}.
-    summary: pooled, of all of them.
+    summary: their `PooledSummary`.
     name: of what was run.
 
   Returns:
     A list of blocks.
   """
-  drawn = tables_pictures.save(workdir, folds, summary)
+  directory = pathlib.Path(workdir, workdirs.FIGURES)
   blocks = [
     pages.Heading(f'Figure 6: what is taken for what ({name})'),
-    pages.Image(drawn['confusion'], 'Rows: true. Columns: predicted.'),
+    pages.Image(
+      _save_confusion(directory, summary), 'Rows: true. Columns: predicted.'
+    ),
     pages.Heading('By expression', 3),
-    _groups_table('expression', summary['by_expression']),
+    _groups_table('expression', summary.by_expression),
     pages.Heading('By person', 3),
-    pages.Text(_people_line(summary['by_subject'])),
-    pages.Image(drawn['people'], 'Videos of each person named rightly.'),
+    pages.Text(_people_line(summary.by_subject)),
+    pages.Image(
+      _save_people(directory, summary), 'Videos of each person named rightly.'
+    ),
   ]
-  if summary['by_site']:
+  if summary.sites:
     blocks += [
       pages.Heading('By site', 3),
-      _groups_table('site', summary['by_site']),
-      pages.Text(recording_sites.CONFOUNDING),
+      _groups_table('site', summary.sites.by_site),
+      pages.Text(summary.sites.confounding),
     ]
   blocks += _audit_blocks(folds)
-  if drawn['views']:
+  first, folder = next(iter(folds.items()))
+  before = _begun_with(folder)
+  if views := _copy_views(directory, before):
     blocks.append(pages.Heading('Figure 2: a video and its two views'))
     blocks += [
       pages.Image(path, f'{path.stem}: frames, and the positive pair')
-      for path in drawn['views']
+      for path in views
     ]
   blocks.append(pages.Heading('Curves'))
-  blocks += [
-    pages.Image(path, f'Fold {fold}') for fold, path in drawn['curves']
-  ]
+  # A fold may come from another machine, without its pretraining.
+  if before and (before / _PRETRAINING_CURVES).exists():
+    path = directory / 'curves_pretraining.png'
+    shutil.copyfile(before / _PRETRAINING_CURVES, path)
+    blocks.append(pages.Image(path, f'Fold {first}, pretraining'))
+  for fold, folder in folds.items():
+    path = directory / f'curves_{fold}.png'
+    _save_finetuning_curves(path, folder)
+    blocks.append(pages.Image(path, f'Fold {fold}'))
   return blocks
+
+
+def save_intervals(workdir, table):
+  """Draws the rows of a table with their intervals over people.
+
+  Args:
+    workdir: path of a reproduction's tree; figures go to its `figures/`.
+    table: `TableFigures`.
+
+  Returns:
+    The path of the picture.
+  """
+  rows = []
+  for row in table.rows:
+    percent = row.published and row.published.percent
+    share = None if percent is None else float(percent) / 100
+    interval = row.by_people
+    rows.append((row.name, row.accuracy, interval.low, interval.high, share))
+  path = pathlib.Path(workdir, workdirs.FIGURES) / f'{table.name}_intervals.png'
+  paper = ' (diamonds: the paper)' if table.beside_paper else ''
+  figures.save_intervals(
+    path,
+    rows,
+    title=f'{table.data}: 95 % over people{paper}; dashed: chance',
+    chance=table.accuracy_at_chance,
+  )
+  return path
+
+
+def _begun_with(folder):
+  """The pretraining of a fine-tuning, or None."""
+  begun = workdirs.read_config(folder)['init_from']
+  return pathlib.Path(begun) if begun else None
+
+
+def _save_confusion(directory, summary):
+  path = directory / 'figure6.png'
+  outlined, findings = _papers_findings(summary)
+  figures.save_confusion_matrix(
+    path,
+    summary.confusion,
+    summary.labels,
+    title=f'{summary.data}: {summary.correct} of {summary.total} '
+    f'videos{findings}',
+    outlined=outlined,
+  )
+  return path
+
+
+def _save_people(directory, summary):
+  path = directory / 'people.png'
+  figures.save_people(
+    path,
+    {
+      person: (count.correct, count.total)
+      for person, count in summary.by_subject.items()
+    },
+    title=f'{summary.data}: videos of each person named rightly (blue)',
+  )
+  return path
+
+
+def _copy_views(directory, pretraining):
+  """Takes over two pictures that a pretraining has drawn."""
+  if pretraining is None:
+    return []
+  drawn = sorted(pretraining.glob(f'{workdirs.FIGURES}/views_*.png'))[:2]
+  return [shutil.copyfile(path, directory / path.name) for path in drawn]
+
+
+def _papers_findings(summary):
+  """What the paper says of its Figure 6: (cells, words), if of our data."""
+  found = paper_results.FIGURE_6
+  beside = paper_results.stands_beside(summary.data)
+  if not beside or not found.is_about(summary.labels):
+    return (), ''
+  words = f'{found.describe()}; outlined: its usual mistakes'
+  return found.confused, f'\n{textwrap.fill(words, 64)}'
+
+
+def _save_finetuning_curves(path, workdir):
+  lines = journal.read_lines(workdir)
+  curves = []
+  for name in ('loss', 'accuracy', 'oracle_test_correct'):
+    points = [(line['epoch'], line[name]) for line in lines if name in line]
+    if points:
+      curves.append((name, *zip(*points, strict=True), None))
+  figures.save_curves(
+    path, curves, title='Fine-tuning (the oracle is looked at, not used)'
+  )
 
 
 def _audit_blocks(folds):
   """Expression or person: what each fold's pretraining has learned."""
   blocks = []
   for fold, folder in folds.items():
-    begun = workdirs.read_json(folder / workdirs.CONFIG)['init_from']
-    before = workdirs.read_summary(begun) if begun else None
-    if before and before['audit']:
-      blocks.append(
-        pages.Code(f'Fold {fold}\n{audit.describe(before["audit"])}')
-      )
+    begun = _begun_with(folder)
+    before = begun and summaries.read(begun, summaries.PretrainSummary)
+    if before and before.audit:
+      blocks.append(pages.Code(f'Fold {fold}\n{audit.describe(before.audit)}'))
   if blocks:
     blocks.insert(0, pages.Heading('Shortcut audit of the pretrainings'))
   return blocks
@@ -75,8 +183,8 @@ def _groups_table(name, groups):
     [
       (
         group,
-        f'{count["correct"]}/{count["total"]}',
-        f'{100 * count["correct"] / count["total"]:.1f} %',
+        f'{count.correct}/{count.total}',
+        f'{100 * count.share:.1f} %',
       )
       for group, count in groups.items()
     ],
@@ -84,7 +192,7 @@ def _groups_table(name, groups):
 
 
 def _people_line(groups):
-  shares = [one['correct'] / one['total'] for one in groups.values()]
+  shares = [one.share for one in groups.values()]
   perfect = sum(share == 1 for share in shares)
   none = sum(share == 0 for share in shares)
   return (
@@ -125,7 +233,7 @@ def environment_blocks(workdir):
   Returns:
     A list of blocks.
   """
-  environment = workdirs.read_json(workdir / 'environment.json')
+  environment = workdirs.read_json(workdir / workdirs.ENVIRONMENT)
   return [
     pages.Heading('Where it comes from'),
     pages.Code(

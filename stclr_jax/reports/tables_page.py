@@ -1,13 +1,13 @@
 """The report of a reproduction's tree: everything that has been found in it."""
 
 import shlex
+from typing import Any
+from typing import NamedTuple
 
-from stclr_jax.evaluation import protocol
 from stclr_jax.reports import notices
 from stclr_jax.reports import pages
 from stclr_jax.reports import report_parts
-from stclr_jax.reports import tables_pictures
-from stclr_jax.runs import workdirs
+from stclr_jax.reports import text_table
 
 _NOT_OULU = (
   'These are not the videos that the paper tested, so its numbers are left '
@@ -22,35 +22,46 @@ _READING = (
 )
 
 
-def write(config, workdir, headline):
+class Headline(NamedTuple):
+  """The fine-tunings whose mistakes and curves are shown.
+
+  Attributes:
+    name: of what was run.
+    summary: their `PooledSummary`.
+    folds: {fold: path of its fine-tuning}.
+  """
+
+  name: str
+  summary: Any
+  folds: dict
+
+
+def write(config, workdir, *, tables, headline, conditions, noted):
   """Writes `report.html` and `report.md`.
 
   Args:
     config: of the reproduction.
     workdir: path of its tree.
-    headline: the folder of pooled fine-tunings whose mistakes and curves are
-      shown, and its name; None to leave them out.
+    tables: a `TableFigures` each.
+    headline: a `Headline`; None to leave it out.
+    conditions: the `ConditionsTable`; None without.
+    noted: `NotedRuns`.
   """
   smoke = config.preset == 'smoke'
   blocks = [pages.Heading('ST-CLR: the tables and figures again', 1)]
   if notice := notices.notice(config):
     blocks.append(pages.Text(notice, warning=True))
   blocks.append(pages.Text(_READING))
-  for path in sorted((workdir / 'tables').glob('*.json')):
-    blocks += _table_blocks(workdir, workdirs.read_json(path))
+  for table in tables:
+    blocks += _table_blocks(workdir, table)
   if headline is not None:
-    folder, name = headline
-    summary = workdirs.read_summary(folder)
-    folds = [one['fold'] for one in summary['folds']]
     blocks += report_parts.result_blocks(
-      workdir,
-      {str(fold): folder / f'fold_{fold}' for fold in folds},
-      summary,
-      name=name,
+      workdir, headline.folds, headline.summary, name=headline.name
     )
-  blocks += _conditions_blocks(workdir)
+  if conditions is not None:
+    blocks += _conditions_blocks(conditions)
   blocks += report_parts.ledger_blocks()
-  blocks += _origin_blocks(workdir)
+  blocks += _origin_blocks(workdir, noted)
   pages.write(workdir, blocks, watermark='SMOKE RUN' if smoke else '')
 
 
@@ -58,35 +69,25 @@ def table_lines(table):
   """Returns a table as lines for a terminal.
 
   Args:
-    table: of `results.table_results`.
+    table: `TableFigures`.
   """
-  header, rows = _cells(table)
-  widths = [
-    max(len(row[i]) for row in [header, *rows]) for i in range(len(header))
-  ]
-  lines = [
-    '  '.join(
-      cell.ljust(width) for cell, width in zip(row, widths, strict=True)
-    )
-    for row in [header, *rows]
-  ]
-  return [table['title'], *(line.rstrip() for line in lines), *_remarks(table)]
+  return [table.title, *text_table.to_lines(*_cells(table)), *_remarks(table)]
 
 
 def _table_blocks(workdir, table):
   header, rows = _cells(table)
   blocks = [
-    pages.Heading(table['title']),
+    pages.Heading(table.title),
     pages.Table(header, rows),
     pages.Image(
-      tables_pictures.save_intervals(workdir, table),
+      report_parts.save_intervals(workdir, table),
       'Accuracy and its 95 % interval from resampling people.',
     ),
   ]
-  if table['costs']:
+  if table.costs:
     blocks.append(_costs_table(table))
   blocks += [pages.Text(line) for line in _remarks(table)]
-  if table['earlier']:
+  if table.earlier:
     blocks.append(pages.Heading('Earlier methods, as published', 3))
     blocks.append(
       pages.Text(
@@ -99,14 +100,11 @@ def _table_blocks(workdir, table):
       pages.Table(
         ('method', 'accuracy in %', 'source', 'note'),
         [
-          (one['name'], one['percent'], one['source'], one['note'])
-          for one in table['earlier']
+          (one.name, one.percent, one.source, one.note) for one in table.earlier
         ],
       )
     )
-  kept = protocol.Protocol.from_dict(table['protocol'])
-  blocks.append(pages.Code(kept.describe()))
-  return blocks
+  return [*blocks, pages.Code(table.protocol.describe())]
 
 
 def _cells(table):
@@ -122,109 +120,99 @@ def _cells(table):
     'p (McNemar)',
     'spread',
   ]
-  if table['beside_paper']:
+  if table.beside_paper:
     header.append('paper')
   rows = []
-  for row in table['rows']:
+  for row in table.rows:
     cells = [
-      row['name'],
-      f'{row["correct"]}/{row["total"]}',
-      f'{100 * row["accuracy"]:.2f} %',
-      _interval(row['by_people']),
-      _interval(row['wilson']),
+      row.name,
+      f'{row.correct}/{row.total}',
+      f'{100 * row.accuracy:.2f} %',
+      _interval(row.by_people),
+      _interval(row.wilson),
       *_comparison(row),
       _spread(row),
     ]
-    if table['beside_paper']:
-      paper = row['published']
-      cells.append(f'{paper["percent"]} %' if paper else '')
+    if table.beside_paper:
+      cells.append(f'{row.published.percent} %' if row.published else '')
     rows.append(tuple(cells))
   return tuple(header), rows
 
 
 def _spread(row):
-  if row['protocol'] is None:  # of a baseline, which is run once
+  if row.spread is None:
     return ''
-  if row['spread']['deviation'] is None:
+  if row.spread.deviation is None:
     return '1 run: unknown'
-  return row['spread']['text']
+  return row.spread.describe(row.unit)
 
 
 def _comparison(row):
-  found = row['comparison']
+  found = row.comparison
   if found is None:
     return ['', '', '', '']
-  low, high = found['by_people']['low'], found['by_people']['high']
+  low, high = found.by_people.low, found.by_people.high
   return [
-    row['against'],
-    f'{100 * found["difference"]:+.2f} ({100 * low:+.1f} to {100 * high:+.1f})',
-    f'{found["sign_flip_p_holm"]:.2g}',
-    f'{found["mcnemar_p_holm"]:.2g}',
+    row.against,
+    f'{100 * found.difference:+.2f} ({100 * low:+.1f} to {100 * high:+.1f})',
+    f'{found.sign_flip_p_holm:.2g}',
+    f'{found.mcnemar_p_holm:.2g}',
   ]
 
 
 def _interval(found):
-  return f'{100 * found["low"]:.1f} to {100 * found["high"]:.1f}'
+  return f'{100 * found.low:.1f} to {100 * found.high:.1f}'
 
 
 def _remarks(table):
+  first = table.rows[0]
   lines = [
-    f'A comparison of {table["rows"][0]["total"]} videos is likely (80 %) to '
-    f'find a difference of {100 * table["detectable"]:.1f} points or more.'
+    f'A comparison of {first.total} videos is likely (80 %) to find a '
+    f'difference of {100 * table.detectable:.1f} points or more.'
   ]
-  same = table['directions']
-  if same['total']:
+  if table.directions.total:
     lines.append(
-      f'{same["same"]} of {same["total"]} effects point the way the paper '
-      'reports; by chance half of them would.'
+      f'{table.directions.same} of {table.directions.total} effects point the '
+      'way the paper reports; by chance half of them would.'
     )
-  if not table['beside_paper']:
+  if not table.beside_paper:
     lines.append(_NOT_OULU)
-  for row in table['rows']:
-    for leak in row['leaks']:
-      lines.append(f'LEAK in "{row["name"]}": {leak}')
-    labelled = row['labelled_videos']
-    if table['name'] == 'table6' and labelled:
-      least, most = min(labelled), max(labelled)
+  for row in table.rows:
+    for leak in row.protocol.leaks if row.protocol else ():
+      lines.append(f'LEAK in "{row.name}": {leak}')
+    if table.name == 'table6' and row.labelled_videos:
+      least, most = min(row.labelled_videos), max(row.labelled_videos)
       number = f'{least}' if least == most else f'{least} to {most}'
       lines.append(
-        f'"{row["name"]}": {number} labelled videos and '
-        f'{row["steps_per_fold"]} steps a fold.'
+        f'"{row.name}": {number} labelled videos and {row.steps_per_fold} '
+        'steps a fold.'
       )
-  oracle = table['rows'][0]['test_oracle']
-  if oracle:
+  if oracle := first.test_oracle:
     lines.append(
       f'The first row with the best epoch on the test people of each fold: '
-      f'{oracle["correct"]}/{oracle["total"]} = '
-      f'{100 * oracle["accuracy"]:.2f} %, a test oracle and no result.'
+      f'{oracle.correct}/{oracle.total} = {100 * oracle.share:.2f} %, a test '
+      'oracle and no result.'
     )
-  return lines + table['notes']
+  return [*lines, *table.notes]
 
 
 def _costs_table(table):
-  rows = []
-  for row in table['rows']:
-    cost = row['cost']
-    step = cost['step_ms']
-    rows.append(
-      (
-        row['name'],
-        f'{cost["parameters"]:,}',
-        f'{cost["gflop"]:.3g}',
-        'not timed' if step is None else f'{step:.0f} ms',
-        'none' if cost['loss'] is None else f'{cost["loss"]:.4f}',
-      )
+  rows = [
+    (
+      row.name,
+      f'{row.cost.parameters:,}',
+      f'{row.cost.gflop:.3g}',
+      'not timed' if row.cost.step_ms is None else f'{row.cost.step_ms:.0f} ms',
+      'none' if row.cost.loss is None else f'{row.cost.loss:.4f}',
     )
+    for row in table.rows
+  ]
   header = ('', 'parameters', 'GFLOP', 'step', 'final pretraining loss')
   return pages.Table(header, rows)
 
 
-def _conditions_blocks(workdir):
-  path = workdir / 'conditions' / 'conditions.json'
-  if not path.exists():
-    return []
-  found = workdirs.read_json(path)
-  names = found['conditions']
+def _conditions_blocks(table):
+  names = table.conditions
   return [
     pages.Heading('Trained under one light, tested under another'),
     pages.Table(
@@ -233,31 +221,30 @@ def _conditions_blocks(workdir):
         (
           trained,
           *(
-            f'{100 * found["cells"][trained][tested]["accuracy"]:.1f} % '
-            f'({_interval(found["cells"][trained][tested]["by_people"])})'
-            for tested in names
+            f'{100 * cell.accuracy:.1f} % ({_interval(cell.by_people)})'
+            for cell in (table.cells[trained][tested] for tested in names)
           ),
         )
         for trained in names
       ],
     ),
-    pages.Code(found['protocol']),
+    pages.Code(table.protocol),
   ]
 
 
-def _origin_blocks(workdir):
-  path = workdir / 'runs.json'
-  if not path.exists():  # a tree of conditions only, whose runs say it by name
-    return report_parts.environment_blocks(workdir)
-  runs = workdirs.read_json(path)
-  rows = []
-  for table, noted in runs.items():
-    for row in noted:
-      for one in row['runs']:
-        rows.append((table, row['row'], one['finetuning']))
+def _origin_blocks(workdir, noted):
+  blocks = report_parts.environment_blocks(workdir)
+  rows = [
+    (table, row.row, one.finetuning)
+    for table, of_table in noted.tables.items()
+    for row in of_table
+    for one in row.runs
+  ]
+  if not rows:  # a tree of conditions only, whose runs say it by name
+    return blocks
   folder = shlex.quote(str(workdir))
   return [
-    *report_parts.environment_blocks(workdir),
+    *blocks,
     pages.Text('Which folder holds which row; two of them compare by'),
     pages.Code(
       f'python -m stclr_jax.compare {folder}/FOLDER_A {folder}/FOLDER_B'

@@ -67,14 +67,3 @@ def test_svm_tells_directions_of_movement_apart():
     features[:16], labels[:16], subjects[:16], features[16:]
   )
   np.testing.assert_array_equal(found, labels[16:])
-
-
-def test_most_frequent_and_one_hot():
-  assert lbp_top.most_frequent([2, 1, 1, 2, 0], 3).tolist() == [1, 1, 1]
-  np.testing.assert_array_equal(
-    lbp_top.one_hot([1, 0], 3), [[0, 1, 0], [1, 0, 0]]
-  )
-
-
-def test_grey_keeps_the_range():
-  assert lbp_top.grey(np.full((2, 3), 255, np.uint8)) == pytest.approx(255)

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 
 from configs import baselines as configs
+from stclr_jax.experiments import baseline_methods
 from stclr_jax.experiments import baselines
-from stclr_jax.experiments import run_pairs
-from stclr_jax.runs import build
+from stclr_jax.experiments.finished import fold_summaries
+from stclr_jax.experiments.finished import predicted_runs
+from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.workflows import pretrain
 
 
@@ -24,28 +26,29 @@ def make_config(**changes):
 def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
   config = make_config(folds=(0, 3))
   summary = baselines.run(config, tmp_path)
-  assert summary == json.loads((tmp_path / 'summary.json').read_text())
-  found = summary['methods']
+  written = json.loads((tmp_path / 'summary.json').read_text())
+  assert fold_summaries.BaselinesSummary.from_dict(written) == summary
+  found = summary.methods
   assert list(found) == ['chance', 'lbp_top', 'lbp_last_frame']
   for name, accuracy in found.items():
-    assert accuracy['total'] == 12 and accuracy['people'] == 2
-    pooled = run_pairs.read_run(tmp_path / name)
+    assert accuracy.total == 12 and accuracy.people == 2
+    pooled = predicted_runs.read_run(tmp_path / name)
     assert set(pooled.subject.values()) == {'P001', 'P004'}
-    assert pooled.summary['data'] == 'tiny:vl_strong'
-  assert found['chance']['correct'] == 2  # one class of six
+    assert pooled.data == 'tiny:vl_strong'
+  assert found['chance'].correct == 2  # one class of six
   # A bright spot's place tells the expression of this set.
-  assert found['lbp_top']['accuracy'] > 0.5
+  assert found['lbp_top'].accuracy > 0.5
   assert 'LBP-TOP, linear SVM' in baselines.describe(summary, tmp_path)
   compared = run_pairs.compare_runs(
-    run_pairs.read_run(tmp_path / 'chance'),
-    run_pairs.read_run(tmp_path / 'lbp_top'),
+    predicted_runs.read_run(tmp_path / 'chance'),
+    predicted_runs.read_run(tmp_path / 'lbp_top'),
   )
-  assert compared['comparison']['difference'] > 0
+  assert compared.comparison.difference > 0
 
   def refuse(*_):
     raise AssertionError('A finished method was run again.')
 
-  monkeypatch.setattr(baselines._Predictor, 'predict', refuse)
+  monkeypatch.setattr(baseline_methods.Predictor, 'predict', refuse)
   assert baselines.run(config, tmp_path) == summary
 
 
@@ -53,12 +56,12 @@ def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
 def test_frozen_encoders(tiny_store, tiny_config, tmp_path):
   pretrain.run(tiny_config('pretrain', num_epochs=1), tmp_path / 'pretrained_0')
   config = make_config(
-    methods=baselines.OF_ENCODERS,
+    methods=baseline_methods.OF_ENCODERS,
     encoder_from=str(tmp_path / 'pretrained_{fold}'),
   )
   summary = baselines.run(config, tmp_path / 'run')
-  for name in baselines.OF_ENCODERS:
-    assert summary['methods'][name]['total'] == 6
+  for name in baseline_methods.OF_ENCODERS:
+    assert summary.methods[name].total == 6
     table = (tmp_path / f'run/{name}/fold_0/predictions.csv').read_text()
     rows = [row.split(',')[5:] for row in table.splitlines()[1:]]
     np.testing.assert_allclose(np.float64(rows).sum(1), 1, atol=1e-4)
@@ -94,12 +97,15 @@ def test_bad_configs_are_refused(tiny_store, changes, message, tmp_path):
   assert not (tmp_path / 'run').exists()
 
 
-def test_last_frame_knows_nothing_of_time(tiny_store):
-  options = make_config()
-  predictor = baselines._Predictor(options, tiny_store)
-  shown = np.arange(3)
-  clips = list(
-    predictor._grey_clips(shown, build.make_view_options(options.views))
+def test_the_commonest_label_is_the_first_of_a_tie():
+  assert baseline_methods.most_frequent([2, 1, 1, 2, 0], 3).tolist() == [1] * 3
+
+
+def test_clips_are_grey_in_their_range(tiny_store):
+  config = make_config()
+  predictor = baseline_methods.Predictor(
+    tiny_store, config.data, baselines._read_options(config)
   )
+  clips = list(predictor.grey_clips(np.arange(3)))
   assert len(clips) == 3 and clips[0].shape == (8, 24, 24)
-  assert clips[0].dtype == np.uint8
+  assert clips[0].dtype == np.uint8 and clips[0].max() > 60

@@ -1,5 +1,6 @@
 import json
 
+import made_summaries
 import numpy as np
 import pytest
 
@@ -9,12 +10,13 @@ from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation import statistics
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import planning
-from stclr_jax.experiments import pooling
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import reproduce
 from stclr_jax.experiments import table_figures
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
+from stclr_jax.experiments.finished import pooling
+from stclr_jax.experiments.finished.fold_summaries import PooledSummary
 from stclr_jax.reports import tables_page
 
 
@@ -36,42 +38,17 @@ def pooled_of(correct, *, data='synthetic_demo:vl_strong', draw=0):
   correct = np.asarray(correct, bool)
   subject = np.arange(len(correct)) // 6 + 1
   found = comparison.accuracy(correct, subject)
-  kept = {
-    'data': data,
-    'data_hash': 'ab' * 32,
-    'num_videos': len(correct),
-    'num_people': found.people,
-    'num_folds': 2,
-    'folds_run': [0, 1],
-    'fold_assignment': 'consecutive',
-    'fold_seed': 0,
-    'fold_hashes': ['a', 'b'],
-    'pretrain_scope': 'train_folds',
-    'selection': 'last',
-    'labelled_fraction': 1.0,
-    'labelled_unit': 'clip',
-    'labelled_draw': draw,
-    'seed': 0,
-    'view': 'whole',
-    'leaks': [],
-  }
-  summary = {
-    'data': data,
-    'synthetic': data.startswith('synthetic'),
-    'correct': found.correct,
-    'total': found.total,
-    'people': found.people,
-    'accuracy': found.accuracy,
-    'accuracy_at_chance': 1 / 6,
-    'by_people': vars(found.by_people),
-    'wilson': vars(found.wilson),
-    'folds': [{'labelled_videos': 9}],
-    'steps_per_fold': 4,
-    'test_oracle': None,
-    'protocol': kept,
-  }
+  summary = made_summaries.make(
+    PooledSummary,
+    **vars(found),
+    data=data,
+    synthetic=data.startswith('synthetic'),
+    protocol=made_summaries.make_protocol(data=data, labelled_draw=draw),
+  )
   videos = tuple(f'{i:03d}' for i in range(len(correct)))
-  return pooling.Pooled(videos, subject, correct, summary, [])
+  return pooling.Pooled(
+    pooling.Tested(videos, subject, correct, found), summary, []
+  )
 
 
 def random_pools(number, **changes):
@@ -96,11 +73,11 @@ def test_unknown_table_is_refused():
 
 def test_paper_tables_are_the_papers():
   config = make_config('all,paper')
-  assert config.data.num_folds == 10
+  assert config.recipe.data.num_folds == 10
   assert table_rows.pretraining_epochs(config) == (100, 500, 1000)
   assert table_rows.kept_epochs(config) == (100, 500)
-  assert config.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
-  assert len(config.labelled_draws) == 5
+  assert config.rows.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
+  assert len(config.rows.labelled_draws) == 5
   tables = {table.name: table for table in table_rows.tables(config)}
   assert list(tables) == [
     'table2', 'table3', 'table4', 'table5', 'table6', 'figure6',
@@ -151,7 +128,7 @@ def test_what_rows_share_is_one_run():
 
 def test_pretrainings_are_apart_where_the_schedule_knows_its_end():
   config = make_config('table5,paper')
-  config.pretrain.optimizer.schedule = 'cosine'
+  config.recipe.pretrain.optimizer.schedule = 'cosine'
   (rows,) = runs_of(config).values()
   assert len({row[0].pretraining for row in rows}) == 3
   assert [row[0].recipe.pretrain.num_epochs for row in rows] == [100, 500, 1000]
@@ -160,7 +137,7 @@ def test_pretrainings_are_apart_where_the_schedule_knows_its_end():
 
 
 def test_seeds_are_runs_of_their_own():
-  config = make_config('figure6,smoke', seeds=(0, 1, 2))
+  config = make_config('figure6,smoke', **{'rows.seeds': (0, 1, 2)})
   (rows,) = runs_of(config).values()
   assert len({one.pretraining for one in rows[0]}) == 3
 
@@ -188,7 +165,9 @@ def test_plan_of_conditions_counts_each_light_with_each(monkeypatch):
 
 
 def test_an_oracle_without_looks_is_refused_at_once(tmp_path):
-  config = make_config('leaks,smoke', **{'finetune.look_every_epochs': 0})
+  config = make_config(
+    'leaks,smoke', **{'recipe.finetune.look_every_epochs': 0}
+  )
   with pytest.raises(ValueError, match='look_every_epochs'):
     reproduce.run(config, tmp_path)
 
@@ -210,20 +189,21 @@ def test_results_are_compared_with_the_first_row_after_holm():
   config = make_config('table4,smoke')
   (table,) = table_rows.tables(config)
   pools = random_pools(5)
-  found = table_figures.table_results(table, pools, [None] * 5)
-  first = pools[0][0]
+  found = table_figures.make(table, pools, [None] * 5)
+  first = pools[0][0].tested
   raw = []
-  for row, (pooled,) in zip(found['rows'][1:], pools[1:], strict=True):
-    alone = comparison.compare(first.correct, pooled.correct, first.subject)
-    assert row['comparison']['difference'] == alone.difference
-    assert row['comparison']['sign_flip_p'] == alone.sign_flip_p
+  for row, (pooled,) in zip(found.rows[1:], pools[1:], strict=True):
+    alone = comparison.compare(
+      first.correct, pooled.tested.correct, first.subject
+    )
+    assert row.comparison.difference == alone.difference
+    assert row.comparison.sign_flip_p == alone.sign_flip_p
     raw.append(alone.sign_flip_p)
-  corrected = [
-    row['comparison']['sign_flip_p_holm'] for row in found['rows'][1:]
-  ]
+  corrected = [row.comparison.sign_flip_p_holm for row in found.rows[1:]]
   np.testing.assert_allclose(corrected, statistics.holm(raw))
-  assert found['rows'][0]['comparison'] is None
-  json.dumps(found)
+  assert found.rows[0].comparison is None
+  written = json.loads(json.dumps(found.as_dict()))
+  assert table_figures.TableFigures.from_dict(written) == found
 
 
 def test_papers_numbers_stand_only_beside_oulu_casia():
@@ -234,14 +214,11 @@ def test_papers_numbers_stand_only_beside_oulu_casia():
     ('oulu_casia:ni_strong', False),
     ('oulu_casia:vl_strong', True),
   ):
-    found = table_figures.table_results(
-      table, random_pools(3, data=data), [None] * 3
-    )
-    assert found['beside_paper'] == beside
-    text = json.dumps([row['published'] for row in found['rows']])
-    assert ('89.38' in text) == beside
+    found = table_figures.make(table, random_pools(3, data=data), [None] * 3)
+    assert found.beside_paper == beside
+    assert ('89.38' in json.dumps(found.as_dict()['rows'])) == beside
     # r2plus1d over r3d: the paper's effect is upwards wherever we look.
-    directions = [row['published']['direction'] for row in found['rows']]
+    directions = [row.published.direction for row in found.rows]
     assert directions == [None, -1, 1]
 
 
@@ -253,19 +230,19 @@ def test_directions_are_counted():
 
   def count(*rows):
     pools = [[pooled_of(row)] for row in rows]
-    return table_figures.table_results(table, pools, [None] * 3)['directions']
+    return table_figures.make(table, pools, [None] * 3).directions
 
-  assert count(base, worse, better) == {'same': 2, 'total': 2}
-  assert count(base, better, worse) == {'same': 0, 'total': 2}
+  assert count(base, worse, better) == table_figures.Directions(same=2, total=2)
+  assert count(base, better, worse) == table_figures.Directions(same=0, total=2)
 
 
 def test_rows_of_other_videos_are_not_compared():
   config = make_config('table2,smoke')
   (table,) = table_rows.tables(config)
   pools = [[pooled_of(np.ones(60))], [pooled_of(np.ones(54))]]
-  found = table_figures.table_results(table, pools, [None] * 2)
-  assert found['rows'][1]['comparison'] is None
-  assert 'tested other videos' in found['notes'][-1]
+  found = table_figures.make(table, pools, [None] * 2)
+  assert found.rows[1].comparison is None
+  assert 'tested other videos' in found.notes[-1]
   assert '54/54' in '\n'.join(tables_page.table_lines(found))
 
 
@@ -281,18 +258,19 @@ def test_spread_names_what_was_repeated(seeds, draws, words):
   row = table_rows.Row('a', draws=draws, against=None)
   table = table_rows.Table('table6', 'Table VI', [row])
   pools = [pooled_of(np.ones(60)) for _ in range(len(seeds) * len(draws))]
-  found = table_figures.table_results(table, [pools], [None])
-  assert f'({words},' in found['rows'][0]['spread']['text']
+  found = table_figures.make(table, [pools], [None])
+  (row,) = found.rows
+  assert f'({words},' in row.spread.describe(row.unit)
 
 
 def test_where_frames_live_changes_no_address():
   config = make_config('figure6,smoke')
   addresses = {
     table_runs.plain(config).finetuning
-    for config.data.placement in ('auto', 'host', 'streamed')
+    for config.recipe.data.placement in ('auto', 'host', 'streamed')
   }
   assert len(addresses) == 1
-  config.data.frame_size = (20, 20)
+  config.recipe.data.frame_size = (20, 20)
   assert table_runs.plain(config).finetuning not in addresses
 
 
@@ -301,7 +279,7 @@ def test_cost_of_the_paper_encoder_is_the_rooflines():
 
   for name, size in (('r2plus1d_18', 112), ('mc3_18', 112)):
     config = make_config('table3,paper_112')
-    config.encoder.architecture = name
+    config.recipe.encoder.architecture = name
     recipe = table_runs.recipe_of(config, table_rows.Row(''), seed=0, draw=0)
     counted = costs.encoder_cost(recipe_runs.pretrain_config(recipe, 0))
     layers = roofline.layers(name, frames=16, size=size)
@@ -314,18 +292,18 @@ def test_cost_of_the_paper_encoder_is_the_rooflines():
 
 @pytest.mark.slow
 def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
-  config = make_config('table5,smoke', **{'encoder.width': 1 / 32})
-  for stage in (config.pretrain, config.finetune):
-    stage.batch_size = 8
+  config = make_config('table5,smoke', **{'recipe.encoder.width': 1 / 32})
+  for one in (config.recipe.pretrain, config.recipe.finetune):
+    one.batch_size = 8
   ran = []
-  run_stage = recipe_runs.run
+  run_one = recipe_runs.run
 
-  def noting(stage, workdir):
+  def noting(run_config, workdir):
     if not (workdir / 'summary.json').exists():
       ran.append(workdir)
       if len(ran) == 3:
         raise KeyboardInterrupt
-    return run_stage(stage, workdir)
+    return run_one(run_config, workdir)
 
   monkeypatch.setattr(recipe_runs, 'run', noting)
   with pytest.raises(KeyboardInterrupt):
@@ -334,16 +312,15 @@ def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
   ran.clear()
   ran.extend([None] * 3)  # nothing is interrupted any more
   config.folds = (0,)
-  (half,) = reproduce.run(config, tmp_path / 'tree')['tables']
-  assert [row['total'] for row in half['rows']] == [30] * 3
+  (half,) = reproduce.run(config, tmp_path / 'tree')
+  assert [row.total for row in half.rows] == [30] * 3
   config.folds = (1,)  # the table then holds both
-  summary = reproduce.run(config, tmp_path / 'tree')
+  (table,) = reproduce.run(config, tmp_path / 'tree')
   assert not set(finished) & set(ran)
   assert len(ran) - 3 + 2 == 2 + 6  # two pretrainings, three times two folds
-  (table,) = summary['tables']
-  assert [row['total'] for row in table['rows']] == [60] * 3
+  assert [row.total for row in table.rows] == [60] * 3
   page = (tmp_path / 'tree/report.html').read_text()
   assert 'SMOKE RUN' in page and '89.38' not in page
   assert 'Table V' in (tmp_path / 'tree/report.md').read_text()
-  assert 'Table V' in reproduce.describe(summary, tmp_path / 'tree')
+  assert 'Table V' in reproduce.describe([table], tmp_path / 'tree')
   assert 'taken for what (ST-CLR)' in page  # the whole recipe's, not 1 epoch's

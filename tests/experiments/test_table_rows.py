@@ -1,4 +1,4 @@
-"""Rows and stages of a recipe, without running any."""
+"""Rows and runs of a recipe, without running any."""
 
 import pytest
 
@@ -34,7 +34,9 @@ def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
   ]  # fmt: skip
   kept = constant[0][0].recipe.pretrain.checkpoint.keep_epochs
   assert tuple(kept) == (100, 500)
-  cosine = runs_of('table5,paper', **{'pretrain.optimizer.schedule': 'cosine'})
+  cosine = runs_of(
+    'table5,paper', **{'recipe.pretrain.optimizer.schedule': 'cosine'}
+  )
   assert len(pretrainings(cosine['table5'])) == 3
   assert [r[0].recipe.pretrain.num_epochs for r in cosine['table5']] == [
     100, 500, 1000,
@@ -42,13 +44,13 @@ def test_epochs_of_table_5_are_checkpoints_only_at_a_constant_rate():
 
 
 def test_epochs_of_table_5_follow_the_pretraining_unless_named():
-  shorter = {'pretrain.num_epochs': 200}
+  shorter = {'recipe.pretrain.num_epochs': 200}
   rows = table_rows.tables(_config('table5,paper', **shorter))[0].rows
   assert [row.name for row in rows] == ['20 epochs', '100 epochs', '200 epochs']
   assert [row.published.name for row in rows] == [
     row.name for row in table_rows.paper.TABLE_5
   ]
-  named = {'pretraining_epochs': (300, 50)}
+  named = {'rows.pretraining_epochs': (300, 50)}
   config = _config('table5,paper', **named)
   (table,) = table_rows.tables(config)
   assert [row.name for row in table.rows] == ['50 epochs', '300 epochs']
@@ -56,11 +58,13 @@ def test_epochs_of_table_5_follow_the_pretraining_unless_named():
   assert table_rows.kept_epochs(config) == (50, 300)
   for epochs in ((10, 1001), (0, 10)):
     with pytest.raises(ValueError, match='between 1 and'):
-      table_rows.tables(_config('table5,paper', pretraining_epochs=epochs))
+      table_rows.tables(
+        _config('table5,paper', **{'rows.pretraining_epochs': epochs})
+      )
 
 
 def test_all_labels_are_drawn_once():
-  config = _config('table6,paper', labelled_fractions=(1.0, 0.5))
+  config = _config('table6,paper', **{'rows.labelled_fractions': (1.0, 0.5)})
   (table,) = table_rows.tables(config)
   runs = table_runs.of_table(config, table)
   assert [len(of_row) for of_row in runs] == [1, 5, 1, 5]
@@ -74,7 +78,7 @@ def test_scratch_is_compared_with_as_many_labels():
     assert row.changes[key] == other.changes[key]
 
 
-def test_stage_configs_are_those_of_the_stages_own_files():
+def test_configs_of_runs_are_those_of_their_own_files():
   recipe = crossval_config.get_config('paper')
   before = recipe_runs.pretrain_config(recipe, 3)
   after = recipe_runs.finetune_config(recipe, 3, init_from='/elsewhere/run')

@@ -1,4 +1,4 @@
-"""Which classes a run can learn and be tested on: refused or said, not hidden.
+"""Classes that a run cannot learn or be tested on: refused or said, not hidden.
 
 A classifier of one class is always right, and one that was never shown a class
 is always wrong about it; neither says anything of a network.

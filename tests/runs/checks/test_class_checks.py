@@ -1,9 +1,11 @@
 import dataclasses
 
+import made_summaries
 import numpy as np
 import pytest
 
 from stclr_jax.runs.checks import class_checks
+from stclr_jax.runs.summaries import FinetuneSummary
 
 
 @pytest.fixture
@@ -51,9 +53,8 @@ def test_classes_that_are_not_trained_or_not_tested_are_said(store):
 
 def test_folds_are_summed_up():
   summaries = [
-    {'fold': 0, 'total': 4, 'untrained': {}},
-    {'fold': 1, 'total': 5, 'untrained': {'c': 2, 'd': 1}},
-    {'fold': 2, 'total': 6},  # of an earlier version
+    made_summaries.make(FinetuneSummary, fold=fold, total=4 + fold, untrained=u)
+    for fold, u in enumerate(({}, {'c': 2, 'd': 1}, {}))
   ]
   (said,) = class_checks.remarks_over_folds(summaries)
   assert 'In 1 of 3 folds (such as fold 1)' in said

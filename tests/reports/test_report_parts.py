@@ -1,8 +1,11 @@
+import made_summaries
 import numpy as np
 import pytest
 
+from stclr_jax.experiments.finished.fold_summaries import PooledSummary
 from stclr_jax.reports import figures
-from stclr_jax.reports import tables_pictures
+from stclr_jax.reports import pages
+from stclr_jax.reports import report_parts
 from stclr_jax.runs import workdirs
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
@@ -12,16 +15,14 @@ def make_tree(folder, data, labels):
   """A finished fine-tuning of which nothing was logged, and its summary."""
   fold = folder / 'fold_0'
   fold.mkdir()
-  workdirs.write_json(fold / workdirs.CONFIG, {'init_from': ''})
+  workdirs.write_json(fold / workdirs.CONFIG, {'format': 1, 'init_from': ''})
   (fold / 'metrics.jsonl').write_text('')
-  summary = {
-    'data': data,
-    'labels': list(labels),
-    'confusion': np.eye(len(labels), dtype=int).tolist(),
-    'correct': len(labels),
-    'total': len(labels),
-    'by_subject': {'1': {'correct': 5, 'total': 6}},
-  }
+  summary = made_summaries.make(
+    PooledSummary,
+    data=data,
+    labels=labels,
+    confusion=np.eye(len(labels), dtype=int).tolist(),
+  )
   return {0: fold}, summary
 
 
@@ -45,9 +46,11 @@ def test_the_papers_findings_stand_only_beside_its_own_data(
     'save_confusion_matrix',
     lambda *given, **named: drawn.update(named) or draw(*given, **named),
   )
-  found = tables_pictures.save(tmp_path, *make_tree(tmp_path, data, labels))
+  blocks = report_parts.result_blocks(
+    tmp_path, *make_tree(tmp_path, data, labels)
+  )
   assert bool(drawn['outlined']) == beside
   assert ('Disgust is best' in drawn['title']) == beside
   # A report shows all of these, also where there is nothing to be seen.
-  paths = [found['confusion'], found['people'], *dict(found['curves']).values()]
-  assert len(paths) == 3 and all(path.exists() for path in paths)
+  shown = [block.path for block in blocks if isinstance(block, pages.Image)]
+  assert len(shown) == 3 and all(path.exists() for path in shown)
