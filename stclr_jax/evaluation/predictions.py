@@ -37,7 +37,7 @@ def read_predictions(path):
   """Reads a table that `write_predictions` wrote.
 
   Args:
-    path: CSV file; of an earlier version it names people by numbers.
+    path: CSV file.
 
   Returns:
     A list of dicts from column to cell, one a video.

@@ -9,10 +9,11 @@ import dataclasses
 import hashlib
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
+from stclr_jax.files import json_records
 
 PRETRAIN_SCOPES = ('none', 'train_folds', 'all_unlabelled', 'other_data')
 SELECTIONS = ('last', 'inner_validation', 'test_oracle')
-LABELLED_UNITS = ('clip', 'person')
 # What a pretraining that may have met the test people is, by its scope.
 PRETRAINING_LEAKS = {
   'all_unlabelled': "Pretraining saw the test people's videos, unlabelled.",
@@ -20,7 +21,7 @@ PRETRAINING_LEAKS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Protocol:
+class Protocol(json_records.Record):
   """Everything that two accuracies must share to be compared.
 
   Attributes:
@@ -38,8 +39,7 @@ class Protocol:
       or 'other_data' (none of this data's people).
     validation_in_pretraining: whether the people that 'inner_validation'
       chooses by were pretrained on.
-    pretrained_on: which data; '' without pretraining. None, as of the next,
-      where an earlier version did not write it.
+    pretrained_on: which data; '' without pretraining.
     pretrained_epochs: after how many epochs the encoder was taken; 0 without
       pretraining or if nobody knows.
     selection: which epoch is tested: 'last', 'inner_validation' (the best on
@@ -70,20 +70,15 @@ class Protocol:
   view: str
   views_per_video: int = 1
   validation_in_pretraining: bool = False
-  pretrained_on: str | None = None
-  pretrained_epochs: int | None = None
+  pretrained_on: str = ''
+  pretrained_epochs: int = 0
 
   def __post_init__(self):
     for name, allowed in (
       ('pretrain_scope', PRETRAIN_SCOPES),
       ('selection', SELECTIONS),
-      ('labelled_unit', LABELLED_UNITS),
     ):
-      if getattr(self, name) not in allowed:
-        raise UserError(
-          f'`{name}` (={getattr(self, name)!r}) must be one of '
-          f'{", ".join(allowed)}.'
-        )
+      check_one_of(name, getattr(self, name), allowed)
     for name in ('folds_run', 'fold_hashes'):  # JSON has lists only
       object.__setattr__(self, name, tuple(getattr(self, name)))
     if len(self.folds_run) != len(self.fold_hashes):
@@ -151,7 +146,7 @@ class Protocol:
       'all_unlabelled': f'pretrained on test {dealt} as well, without labels',
       'other_data': 'pretrained on other data',
     }[self.pretrain_scope]
-    if self.pretrained_on not in (None, '', self.data):
+    if self.pretrained_on not in ('', self.data):
       scope += f' ({self.pretrained_on})'
     if self.pretrained_epochs:
       scope += f' for {_plural(self.pretrained_epochs, "epoch")}'
@@ -168,37 +163,12 @@ class Protocol:
 
   def as_dict(self):
     """Returns what JSON can hold, with the leaks spelled out."""
-    return {
-      **dataclasses.asdict(self),
-      'folds_run': list(self.folds_run),
-      'fold_hashes': list(self.fold_hashes),
-      'leaks': list(self.leaks),
-    }
+    return {**super().as_dict(), 'leaks': list(self.leaks)}
 
   @classmethod
   def from_dict(cls, written):
-    """Makes the protocol that `as_dict` wrote.
-
-    Args:
-      written: a dict.
-
-    Returns:
-      A `Protocol`.
-
-    Raises:
-      ValueError: if a field is missing or unknown.
-    """
-    written = {key: value for key, value in written.items() if key != 'leaks'}
-    fields = dataclasses.fields(cls)
-    known = {field.name for field in fields}
-    required = {f.name for f in fields if f.default is dataclasses.MISSING}
-    wrong = sorted((written.keys() - known) | (required - written.keys()))
-    if wrong:
-      raise UserError(
-        f"The protocol differs from this version's in the fields {wrong}; "
-        'read it with the version that wrote it.'
-      )
-    return cls(**written)
+    """Reads what `as_dict` wrote; see `Record.from_dict`."""
+    return super().from_dict({k: v for k, v in written.items() if k != 'leaks'})
 
   def differences(self, other):
     """Returns lines that say where another `Protocol` differs."""
@@ -235,16 +205,8 @@ def pool(protocols):
   if len(set(folds)) < len(folds):
     raise UserError(f'The folds {folds} must differ to be pooled.')
   own = {'num_videos', 'num_people', 'folds_run', 'fold_hashes'}
-  # What an earlier version did not write is no difference.
-  unwritten = [
-    name
-    for name in ('pretrained_on', 'pretrained_epochs')
-    if any(getattr(one, name) is None for one in ordered)
-  ]
   settings = [
-    {k: v for k, v in one.as_dict().items() if k not in own}
-    | dict.fromkeys(unwritten)
-    for one in ordered
+    {k: v for k, v in one.as_dict().items() if k not in own} for one in ordered
   ]
   for one in settings[1:]:
     if found := differences(settings[0], one):
@@ -252,15 +214,13 @@ def pool(protocols):
         'The folds were not run under one protocol, so their videos cannot be '
         'pooled:\n  ' + '\n  '.join(found)
       )
-  return Protocol.from_dict(
-    settings[0]
-    | {
-      'folds_run': folds,
-      'fold_hashes': tuple(h for one in ordered for h in one.fold_hashes),
-      'num_videos': sum(one.num_videos for one in ordered),
-      # Of clip-level folds a person can be in several.
-      'num_people': sum(one.num_people for one in ordered),
-    }
+  return dataclasses.replace(
+    ordered[0],
+    folds_run=folds,
+    fold_hashes=tuple(h for one in ordered for h in one.fold_hashes),
+    num_videos=sum(one.num_videos for one in ordered),
+    # Of clip-level folds a person can be in several.
+    num_people=sum(one.num_people for one in ordered),
   )
 
 

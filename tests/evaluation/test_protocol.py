@@ -39,7 +39,7 @@ def test_a_protocol_of_another_version_is_refused():
   written = make().as_dict()
   del written['selection']
   written['flavour'] = 'vanilla'
-  with pytest.raises(ValueError, match=r"\['flavour', 'selection'\]"):
+  with pytest.raises(ValueError, match='flavour, selection'):
     protocol.Protocol.from_dict(written)
 
 
@@ -168,7 +168,6 @@ def test_inner_validation_says_whether_pretraining_saw_its_people():
   [
     ({'selection': 'best'}, "'best'.*test_oracle"),
     ({'pretrain_scope': 'all'}, "'all'.*all_unlabelled"),
-    ({'labelled_unit': 'frame'}, "'frame'.*person"),
     ({'fold_hashes': ('a',)}, 'of 1 folds.*10 folds'),
   ],
 )
@@ -197,14 +196,6 @@ def test_folds_are_pooled():
   first, *rest = folds_of(whole)
   with pytest.raises(ValueError, match='one protocol.*\n  seed: 1 | 0'):
     protocol.pool([dataclasses.replace(first, seed=1), *rest])
-
-
-def test_a_fold_of_an_earlier_version_is_pooled_with_later_ones():
-  first, *rest = folds_of(make(pretrained_on='tiny', pretrained_epochs=5))
-  earlier = dataclasses.replace(
-    first, pretrained_on=None, pretrained_epochs=None
-  )
-  assert protocol.pool([earlier, *rest]) == make()
 
 
 def test_differences_reach_into_dicts():
