@@ -39,7 +39,8 @@ def _paper():
   # 'train_folds' refuses an encoder that saw a test person; 'all_unlabelled'
   # allows it.
   config.pretrain_scope = 'train_folds'
-  config.data = _without(common.data(), 'fold')
+  config.data = common.data_tested()
+  config.data.update(_without(common.folds(), 'fold'))
   return config
 
 

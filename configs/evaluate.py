@@ -34,7 +34,7 @@ def _paper():
   # renames one and leaves one out; 'oulu_casia' knows other sets' words.
   config.label_map = ''
   config.batch_size = 32  # videos looked at together
-  config.data = common.data()
+  config.data = common.data_tested()
   return config
 
 

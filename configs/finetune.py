@@ -47,7 +47,8 @@ def _paper():
   config.batch_size = 32  # videos; chosen: as in pretraining
   config.composition = 'shuffled'  # chosen: as in pretraining
 
-  config.data = common.data()
+  config.data = common.data_tested()
+  config.data.update(common.folds())
   config.data.labelled_fraction = 1.0  # Table VI: 0.75, 0.5, 0.25, 0.1
   config.data.labelled_unit = 'clip'  # or 'person': all of a person's videos
   config.data.labelled_draw = 0  # which of the fixed, nested subsets, 0 to 4

@@ -45,6 +45,7 @@ def _paper():
   config.hold_out_validation = False
 
   config.data = common.data()
+  config.data.update(common.folds())
   config.views = common.views()
   config.encoder = common.encoder()
   config.batch_norm = common.batch_norm()

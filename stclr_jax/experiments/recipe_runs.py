@@ -60,8 +60,10 @@ def pretrain_config(recipe, fold):
     As `configs/pretrain.py` gives it.
   """
   config = _run_config(recipe, 'pretrain', fold)
-  # Pretraining knows no labels, so it is the same whatever share is known.
-  for name in ('labelled_fraction', 'labelled_unit', 'labelled_draw'):
+  # Pretraining knows no labels and tests nobody, so it is the same whatever
+  # share is known, and whoever has the same name.
+  own = ('labelled_fraction', 'labelled_unit', 'labelled_draw', 'same_names')
+  for name in own:
     del config.data[name]
   if sees_everybody(recipe):
     config.data.fold = 0  # the same videos whichever fold is tested

@@ -1,66 +1,67 @@
 """What to type after a run: commands that would run, or why there is none."""
 
-import copy
+import dataclasses
 import shlex
 
 import numpy as np
 
 from stclr_jax.data import folds
+from stclr_jax.errors import UserError
 from stclr_jax.reports import command_lines
-from stclr_jax.runs import run_videos
+from stclr_jax.runs import build
+from stclr_jax.runs import summaries
 from stclr_jax.runs.checks import class_checks
 
 # The largest batch of configs/pretrain.py's presets; fewer videos need less.
 _CONFIGS_BATCH_SIZE = 36
 
 
-def plan_fine_tuning(config, store):
+def plan_fine_tuning(store, folding, *, pretrain_scope):
   """Says what a fine-tuning on the data of a pretraining would need.
 
   Args:
-    config: of the pretraining.
-    store: its `VideoStore`.
+    store: the pretraining's `VideoStore`.
+    folding: its `build.FoldOptions`.
+    pretrain_scope: its setting.
 
   Returns:
-    A JSON-able dict: 'changes', settings that it needs beside the user's own,
-    by key; and 'hindrance', why there can be none, or ''.
+    A `summaries.FineTuningPlan`.
   """
   labelled = np.flatnonzero(store.label != folds.UNLABELLED)
   people = len(np.unique(store.subject[labelled]))
   if not class_checks.can_tell_apart(store, labelled):
-    return {
-      'changes': {},
-      'hindrance': 'it needs labelled videos of two people and two classes at '
-      f'least, and of the {store.num_videos} videos {len(labelled)} have a '
-      f'label, of {people} people',
-    }
+    return summaries.FineTuningPlan(
+      {},
+      'it needs labelled videos of two people and two classes at least, and of '
+      f'the {store.num_videos} videos {len(labelled)} have a label, of '
+      f'{people} people',
+    )
   changes = {}
-  if config.pretrain_scope == 'all_unlabelled':
+  if pretrain_scope == 'all_unlabelled':
     changes['pretrain_scope'] = 'all_unlabelled'
-  if config.data.num_folds > people:
+  if folding.num_folds > people:
+    folding = dataclasses.replace(folding, num_folds=people)
     changes['data.num_folds'] = people
-  if config.data.fold >= min(config.data.num_folds, people):
+  if folding.fold >= folding.num_folds:
+    folding = dataclasses.replace(folding, fold=0)
     changes['data.fold'] = 0
-  return {
-    'changes': changes,
-    'hindrance': _find_hindrance(config, store, changes),
-  }
+  return summaries.FineTuningPlan(changes, _find_hindrance(store, folding))
 
 
 def after_pretraining(summary, workdir):
   """Says what to type after a pretraining.
 
   Args:
-    summary: of the run.
+    summary: a `PretrainSummary`.
     workdir: path of the run.
 
   Returns:
     Lines to print.
   """
-  planned = summary.get('fine_tuning', {'changes': {}, 'hindrance': ''})
-  if planned['hindrance']:
+  planned = summary.fine_tuning
+  if planned.hindrance:
     return [
-      f'No fine-tuning on {summary["data"]}: {planned["hindrance"]}. Import '
+      f'No fine-tuning on {summary.data}: {planned.hindrance}. Import '
       'labelled videos for that (docs/own_videos.md), or take the encoder as '
       f'it is: stclr_jax.load_encoder({str(workdir)!r}).'
     ]
@@ -69,7 +70,7 @@ def after_pretraining(summary, workdir):
   )
   changes = ''.join(
     f' --config.{key}={value}'
-    for key, value in planned['changes'].items()
+    for key, value in planned.changes.items()
     if f' --config.{key}={value} ' not in f'{flags} '
   )
   return [
@@ -83,13 +84,13 @@ def after_fine_tuning(summary, config):
   """Says what to type after a fine-tuning.
 
   Args:
-    summary: of the run.
+    summary: a `FinetuneSummary`.
     config: the run's, as `config.json` holds it.
 
   Returns:
     Lines to print.
   """
-  if summary['init'] == 'pretrained':
+  if summary.init == 'pretrained':
     # Otherwise the same recipe, or something else would be compared.
     kept = [key for key in config if not key.startswith('init')]
     flags = command_lines.forwarded_flags(
@@ -100,14 +101,15 @@ def after_fine_tuning(summary, config):
       f'  python main.py --config=configs/finetune.py{_preset(summary)} '
       f'--config.init=scratch{flags}',
     ]
-  videos = summary.get('pretraining_videos', _CONFIGS_BATCH_SIZE)
+  videos = summary.pretraining_videos
   if videos < 2:
     return [
       'No pretraining to compare with on this data: it needs two training '
       'videos at least.'
     ]
-  # Pretraining knows no labels.
-  kept = [key for key in config['data'] if not key.startswith('labelled_')]
+  # Pretraining knows no labels, and tests nobody.
+  known = config['data'].keys() - {'same_names'}
+  kept = [key for key in known if not key.startswith('labelled_')]
   flags = command_lines.forwarded_flags(
     ('--config.encoder.', *(f'--config.data.{key}' for key in kept))
   )
@@ -120,19 +122,17 @@ def after_fine_tuning(summary, config):
   ]
 
 
-def _find_hindrance(config, store, changes):
-  """What would refuse a fine-tuning with these changes; '' for nothing."""
-  config = copy.deepcopy(config)
-  config.update_from_flattened_dict(changes)
+def _find_hindrance(store, folding):
+  """What would refuse a fine-tuning on that fold; '' for nothing."""
   try:
-    fold = run_videos.select_fold(store, config.data)
+    fold = build.select_fold(store, folding)
     class_checks.check_trained(
-      store, fold.train, where=f'of fold {config.data.fold}'
+      store, fold.train, where=f'of fold {folding.fold}'
     )
-  except ValueError as error:
+  except UserError as error:
     return str(error).rstrip('.')
   return ''
 
 
 def _preset(summary):
-  return '' if summary['preset'] == 'demo' else f':{summary["preset"]}'
+  return '' if summary.preset == 'demo' else f':{summary.preset}'

@@ -6,7 +6,6 @@ import re
 import jax
 import numpy as np
 
-from stclr_jax.evaluation import protocol
 from stclr_jax.learning import steps
 from stclr_jax.reports import figures
 from stclr_jax.runs import journal
@@ -77,17 +76,16 @@ def save_pretraining_curves(workdir, chance):
 
 
 def save_confusion(workdir, summary):
-  """Draws the confusion matrix of a fine-tuning summary.
+  """Draws the confusion matrix of a test on folds.
 
   Args:
     workdir: path of the run.
-    summary: of `metrics.classification_summary`, with 'data' and 'protocol'.
+    summary: a `summaries.Classified` with `data` and `protocol`.
   """
-  shown = protocol.Protocol.from_dict(summary['protocol']).people_tested
   figures.save_confusion_matrix(
     pathlib.Path(workdir) / 'figures' / 'confusion_matrix.png',
-    summary['confusion'],
-    summary['labels'],
-    title=f'{summary["data"]}: {summary["correct"]} of {summary["total"]} '
-    f'videos of {shown}',
+    summary.confusion,
+    summary.labels,
+    title=f'{summary.data}: {summary.correct} of {summary.total} videos of '
+    f'{summary.protocol.people_tested}',
   )

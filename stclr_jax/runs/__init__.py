@@ -1,4 +1,4 @@
-"""What any run is made of: network, videos, loop, folder, provenance.
+"""The parts of any run: network, videos, loop, folder, provenance.
 
 Configs are read here and above. No module here is a run of its own.
 """

@@ -1,16 +1,76 @@
 """From a config to the objects of a run. ConfigDicts end here."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 
+from stclr_jax.data import folds
 from stclr_jax.errors import UserError
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import encoders
+from stclr_jax.models.weights import torchvision_weights
+from stclr_jax.runs import summaries
 from stclr_jax.views import views
 
-DTYPES = ('float32', 'bfloat16')
+
+@dataclasses.dataclass(frozen=True)
+class FoldOptions:
+  """How people are dealt to folds, and which fold is meant.
+
+  Attributes:
+    num_folds: see `folds.make_folds`.
+    fold: which one is held out.
+    fold_assignment: see `folds.make_folds`.
+    fold_seed: see `folds.make_folds`.
+  """
+
+  num_folds: int
+  fold: int
+  fold_assignment: str
+  fold_seed: int
+
+  @classmethod
+  def of(cls, data):
+    """Reads `config.data`."""
+    names = (field.name for field in dataclasses.fields(cls))
+    return cls(**{name: data[name] for name in names})
+
+
+def make_folds(store, options):
+  """Deals the people of a data set to folds.
+
+  Args:
+    store: a `VideoStore`.
+    options: `FoldOptions`, or a `config.data`, also one without `fold`.
+
+  Returns:
+    `folds.Folds`.
+  """
+  return folds.make_folds(
+    store.subject,
+    num_folds=options.num_folds,
+    assignment=options.fold_assignment,
+    seed=options.fold_seed,
+    labels=store.label,
+    video_id=store.video_id,
+  )
+
+
+def select_fold(store, options, *, validation=False):
+  """Finds the fold that is held out.
+
+  Args:
+    store: a `VideoStore`.
+    options: `FoldOptions` or `config.data`.
+    validation: whether to leave the next fold's people out of training.
+
+  Returns:
+    A `folds.Fold` of the store's video indices.
+  """
+  return make_folds(store, options).fold(options.fold, validation=validation)
 
 
 def make_view_options(options):
@@ -61,26 +121,8 @@ def make_encoder(config):
 
   Returns:
     An `encoders.Encoder`, synchronised over the devices if so configured.
-
-  Raises:
-    ValueError: for an unknown architecture, dtype or remat mode.
   """
   options = config.encoder
-  if options.architecture not in encoders.ARCHITECTURES:
-    raise UserError(
-      f'`encoder.architecture` (={options.architecture!r}) must be one of '
-      f'{", ".join(encoders.ARCHITECTURES)}.'
-    )
-  if options.dtype not in DTYPES:
-    raise UserError(
-      f'`encoder.dtype` (={options.dtype!r}) must be one of '
-      f'{", ".join(DTYPES)}.'
-    )
-  if options.remat not in encoders.REMAT:
-    raise UserError(
-      f'`encoder.remat` (={options.remat!r}) must be one of '
-      f'{", ".join(encoders.REMAT)}.'
-    )
   return encoders.Encoder(
     architecture=options.architecture,
     width=options.width,
@@ -151,3 +193,42 @@ def init_network(network, view_options, *, seed):
     compiler_options={'xla_backend_optimization_level': 0}
   )
   return compiled(jax.random.key(seed))
+
+
+def load_weights(variables, config):
+  """Puts the user's Kinetics-400 weights into a fresh network, if asked to.
+
+  Args:
+    variables: of the network, see `init_network`.
+    config: with `init`, `init_weights` and `encoder`.
+
+  Returns:
+    (variables, report): as they are and None, unless `init` is 'kinetics400';
+    then with the encoder replaced, and a `summaries.WeightsReport`.
+
+  Raises:
+    FileNotFoundError: if there is no such file.
+    UserError: if `init` and `init_weights` do not go together, or the file
+      does not hold the encoder of this config.
+  """
+  if config.init != 'kinetics400':
+    if config.init_weights:
+      raise UserError(
+        f'`init_weights` (={config.init_weights!r}) has no meaning with '
+        f'`init` = {config.init!r}; drop it, or set --config.init=kinetics400.'
+      )
+    return variables, None
+  if not config.init_weights:
+    raise UserError(
+      "`init` = 'kinetics400' needs `init_weights`, a file with the state dict "
+      f"of torchvision's {config.encoder.architecture}: download the one that "
+      'its documentation names (Kinetics-400) and give '
+      '--config.init_weights=PATH. None comes with this project.'
+    )
+  variables, report = torchvision_weights.load_encoder(
+    variables, config.init_weights, config.encoder.architecture
+  )
+  print(report.describe(), flush=True)
+  return variables, summaries.WeightsReport(
+    report.path, len(report.loaded), report.skipped, report.fresh
+  )

@@ -1,4 +1,4 @@
-"""What a loop tells while it runs: a progress line and metrics.jsonl."""
+"""Progress line, check for numbers that are not finite, and metrics.jsonl."""
 
 import collections
 import json

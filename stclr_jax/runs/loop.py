@@ -1,6 +1,7 @@
 """The loop that every kind of training shares: stages, epochs, checkpoints."""
 
 import contextlib
+import dataclasses
 import itertools
 import pathlib
 import time
@@ -10,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from stclr_jax.files import json_records
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import parallel
 from stclr_jax.runs.journal import Journal
@@ -36,6 +38,60 @@ class Stage(NamedTuple):
   learning_rate: Any
 
 
+class CheckpointOptions(NamedTuple):
+  """When checkpoints are written, and which are kept.
+
+  Attributes:
+    every_epochs: epochs between checkpoints; one is also written at the end
+      of a stage.
+    keep: how many of the newest to keep.
+    keep_epochs: epochs whose checkpoints are written and kept as well.
+  """
+
+  every_epochs: int
+  keep: int
+  keep_epochs: tuple[int, ...]
+
+
+class Plan(NamedTuple):
+  """What a run trains, and what it leaves in its folder.
+
+  Attributes:
+    workdir: path of the run.
+    stages: list of `Stage`, one following on the other.
+    batches: see `run_videos.PlacedVideos.epochs`.
+    steps_per_epoch: how many batches there are of each epoch.
+    clips_per_step: clips that the encoder sees in a step.
+    notes: the `trained.Notes` that every checkpoint carries.
+    checkpoint: `CheckpointOptions`.
+    log_every_steps: steps between lines of metrics.jsonl.
+  """
+
+  workdir: pathlib.Path
+  stages: list[Stage]
+  batches: Callable
+  steps_per_epoch: int
+  clips_per_step: int
+  notes: Any
+  checkpoint: CheckpointOptions
+  log_every_steps: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Progress(json_records.Record):
+  """How far a run had come at a checkpoint.
+
+  Attributes:
+    figures: means of the epoch's metrics.
+    learning_rate: the state of the stage's learning rate.
+    seconds: that the run took until then, over all its sessions.
+  """
+
+  figures: dict[str, float]
+  learning_rate: Any
+  seconds: float
+
+
 class Outcome(NamedTuple):
   """What a training run ends with.
 
@@ -54,38 +110,13 @@ class Outcome(NamedTuple):
   earlier_seconds: float
 
 
-def train(
-  variables,
-  videos,
-  *,
-  stages,
-  batches,
-  steps_per_epoch,
-  clips_per_step,
-  workdir,
-  notes,
-  checkpoint_every_epochs,
-  keep_checkpoints,
-  keep_epochs,
-  log_every_steps,
-  end_epoch,
-):
+def train(variables, videos, plan, end_epoch):
   """Trains from the beginning, or from the workdir's newest checkpoint.
 
   Args:
     variables: of the untrained network.
     videos: `steps.DeviceVideos`, replicated.
-    stages: list of `Stage`, one following on the other.
-    batches: see `run_videos.PlacedVideos.epochs`.
-    steps_per_epoch: how many there are of each epoch.
-    clips_per_step: clips that the encoder sees in a step.
-    workdir: path of the run.
-    notes: JSON-able facts that every checkpoint carries.
-    checkpoint_every_epochs: epochs between checkpoints; one is also written
-      at the end of a stage.
-    keep_checkpoints: how many of the newest to keep.
-    keep_epochs: epochs whose checkpoints are written and kept as well.
-    log_every_steps: steps between lines of metrics.jsonl.
+    plan: a `Plan`.
     end_epoch: `end_epoch(epochs_done, variables, figures, journal)` is called
       after each epoch, before its checkpoint; it may add figures.
 
@@ -96,64 +127,64 @@ def train(
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
     disk.FullDiskError: if there is no room for a checkpoint.
   """
-  workdir = pathlib.Path(workdir)
   figures, opt_state = {}, None
   started, earlier_seconds = time.monotonic(), 0.0
+  every_epochs, keep, keep_epochs = plan.checkpoint
   with checkpoints.Checkpoints(
-    workdir / 'checkpoints', keep=keep_checkpoints, keep_epochs=keep_epochs
+    plan.workdir / 'checkpoints', keep=keep, keep_epochs=keep_epochs
   ) as saved:
     done = saved.latest_epoch() or 0
     with Journal(
-      workdir,
-      num_steps=stages[-1].stop * steps_per_epoch,
-      first_step=done * steps_per_epoch,
-      log_every_steps=log_every_steps,
-      clips_per_step=clips_per_step,
+      plan.workdir,
+      num_steps=plan.stages[-1].stop * plan.steps_per_epoch,
+      first_step=done * plan.steps_per_epoch,
+      log_every_steps=plan.log_every_steps,
+      clips_per_step=plan.clips_per_step,
     ) as journal:
       if done:
         journal.say(f'Going on after epoch {done}.')
-      for stage in stages:
+      for stage in plan.stages:
         if stage.stop < done:
           continue
         state = parallel.replicate(stage.create_state(variables, opt_state))
         if stage.start < done:
           checkpoint = saved.restore(state)
-          state, figures = checkpoint.state, checkpoint.notes['figures']
-          stage.learning_rate.restore(checkpoint.notes['learning_rate'])
-          earlier_seconds = checkpoint.notes.get('seconds', 0.0)
+          progress = Progress.from_dict(checkpoint.notes['progress'])
+          state, figures = checkpoint.state, progress.figures
+          stage.learning_rate.restore(progress.learning_rate)
+          earlier_seconds = progress.seconds
         saved.check_space(state)  # before an epoch is lost for want of it
         journal.pause()
         start = max(done, stage.start)
-        with contextlib.closing(batches(start, stage.stop)) as stream:
+        with contextlib.closing(plan.batches(start, stage.stop)) as stream:
           for epoch in range(start, stage.stop):
             state, figures = _train_epoch(
-              stage, state, videos, epoch, stream, steps_per_epoch, journal
+              plan, stage, state, videos, epoch, stream, journal
             )
             end_epoch(epoch + 1, _variables(state), figures, journal)
             if (
               epoch + 1 in (stage.stop, *keep_epochs)
-              or (epoch + 1) % checkpoint_every_epochs == 0
+              or (epoch + 1) % every_epochs == 0
             ):
-              progress = {
-                'figures': figures,
-                'learning_rate': stage.learning_rate.notes(),
-                'seconds': earlier_seconds + time.monotonic() - started,
-              }
-              saved.save(epoch + 1, state, notes | progress)
+              seconds = earlier_seconds + time.monotonic() - started
+              rate = stage.learning_rate.notes()
+              progress = Progress(figures, rate, seconds).as_dict()
+              notes = plan.notes.as_dict() | {'progress': progress}
+              saved.save(epoch + 1, state, notes)
         variables, opt_state = _variables(state), state.opt_state
   return Outcome(variables, figures, journal.clips_per_second, earlier_seconds)
 
 
-def _train_epoch(stage, state, videos, epoch, stream, steps_per_epoch, journal):
-  batches = itertools.islice(stream, steps_per_epoch)
-  for i, batch in enumerate(batches):
-    stage_step = (epoch - stage.start) * steps_per_epoch + i
-    rate = stage.learning_rate.at(stage_step)
+def _train_epoch(plan, stage, state, videos, epoch, stream, journal):
+  first = epoch * plan.steps_per_epoch
+  batches = itertools.islice(stream, plan.steps_per_epoch)
+  for step, batch in enumerate(batches, start=first):
+    # Of a learning rate, steps count from the start of the stage.
+    rate = stage.learning_rate.at(step - stage.start * plan.steps_per_epoch)
     state, metrics = stage.step(
       state, videos, batch, np.int32(epoch), np.float32(rate)
     )
-    run_step = epoch * steps_per_epoch + i + 1
-    journal.record(run_step, epoch + 1, metrics, learning_rate=rate)
+    journal.record(step + 1, epoch + 1, metrics, learning_rate=rate)
   figures = journal.end_epoch()
   stage.learning_rate.end_epoch(figures['loss'])
   return state, figures

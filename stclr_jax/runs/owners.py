@@ -1,4 +1,4 @@
-"""Who owns a run's folder, or a part of a tree of runs: one process at a time.
+"""How a run begins: its folder is owned by one process at a time, and opened.
 
 A run owns its folder. Processes may share a tree, each with folds of its own;
 what they share they write in turn.
@@ -7,17 +7,66 @@ what they share they write in turn.
 import contextlib
 import functools
 import pathlib
+import time
+from typing import NamedTuple
 
 from stclr_jax.files import locks
 from stclr_jax.files import whole
+from stclr_jax.runs import provenance
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import config_checks
+
+
+class Begun(NamedTuple):
+  """A run that has begun.
+
+  Attributes:
+    workdir: path of its folder.
+    finished: the `Summary` of a run that is finished already, else None.
+    started: when this session began, in seconds of `time.monotonic`.
+  """
+
+  workdir: pathlib.Path
+  finished: summaries.Summary | None
+  started: float
+
+  def seconds(self, earlier=0.0):
+    """Seconds since then, and those of earlier sessions."""
+    return earlier + time.monotonic() - self.started
+
+
+def begin(workdir, config, store, *kinds):
+  """Opens the folder of a run, once nothing forbids it any more.
+
+  Args:
+    workdir: see `workdirs.open_workdir`.
+    config: the run's ConfigDict.
+    store: the `VideoStore` of its data.
+    *kinds: see `summaries.read`.
+
+  Returns:
+    `Begun`; if the run is finished already, that is printed.
+
+  Raises:
+    UserError: see `workdirs.open_workdir`; if the data has changed since the
+      run was begun.
+  """
+  workdir = workdirs.open_workdir(workdir, config)
+  finished = summaries.read(workdir, *kinds)
+  if finished is None:
+    provenance.refuse_other_data(workdir, store)
+  else:
+    print(f'The run in {workdir} is finished already.')
+  return Begun(workdir, finished, time.monotonic())
 
 
 def alone(run):
   """Makes a workflow own its folder, from its first look to its end.
 
   A second run in the same folder, however it is spelled, is refused before it
-  reads or writes anything. What refuses its config leaves no folder behind.
+  reads or writes anything, and so is a config that nobody can mean. What
+  refuses it leaves no folder behind.
 
   Args:
     run: `run(config, workdir, **options)`.
@@ -28,6 +77,7 @@ def alone(run):
 
   @functools.wraps(run)
   def run_alone(config, workdir, **options):
+    config_checks.check(config)
     with owned(workdir):
       return run(config, workdir, **options)
 
@@ -119,6 +169,7 @@ def open_tree(workdir, config):
   Raises:
     ValueError: see `open_workdir`.
   """
+  config_checks.check(config)
   workdir = pathlib.Path(workdir)
   if (workdir / workdirs.CONFIG).exists():
     return workdirs.open_workdir(workdir, config)

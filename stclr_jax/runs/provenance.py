@@ -1,9 +1,9 @@
-"""From a run to the protocol that stands beside its number.
+"""On whose videos an encoder was pretrained, for the protocol of a number.
 
-And what a checkpoint notes of its data, so that the next run can tell.
+And whether a run's data is still what it was begun with.
 """
 
-import numpy as np
+from typing import NamedTuple
 
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
@@ -12,58 +12,64 @@ from stclr_jax.learning import checkpoints
 from stclr_jax.runs import trained
 
 
-def make_protocol(config, store, dealt, fold, pretrained):
-  """Says how the figure of a fine-tuning comes about.
+class Pretraining(NamedTuple):
+  """What the pretraining of a fine-tuning saw, as seen from its fold.
+
+  Attributes:
+    scope: see `protocol.Protocol.pretrain_scope`.
+    data: which data; '' without pretraining.
+    epochs: after how many the encoder was taken; 0 if nobody knows.
+    validation_seen: whether it saw people of the fold's validation.
+  """
+
+  scope: str
+  data: str
+  epochs: int
+  validation_seen: bool
+
+
+def describe_pretraining(init, earlier, store, fold, *, same_names, leaky):
+  """Says what the pretraining of a fine-tuning saw.
 
   Args:
-    config: of the fine-tuning.
+    init: `config.init` of the fine-tuning.
+    earlier: the `trained.Trained` that it begins with, or None.
     store: a `VideoStore`.
-    dealt: its `folds.Folds`.
-    fold: the `folds.Fold` of this run.
-    pretrained: the `Checkpoint` it begins with, or None.
+    fold: the `folds.Fold` that is tested.
+    same_names: `config.data.same_names`.
+    leaky: whether folds deal clips.
 
   Returns:
-    A `protocol.Protocol` of one fold.
+    A `Pretraining`.
   """
-  record = dealt.record(config.data.fold, store.video_id)
-  seen = trained.find_met(
-    trained.history(pretrained), store, config.data.same_names
-  )
-  return protocol.Protocol(
-    data=store.name,
-    data_hash=_hash(store),
-    num_videos=len(fold.test),
-    num_people=len(np.unique(store.subject[fold.test])),
-    num_folds=config.data.num_folds,
-    folds_run=(config.data.fold,),
-    fold_assignment=config.data.fold_assignment,
-    fold_seed=config.data.fold_seed,
-    fold_hashes=(record['test']['sha256'],),
-    pretrain_scope=_pretrain_scope(config, store, dealt, fold, pretrained),
-    pretrained_on=_pretrained_on(config, pretrained),
-    pretrained_epochs=pretrained.epoch if pretrained is not None else 0,
-    validation_in_pretraining=bool(
-      seen & set(store.subject[fold.validation].tolist())
-    ),
-    selection=config.selection,
-    labelled_fraction=config.data.labelled_fraction,
-    labelled_unit=config.data.labelled_unit,
-    labelled_draw=config.data.labelled_draw,
-    seed=config.seed,
-    view=protocol.describe_view(config.views.num_frames, config.views.size),
+  if earlier is None:
+    if init == 'kinetics400':
+      return Pretraining('other_data', init, 0, False)
+    return Pretraining('none', '', 0, False)
+  seen = earlier.notes.seen
+  met = trained.find_met(seen, store, same_names)
+  return Pretraining(
+    scope=_scope(earlier.notes, store, fold, met, leaky),
+    data=', then '.join(dict.fromkeys(one.data for one in seen)),
+    epochs=earlier.epoch,
+    validation_seen=bool(met & set(store.subject[fold.validation].tolist())),
   )
 
 
-def data_notes(store):
-  """Returns what a checkpoint notes of the data that it is trained on.
+def _scope(notes, store, fold, met, leaky):
+  own = any(identity.same_set(one.data, store.name) for one in notes.seen)
+  if own and leaky:
+    # The same people everywhere: only the videos could tell.
+    pretrained = isinstance(notes, trained.PretrainNotes)
+    return notes.pretrain_scope if pretrained else 'all_unlabelled'
+  if met & set(store.subject[fold.test].tolist()):
+    return 'all_unlabelled'
+  return 'train_folds' if own or met else 'other_data'
 
-  Args:
-    store: a `VideoStore`.
 
-  Returns:
-    A JSON-able dict: 'data' and 'data_hash' (`protocol.hash_videos`).
-  """
-  return {'data': store.name, 'data_hash': _hash(store)}
+def hash_data(store):
+  """Fingerprint of a `VideoStore`, see `protocol.hash_videos`."""
+  return protocol.hash_videos(store.video_id, store.subject, store.label)
 
 
 def refuse_other_data(workdir, store):
@@ -76,42 +82,16 @@ def refuse_other_data(workdir, store):
     store: a `VideoStore` of the name that it was begun with.
 
   Raises:
-    ValueError: if the run's checkpoint notes another `data_hash`.
+    UserError: if the run's checkpoint notes another `data_hash`.
   """
-  notes = checkpoints.read_notes(workdir) or {}
-  before, now = notes.get('data_hash'), _hash(store)
-  if before not in (None, now):  # None: by an earlier version
+  notes = checkpoints.read_notes(workdir)
+  if notes is None:
+    return
+  before, now = notes['data_hash'], hash_data(store)
+  if before != now:
     raise UserError(
       f'The run in {workdir} cannot go on: the videos of {store.name}, their '
       f'people or labels (hash {now[:12]}) are not those that it was begun '
       f'with ({before[:12]}), so its folds would hold other people. Start '
       'again in a new --workdir, or bring the data back as it was.'
     )
-
-
-def _hash(store):
-  return protocol.hash_videos(store.video_id, store.subject, store.label)
-
-
-def _pretrained_on(config, pretrained):
-  if pretrained is not None:
-    names = [seen.data for seen in trained.history(pretrained)]
-    return ', then '.join(dict.fromkeys(names))
-  return config.init if config.init == 'kinetics400' else ''
-
-
-def _pretrain_scope(config, store, dealt, fold, pretrained):
-  if pretrained is None:
-    return 'other_data' if config.init == 'kinetics400' else 'none'
-  seen, same_names = trained.history(pretrained), config.data.same_names
-  if any(one.unknown_in(store) for one in seen):
-    return 'unknown'
-  own = any(identity.same_set(one.data, store.name) for one in seen)
-  if own and dealt.leaky:
-    # The same people everywhere: only the videos could tell.
-    return pretrained.notes.get('pretrain_scope') or 'all_unlabelled'
-  if trained.find_met(seen, store, same_names, fold.test):
-    return 'all_unlabelled'
-  if own or trained.find_met(seen, store, same_names):
-    return 'train_folds'
-  return 'other_data'

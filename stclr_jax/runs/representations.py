@@ -11,8 +11,6 @@ from stclr_jax.learning import compiled_steps
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
 
-# chosen: fewer videos or people say nothing.
-
 
 def make_encode(network, videos, *, view_options, batch_size):
   """Makes a function from videos to representations.
@@ -92,15 +90,14 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
 
 
 def audit_encoder(
-  network, variables, store, videos, seen, *, view_options, batch_size, seed
+  network, variables, videos, seen, *, view_options, batch_size, seed
 ):
   """Audits an encoder on labelled videos that it has seen.
 
   Args:
     network: a `PretrainNetwork`.
     variables: {'params': ..., 'batch_stats': ...}.
-    store: a `VideoStore`.
-    videos: its `run_videos.PlacedVideos`.
+    videos: `run_videos.PlacedVideos`.
     seen: videos of pretraining, int [n].
     view_options: a `views.ViewOptions`.
     batch_size: videos at a time.
@@ -108,11 +105,11 @@ def audit_encoder(
 
   Returns:
     See `audit.audit`; None unless two people and two classes seen are
-    labelled. Illumination
-    is the third of the videos by brightness that a video belongs to: one
-    split of a data set is one condition, which leaves nothing else to tell.
+    labelled. Illumination is the third of the videos by brightness that a
+    video belongs to: one split of a data set is one condition, which leaves
+    nothing else to tell.
   """
-  seen = np.asarray(seen)
+  store, seen = videos.store, np.asarray(seen)
   labelled = seen[store.label[seen] != folds.UNLABELLED]
   if not class_checks.can_tell_apart(store, labelled):
     return None
@@ -131,7 +128,7 @@ def audit_encoder(
   )
 
 
-# A step that is the same function is compiled once, see `programs`.
+# A step that is the same function is compiled once, see `compiled_steps`.
 @functools.lru_cache(compiled_steps.KEPT)
 def _encode_step(network, view_options):
   def step(variables_and_order, videos, batch):

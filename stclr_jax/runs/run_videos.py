@@ -1,4 +1,4 @@
-"""The videos of a run: opened once, dealt to folds, and placed where they fit.
+"""The videos of a run: opened once, and placed where they fit.
 
 Configs of data end here.
 """
@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 
 from stclr_jax.data import clips
-from stclr_jax.data import folds
 from stclr_jax.data import placement
 from stclr_jax.data import sources
 from stclr_jax.data import streaming
@@ -152,63 +151,6 @@ def _list_records(source, data):
     index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
   )
   return sources.name_people(store, source)
-
-
-@dataclasses.dataclass(frozen=True)
-class FoldOptions:
-  """How people are dealt to folds, and which fold is meant.
-
-  Attributes:
-    num_folds: see `folds.make_folds`.
-    fold: which one is held out.
-    fold_assignment: see `folds.make_folds`.
-    fold_seed: see `folds.make_folds`.
-  """
-
-  num_folds: int
-  fold: int
-  fold_assignment: str
-  fold_seed: int
-
-  @classmethod
-  def of(cls, data):
-    """Reads `config.data`."""
-    names = (field.name for field in dataclasses.fields(cls))
-    return cls(**{name: data[name] for name in names})
-
-
-def make_folds(store, options):
-  """Deals the people of a data set to folds.
-
-  Args:
-    store: a `VideoStore`.
-    options: `FoldOptions`, or a `config.data`, also one without `fold`.
-
-  Returns:
-    `folds.Folds`.
-  """
-  return folds.make_folds(
-    store.subject,
-    num_folds=options.num_folds,
-    assignment=options.fold_assignment,
-    seed=options.fold_seed,
-    labels=store.label,
-    video_id=store.video_id,
-  )
-
-
-def select_fold(store, options, *, validation=False):
-  """Finds the fold that is held out.
-
-  Args:
-    store: a `VideoStore`.
-    options: `FoldOptions` or `config.data`.
-    validation: whether to leave the next fold's people out of training.
-
-  Returns:
-    A `folds.Fold` of the store's video indices.
-  """
-  return make_folds(store, options).fold(options.fold, validation=validation)
 
 
 def place(store, data):

@@ -1,10 +1,11 @@
-"""Which epoch of a fine-tuning is tested, and what is found out on the way.
+"""The choice of the epoch of a fine-tuning that is tested.
 
 Most published results of this field test the epoch that fares best on the
 test people. Here the last one is tested; what the other would have given is
 reported beside it, under the name of a test oracle.
 """
 
+import dataclasses
 import pathlib
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from stclr_jax.errors import UserError
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
 from stclr_jax.files import whole
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
 SELECTIONS = ('last', 'inner_validation')
@@ -22,28 +24,52 @@ VALIDATION = 'validation_correct'
 BEST_LOOKS = 'best_looks.npz'
 
 
-def check(config):
-  """Refuses a selection that there is not.
+@dataclasses.dataclass(frozen=True)
+class Options:
+  """How the epoch of a fine-tuning is chosen.
 
-  Args:
-    config: of a fine-tuning.
+  Attributes:
+    selection: one of `SELECTIONS`.
+    look_every_epochs: epochs between looks at the people held out; 0: never.
+    num_epochs: of the run; the last is looked at in any case.
 
   Raises:
-    ValueError: for an unknown `selection`, or no look to choose by.
+    UserError: if there is no look to choose by.
   """
-  if config.selection not in SELECTIONS:
-    raise UserError(
-      f'`selection` (={config.selection!r}) must be one of '
-      f'{", ".join(SELECTIONS)}; the best epoch on the test people is '
-      "reported beside 'last', as a test oracle."
-    )
-  if config.look_every_epochs < 0 or (
-    config.selection == 'inner_validation' and not config.look_every_epochs
-  ):
-    raise UserError(
-      f'`look_every_epochs` (={config.look_every_epochs}) must be at least 1 '
-      "to choose an epoch, or 0 with `selection` = 'last'."
-    )
+
+  selection: str
+  look_every_epochs: int
+  num_epochs: int
+
+  def __post_init__(self):
+    if self.validated and not self.look_every_epochs:
+      raise UserError(
+        f'`look_every_epochs` (={self.look_every_epochs}) must be at least 1 '
+        "to choose an epoch, or 0 with `selection` = 'last'."
+      )
+
+  @property
+  def validated(self):
+    """Whether the next fold's people choose, and are left out of training."""
+    return self.selection == 'inner_validation'
+
+
+class Tested(NamedTuple):
+  """The test of the epoch chosen.
+
+  Attributes:
+    probabilities: of the test videos, float [n, num_classes].
+    epoch: epochs done.
+    calibration: a `calibration.Calibration`.
+    oracle: a `summaries.Oracle`; None if nobody looked at the test videos.
+    validation: a `summaries.Validation`, of 'inner_validation'.
+  """
+
+  probabilities: np.ndarray
+  epoch: int
+  calibration: calibration.Calibration
+  oracle: summaries.Oracle | None = None
+  validation: summaries.Validation | None = None
 
 
 class Look(NamedTuple):
@@ -62,11 +88,11 @@ class Look(NamedTuple):
   test: np.ndarray
 
 
-def make(config, store, fold, classify, workdir):
-  """Makes what chooses the epoch of a config.
+def make(options, store, fold, classify, workdir):
+  """Makes what chooses the epoch.
 
   Args:
-    config: of a fine-tuning.
+    options: `Options`.
     store: a `VideoStore`.
     fold: its `folds.Fold`.
     classify: `classify(variables, indices)` gives probabilities, float
@@ -76,8 +102,8 @@ def make(config, store, fold, classify, workdir):
   Returns:
     A `LastEpoch` or `InnerValidation`.
   """
-  kind = LastEpoch if config.selection == 'last' else InnerValidation
-  return kind(config, store, fold, classify, pathlib.Path(workdir))
+  kind = InnerValidation if options.validated else LastEpoch
+  return kind(options, store, fold, classify, pathlib.Path(workdir))
 
 
 class LastEpoch:
@@ -85,9 +111,9 @@ class LastEpoch:
 
   _logged = ORACLE
 
-  def __init__(self, config, store, fold, classify, workdir):
+  def __init__(self, options, store, fold, classify, workdir):
     """See `make`."""
-    self._config = config
+    self._options = options
     self._store = store
     self._fold = fold
     self._classify = classify
@@ -102,7 +128,7 @@ class LastEpoch:
       journal: gets a line.
       step: steps done.
     """
-    every, last = self._config.look_every_epochs, self._config.num_epochs
+    every, last = self._options.look_every_epochs, self._options.num_epochs
     if not every or (epoch % every and epoch != last):
       return
     journal.pause()
@@ -127,30 +153,27 @@ class LastEpoch:
       variables: after the last epoch.
 
     Returns:
-      (probabilities of the test videos, JSON-able figures).
+      `Tested`.
     """
     probabilities = self._classify(variables, self._fold.test)
-    figures = {
-      'epoch_tested': self._config.num_epochs,
-      'test_oracle': None,
-      'calibration': self._calibration(probabilities),
-    }
+    oracle = None
     if looks := self._best_looks():
       best = looks[-1]
-      figures['test_oracle'] = {
-        'leak': 'The epoch was chosen by the test result.',
-        'epoch': int(best.epoch),
-        'correct': int(best.correct),
-        'total': len(self._fold.test),
-        'accuracy': int(best.correct) / len(self._fold.test),
-      }
+      oracle = summaries.Oracle(
+        int(best.epoch), int(best.correct), len(self._fold.test)
+      )
       predictions.write_predictions(
         self._workdir / workdirs.ORACLE_PREDICTIONS,
         self._store,
         self._fold.test,
         best.test,
       )
-    return probabilities, figures
+    return Tested(
+      probabilities,
+      self._options.num_epochs,
+      self._calibration(probabilities),
+      oracle=oracle,
+    )
 
   def _looked_at(self):
     return self._fold.test
@@ -178,14 +201,8 @@ class LastEpoch:
     return self._store.label[indices]
 
   def _calibration(self, probabilities):
-    found = calibration.calibration(
-      probabilities, self._labels(self._fold.test)
-    )
-    return {
-      'calibration_error': found.calibration_error,
-      'brier': found.brier,
-      'confidence': found.confidence,
-    }
+    labels = self._labels(self._fold.test)
+    return calibration.calibration(probabilities, labels)
 
 
 class InnerValidation(LastEpoch):
@@ -200,7 +217,7 @@ class InnerValidation(LastEpoch):
       variables: after the last epoch, unused.
 
     Returns:
-      (probabilities of the test videos, JSON-able figures), not calibrated.
+      `Tested`; its probabilities are not calibrated.
 
     Raises:
       FileNotFoundError: if the looks of a run that goes on are gone.
@@ -215,17 +232,17 @@ class InnerValidation(LastEpoch):
     epoch, correct, validation, test = looks[-1]
     labels = self._labels(self._fold.validation)
     temperature = calibration.fit_temperature(validation, labels)
-    return test, {
-      'epoch_tested': int(epoch),
-      'checkpoint_epoch': self._config.num_epochs,
-      'validation_correct': int(correct),
-      'validation_total': len(labels),
-      'calibration': self._calibration(test),
-      'temperature': temperature,
-      'calibration_with_temperature': self._calibration(
-        calibration.apply_temperature(test, temperature)
-      ),
-    }
+    calibrated = calibration.apply_temperature(test, temperature)
+    validation = summaries.Validation(
+      correct=int(correct),
+      total=len(labels),
+      temperature=temperature,
+      calibration=self._calibration(calibrated),
+      checkpoint_epoch=self._options.num_epochs,
+    )
+    return Tested(
+      test, int(epoch), self._calibration(test), validation=validation
+    )
 
   def _looked_at(self):
     return self._fold.validation

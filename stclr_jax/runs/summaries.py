@@ -5,7 +5,6 @@ import pathlib
 from typing import Any
 from typing import ClassVar
 
-from stclr_jax.errors import check_one_of
 from stclr_jax.evaluation.calibration import Calibration
 from stclr_jax.evaluation.comparison import Accuracy
 from stclr_jax.evaluation.metrics import PeopleCounts
@@ -17,7 +16,7 @@ from stclr_jax.runs import workdirs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Summary(json_records.Record):
+class Summary(json_records.Document):
   """What the summary of every workflow holds.
 
   Attributes:
@@ -27,26 +26,10 @@ class Summary(json_records.Record):
     seconds: that the run took, over all its sessions.
   """
 
-  workflow: ClassVar[str]
   preset: str
   data: str
   synthetic: bool
   seconds: float
-
-  def as_dict(self):
-    """Returns what `summary.json` holds."""
-    return {
-      'format': json_records.FORMAT,
-      'workflow': self.workflow,
-      **super().as_dict(),
-    }
-
-  @classmethod
-  def from_dict(cls, written):
-    """Reads what `as_dict` wrote; see `Record.from_dict`."""
-    return super().from_dict(
-      {k: v for k, v in written.items() if k not in ('format', 'workflow')}
-    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,6 +125,11 @@ class Classified:
   labels: tuple[str, ...]
   accuracy_at_chance: float
   untrained: dict[str, int]
+
+  def __post_init__(self):
+    rows = tuple(map(tuple, self.confusion))
+    object.__setattr__(self, 'confusion', rows)
+    object.__setattr__(self, 'labels', tuple(self.labels))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -265,10 +253,7 @@ class EvaluateSummary(Classified, Summary):
   protocol: TransferProtocol
 
 
-KINDS = {
-  kind.workflow: kind
-  for kind in (PretrainSummary, FinetuneSummary, EvaluateSummary)
-}
+KINDS = (PretrainSummary, FinetuneSummary, EvaluateSummary)
 
 
 def read(workdir, *kinds):
@@ -288,11 +273,12 @@ def read(workdir, *kinds):
   path = pathlib.Path(workdir) / workdirs.SUMMARY
   if not path.exists():
     return None
-  written = workdirs.read_json(path)
-  json_records.check_format(written, source=path, remedy=workdirs.RUN_ANEW)
-  kinds = {kind.workflow: kind for kind in kinds} or KINDS
-  check_one_of(f'workflow of {path}', written.get('workflow'), kinds)
-  return kinds[written['workflow']].from_dict(written)
+  return json_records.read_document(
+    workdirs.read_json(path),
+    kinds or KINDS,
+    source=path,
+    remedy=workdirs.RUN_ANEW,
+  )
 
 
 def is_finished(workdir):

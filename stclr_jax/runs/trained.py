@@ -1,73 +1,152 @@
-"""Whom earlier runs were trained on, and whether they may be tested on whom.
+"""Earlier runs: opened in one way, and asked whom they were trained on.
 
 A run can begin with another that began with a third: all of them count.
 """
 
+import dataclasses
+from typing import Any
+from typing import ClassVar
+
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
+from stclr_jax.files import json_records
 from stclr_jax.learning import checkpoints
-from stclr_jax.models.weights import torchvision_weights
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
 _RUNS = {'pretrain': 'pretraining', 'finetune': 'fine-tuning'}
 
 
-def open_finished(workdir, *, workflow, option):
-  """Reads the last checkpoint of a finished run.
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Notes(json_records.Document):
+  """What every checkpoint notes of its run.
+
+  Attributes:
+    encoder: `config.encoder`.
+    batch_norm: `config.batch_norm`.
+    views: `config.views`.
+    data: which data, such as 'oulu_casia:vl_strong'.
+    data_hash: `protocol.hash_videos` of it.
+    seen: whom the run, and those that it began with, were trained on, the
+      first run first.
+  """
+
+  encoder: dict[str, Any]
+  batch_norm: dict[str, Any]
+  views: dict[str, Any]
+  data: str
+  data_hash: str
+  seen: tuple[identity.Seen, ...]
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class PretrainNotes(Notes):
+  """What a checkpoint of a pretraining notes.
+
+  Attributes:
+    init: 'scratch' or 'kinetics400'.
+    pretrain_scope: whose videos were meant, see `configs/pretrain.py`.
+  """
+
+  workflow: ClassVar[str] = 'pretrain'
+  init: str
+  pretrain_scope: str
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FinetuneNotes(Notes):
+  """What a checkpoint of a fine-tuning notes.
+
+  Attributes:
+    labels: names of the classes, in order.
+    labels_trained: of those that a video trained on shows.
+    labelled_videos: ids of the videos trained on.
+    epochs_pretrained: of the encoder that it began with; 0 without one.
+  """
+
+  workflow: ClassVar[str] = 'finetune'
+  labels: tuple[str, ...]
+  labels_trained: tuple[str, ...]
+  labelled_videos: tuple[str, ...]
+  epochs_pretrained: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Trained:
+  """A checkpoint of an earlier run.
+
+  Attributes:
+    workdir: path of the run.
+    epoch: epochs done.
+    state: see `checkpoints.read`.
+    notes: `PretrainNotes` or `FinetuneNotes`.
+  """
+
+  workdir: Any
+  epoch: int
+  state: dict[str, Any]
+  notes: Notes
+
+  @property
+  def variables(self):
+    """{'params': ..., 'batch_stats': ...}."""
+    return {name: self.state[name] for name in ('params', 'batch_stats')}
+
+
+def open_trained(workdir, *, option, workflow='', epoch=0):
+  """Reads a checkpoint of an earlier run.
 
   Args:
     workdir: of the run.
-    workflow: which it must be, 'pretrain' or 'finetune'.
     option: the setting that names it, for messages.
+    workflow: which it must be, 'pretrain' or 'finetune'; '' for either.
+    epoch: of the checkpoint; 0 for the last one, if the run is finished.
 
   Returns:
-    A `Checkpoint`.
+    `Trained`.
 
   Raises:
     FileNotFoundError: if there is none, or the run is not finished.
-    ValueError: if it is a run of another workflow.
+    UserError: if it is a run of another workflow, or of another format.
   """
-  checkpoint = checkpoints.read(workdir)
-  wanted, found = _RUNS[workflow], checkpoint.notes['workflow']
-  if found != workflow:
+  checkpoint = checkpoints.read(workdir, epoch)
+  notes = json_records.read_document(
+    {k: v for k, v in checkpoint.notes.items() if k != 'progress'},
+    (PretrainNotes, FinetuneNotes),
+    source=f'The checkpoint in {workdir}',
+    remedy=workdirs.RUN_ANEW,
+  )
+  run = _RUNS[notes.workflow]
+  if workflow and notes.workflow != workflow:
     raise UserError(
-      f'`{option}` (={workdir}) is a {_RUNS.get(found) or found} run; give the '
-      f'workdir of a {wanted}.'
+      f'`{option}` (={workdir}) is a {run} run; give the workdir of a '
+      f'{_RUNS[workflow]}.'
     )
-  if workdirs.read_summary(workdir) is None:
+  if not epoch and not summaries.is_finished(workdir):
+    named = (
+      ''
+      if option != 'init_from'
+      else f'; or, if that epoch is meant, --config.init_epoch='
+      f'{checkpoint.epoch}'
+    )
     raise FileNotFoundError(
-      f'The {wanted} in {workdir} is not finished; run its command again, it '
-      'goes on where it stopped.'
+      f'The {run} in `{option}` (={workdir}) is not finished: its newest '
+      f'checkpoint is of epoch {checkpoint.epoch}. Run its command again, it '
+      f'goes on where it stopped{named}.'
     )
-  return checkpoint
+  return Trained(workdir, checkpoint.epoch, checkpoint.state, notes)
 
 
-def history(checkpoint):
+def history(earlier):
   """Lists whom a run, and those before it, were trained on.
 
   Args:
-    checkpoint: a `Checkpoint`, or None for a run that begins with nothing.
+    earlier: `Trained`, or None for a run that begins with nothing.
 
   Returns:
     A tuple of `identity.Seen`, the first run first.
   """
-  return () if checkpoint is None else identity.history(checkpoint.notes)
-
-
-def note_seen(store, videos, *, labels, before=None):
-  """Returns what a checkpoint notes of whom it and those before it saw.
-
-  Args:
-    store: a `VideoStore`.
-    videos: indices of those trained on, int [n].
-    labels: whether their labels are learned from.
-    before: the `Checkpoint` that the run begins with, or None.
-
-  Returns:
-    A JSON-able dict; `identity.history` reads it.
-  """
-  seen = (*history(before), identity.see(store, videos, labels=labels))
-  return {'seen': [one.as_dict() for one in seen]}
+  return () if earlier is None else earlier.notes.seen
 
 
 def find_met(seen, store, same_names, videos=None):
@@ -81,15 +160,7 @@ def find_met(seen, store, same_names, videos=None):
 
   Returns:
     Their numbers in it, a set of ints.
-
-  Raises:
-    ValueError: for another value of `data.same_names`.
   """
-  if same_names not in identity.SAME_NAMES:
-    raise UserError(
-      f'`data.same_names` (={same_names!r}) must be one of '
-      f'{", ".join(identity.SAME_NAMES)}.'
-    )
   found = set()
   for one in seen:
     found |= one.among(store, same_names=same_names)
@@ -97,7 +168,7 @@ def find_met(seen, store, same_names, videos=None):
 
 
 def refuse_seen(
-  checkpoint,
+  earlier,
   store,
   test,
   *,
@@ -107,10 +178,10 @@ def refuse_seen(
   unlabelled_is_meant=False,
   leaky=False,
 ):
-  """Refuses an encoder that has seen a fold's test people, or may have.
+  """Refuses an encoder that has seen a fold's test people.
 
   Args:
-    checkpoint: its `Checkpoint`.
+    earlier: `Trained`, the encoder.
     store: a `VideoStore`.
     test: the fold's test videos, int [n].
     source: how to name where the encoder comes from.
@@ -120,26 +191,18 @@ def refuse_seen(
     leaky: whether folds deal clips, so that everybody is in every fold.
 
   Raises:
-    ValueError: if people seen are tested, or nobody can tell.
+    UserError: if people seen are tested.
   """
-  for seen in history(checkpoint):
-    how = 'trained' if seen.labels else 'pretrained'
-    meant = unlabelled_is_meant and not seen.labels
-    if seen.unknown_in(store) and not meant:
-      raise UserError(
-        f'The encoder in {source} was {how} on {seen.data} before it was '
-        'imported anew, by an earlier version that noted numbers only. Its '
-        'people may have other numbers now, so nobody can tell whether it saw '
-        'the test people. Pretrain again on the data as it is now or, if it '
-        'may have seen them, say so: --config.pretrain_scope=all_unlabelled.'
-      )
+  for seen in history(earlier):
     leaked = find_met([seen], store, same_names, test)
-    if leaked and not meant and not leaky:
-      raise UserError(
-        f'The encoder in {source} was {how} on {seen.data}, and so on '
-        f'{identity.describe_people(store, leaked)}, tested in {fold} of '
-        f'{store.name}. {_remedy(seen, leaked, store)}'
-      )
+    if not leaked or leaky or (unlabelled_is_meant and not seen.labels):
+      continue
+    how = 'trained' if seen.labels else 'pretrained'
+    raise UserError(
+      f'The encoder in {source} was {how} on {seen.data}, and so on '
+      f'{identity.describe_people(store, leaked)}, tested in {fold} of '
+      f'{store.name}. {_remedy(seen, leaked, store)}'
+    )
 
 
 def _remedy(seen, leaked, store):
@@ -155,41 +218,3 @@ def _remedy(seen, leaked, store):
       '--config.data.same_names=other_people.'
     )
   return remedy
-
-
-def load_weights(variables, config):
-  """Puts the user's Kinetics-400 weights into a fresh network, if asked to.
-
-  Args:
-    variables: of the network, see `build.init_network`.
-    config: with `init`, `init_weights` and `encoder`.
-
-  Returns:
-    (variables, report): as they are and None, unless `init` is 'kinetics400';
-    then with the encoder replaced, and the JSON-able dict of a
-    `torchvision_weights.Report`.
-
-  Raises:
-    FileNotFoundError: if there is no such file.
-    ValueError: if `init` and `init_weights` do not go together, or the file
-      does not hold the encoder of this config.
-  """
-  if config.init != 'kinetics400':
-    if config.init_weights:
-      raise UserError(
-        f'`init_weights` (={config.init_weights!r}) has no meaning with '
-        f'`init` = {config.init!r}; drop it, or set --config.init=kinetics400.'
-      )
-    return variables, None
-  if not config.init_weights:
-    raise UserError(
-      "`init` = 'kinetics400' needs `init_weights`, a file with the state dict "
-      f"of torchvision's {config.encoder.architecture}: download the one that "
-      'its documentation names (Kinetics-400) and give '
-      '--config.init_weights=PATH. None comes with this project.'
-    )
-  variables, report = torchvision_weights.load_encoder(
-    variables, config.init_weights, config.encoder.architecture
-  )
-  print(report.describe(), flush=True)
-  return variables, report.as_dict()

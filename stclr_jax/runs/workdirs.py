@@ -14,6 +14,7 @@ import jax
 
 from stclr_jax.errors import UserError
 from stclr_jax.files import json_files
+from stclr_jax.files import json_records
 from stclr_jax.files import whole
 
 CONFIG = 'config.json'
@@ -22,9 +23,12 @@ ENVIRONMENT = 'environment.json'
 PREDICTIONS = 'predictions.csv'
 ORACLE_PREDICTIONS = 'oracle_predictions.csv'
 REPORT = 'report.html'
+REPORT_TEXT = 'report.md'
 FIGURES = 'figures'
 # Of a tree of runs.
 CONDITIONS = 'conditions.json'
+CONDITIONS_TEXT = 'conditions.md'
+TABLES = 'tables'
 TREE_RUNS = 'runs.json'
 _FOLD = 'fold_'
 # Of `data`: where frames live changes no view, so that a run may go on on a
@@ -77,8 +81,7 @@ def open_workdir(workdir, config):
   config_file = workdir / CONFIG
   described = as_json(config)
   if config_file.exists():
-    earlier = read_json(config_file)
-    differences = list(_differences(earlier, described))
+    differences = list(_differences(read_config(workdir), described))
     if differences:
       raise UserError(
         f'The workdir {workdir} belongs to a run of another config:\n'
@@ -94,8 +97,27 @@ def open_workdir(workdir, config):
   else:
     make_folder(workdir)
     write_json(workdir / ENVIRONMENT, _environment())
-    write_json(config_file, described)
+    write_json(config_file, {'format': json_records.FORMAT, **described})
   return workdir
+
+
+def read_config(workdir):
+  """Reads the config of a run.
+
+  Args:
+    workdir: path.
+
+  Returns:
+    A dict of dicts.
+
+  Raises:
+    UserError: if it is of another format.
+  """
+  path = pathlib.Path(workdir) / CONFIG
+  written = read_json(path)
+  json_records.check_format(written, source=path, remedy=RUN_ANEW)
+  del written['format']
+  return written
 
 
 def fold_dir(tree, fold, run=''):

@@ -1,10 +1,7 @@
 """Testing a trained classifier on any data set, also of other labels."""
 
 import dataclasses
-import pathlib
-import time
 
-import jax
 import ml_collections
 import numpy as np
 
@@ -18,111 +15,106 @@ from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import recording_sites
 from stclr_jax.evaluation import transfer_protocol
-from stclr_jax.learning import compiled_steps
 from stclr_jax.models import heads
 from stclr_jax.reports import figures
 from stclr_jax.runs import build
 from stclr_jax.runs import owners
+from stclr_jax.runs import provenance
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
-
-PEOPLE_SEEN = ('refuse', 'drop', 'mark')
+from stclr_jax.workflows import finetune
 
 
 @owners.alone
-def run(config, workdir):
+def run(config, workdir, store=None):
   """Tests a classifier.
 
   Args:
     config: as `configs/evaluate.py` gives it.
     workdir: path of the run's folder.
+    store: the `VideoStore` to read in place of `config.data`'s.
 
   Returns:
-    The summary, also written to `summary.json`: that of
-    `metrics.classification_summary` over all videos tested, 'accuracy_ci'
-    (a `comparison.Accuracy`), 'seen' and 'unseen' (counts of people trained
-    on and of others), 'sites', 'unlabelled', 'untrained' (videos tested of
-    classes that no training video shows, by class) and 'protocol'.
+    A `summaries.EvaluateSummary`, also written to `summary.json`.
 
   Raises:
     FileNotFoundError: if there is no finished classifier.
-    ValueError: for a config that cannot run, before anything is written; also
+    UserError: for a config that cannot run, before anything is written; also
       if the data shows people that the classifier was trained on, unless
-      `people_seen` says what to do, or numbers its people anew since then.
+      `people_seen` says what to do.
   """
-  if config.people_seen not in PEOPLE_SEEN:
+  if not config.classifier:
     raise UserError(
-      f'`people_seen` (={config.people_seen!r}) must be one of '
-      f'{", ".join(PEOPLE_SEEN)}.'
+      '`classifier` must be the workdir of a fine-tuning run: '
+      '--config.classifier=WORKDIR.'
     )
-  classifier = _read_classifier(config.classifier)
-  run_config = _read_config(config.classifier)
-  store = run_videos.load_videos(config.data)
-  store, unlabelled = relabel(
-    store, classifier.notes['labels'], config.label_map
+  classifier = trained.open_trained(
+    config.classifier, option='classifier', workflow='finetune'
   )
+  # The size of a view is the trained run's, and so is the encoder.
+  run_config = ml_collections.ConfigDict(
+    workdirs.read_config(config.classifier)
+  )
+  if store is None:
+    store = run_videos.load_videos(config.data)
+  store, unlabelled = relabel(store, classifier.notes.labels, config.label_map)
   tested, seen = _choose_videos(config, classifier.notes, store)
-  workdir = workdirs.open_workdir(workdir, config)
-  if (summary := workdirs.read_summary(workdir)) is not None:
-    print(f'The run in {workdir} is finished already.')
-    return summary
+  begun = owners.begin(workdir, config, store)
+  if begun.finished is not None:
+    return begun.finished
 
-  started = time.monotonic()
   view_options = build.make_view_options(run_config.views)
-  classify = run_videos.place(store, config.data).inference(
-    compiled_steps.inference_step(
-      heads.ClassifierNetwork(
-        build.make_encoder(run_config), len(store.label_names)
-      ),
-      view_options=view_options,
-      method='classify',
+  classify = finetune.make_classify(
+    heads.ClassifierNetwork(
+      build.make_encoder(run_config), len(store.label_names)
     ),
-    options=view_options,
-    batch_size=config.batch_size,
+    run_videos.place(store, config.data),
+    view_options,
+    config.batch_size,
   )
-  logits = classify(
-    {name: classifier.state[name] for name in ('params', 'batch_stats')}, tested
-  )
-  probabilities = np.asarray(jax.nn.softmax(logits, axis=-1))
+  probabilities = classify(classifier.variables, tested)
   correct = probabilities.argmax(1) == store.label[tested]
   subject = store.subject[tested]
-  sites = recording_sites.count(store.name, subject, correct)
-  summary = {
-    'workflow': 'evaluate',
-    'preset': config.preset,
-    'data': store.name,
-    'synthetic': store.synthetic,
+  summary = summaries.EvaluateSummary(
+    preset=config.preset,
+    data=store.name,
+    synthetic=store.synthetic,
     **metrics.classification_summary(
       store.label[tested], probabilities.argmax(1), store.label_names
     ),
-    'accuracy_at_chance': 1 / len(store.label_names),
-    'accuracy_ci': dataclasses.asdict(comparison.accuracy(correct, subject)),
-    'seen': dataclasses.asdict(metrics.count(correct[seen], subject[seen])),
-    'unseen': dataclasses.asdict(metrics.count(correct[~seen], subject[~seen])),
-    'sites': sites and dataclasses.asdict(sites),
-    'unlabelled': unlabelled,
-    'untrained': class_checks.untrained(
-      store, classifier.notes.get('labels_trained', store.label_names), tested
+    accuracy_at_chance=1 / len(store.label_names),
+    accuracy_ci=comparison.accuracy(correct, subject),
+    seen=metrics.count(correct[seen], subject[seen]),
+    unseen=metrics.count(correct[~seen], subject[~seen]),
+    sites=recording_sites.count(store.name, subject, correct),
+    unlabelled=unlabelled,
+    untrained=class_checks.untrained(
+      store, classifier.notes.labels_trained, tested
     ),
-    'protocol': _protocol(
-      config, classifier, store, tested, view_options, seen.any()
-    ).as_dict(),
-    'seconds': time.monotonic() - started,
-  }
+    protocol=_protocol(
+      config, classifier.notes, store, tested, view_options, seen.any()
+    ),
+    seconds=begun.seconds(),
+  )
   tables.write_predictions(
-    workdir / workdirs.PREDICTIONS, store, tested, probabilities, seen=seen
+    begun.workdir / workdirs.PREDICTIONS,
+    store,
+    tested,
+    probabilities,
+    seen=seen,
   )
   mixed = f', {seen.sum()} of people trained on' if seen.any() else ''
   figures.save_confusion_matrix(
-    workdir / 'figures' / 'confusion_matrix.png',
-    summary['confusion'],
-    summary['labels'],
-    title=f'{store.name}: {summary["correct"]} of {summary["total"]} videos, '
-    f'trained on {classifier.notes["data"]}{mixed}',
+    begun.workdir / 'figures' / 'confusion_matrix.png',
+    summary.confusion,
+    summary.labels,
+    title=f'{store.name}: {summary.correct} of {summary.total} videos, trained '
+    f'on {classifier.notes.data}{mixed}',
   )
-  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+  summaries.write(summary, begun.workdir)
   return summary
 
 
@@ -136,30 +128,27 @@ def describe(summary, workdir):
   Returns:
     Lines to print.
   """
-  interval = summary['accuracy_ci']['by_people']
-  seen, unseen = (
-    metrics.PeopleCounts(**summary[name]) for name in ('seen', 'unseen')
-  )
-  kept = transfer_protocol.TransferProtocol.from_dict(summary['protocol'])
+  found = summary.accuracy_ci
+  interval = found.by_people
+  known = summary.protocol.describe(summary.seen, summary.unseen)
   lines = [
-    f'{summary["data"]}: {summary["correct"]}/{summary["total"]} = '
-    f'{summary["accuracy"]:.1%} (95 % interval over '
-    f'{summary["accuracy_ci"]["people"]} people {interval["low"]:.1%} to '
-    f'{interval["high"]:.1%}; chance {summary["accuracy_at_chance"]:.1%}), '
-    f'unweighted average recall {summary["uar"]:.1%}',
-    *(f'  {line}' for line in kept.describe(seen, unseen).split('\n')),
+    f'{summary.data}: {summary.correct}/{summary.total} = '
+    f'{summary.accuracy:.1%} (95 % interval over {found.people} people '
+    f'{interval.low:.1%} to {interval.high:.1%}; chance '
+    f'{summary.accuracy_at_chance:.1%}), unweighted average recall '
+    f'{summary.uar:.1%}',
+    *(f'  {line}' for line in known.split('\n')),
   ]
-  if lost := summary.get('untrained'):
+  if lost := summary.untrained:
     lines.append(
       f'Note: the classifier was trained on no video of '
       f'{", ".join(map(repr, lost))}: {sum(lost.values())} of the '
-      f'{summary["total"]} videos tested cannot be named rightly.'
+      f'{summary.total} videos tested cannot be named rightly.'
     )
-  for name, counts in (summary['sites'] or {'by_site': {}})['by_site'].items():
-    of = metrics.PeopleCounts(**counts)
-    lines.append(f'{name}: {of.describe()} of {of.people} people')
-  if summary['sites']:
-    lines.append(summary['sites']['confounding'])
+  if sites := summary.sites:
+    for name, counts in sites.by_site.items():
+      lines.append(f'{name}: {counts.describe()} of {counts.people} people')
+    lines.append(sites.confounding)
   lines.append(
     f'In {workdir}: summary.json, predictions.csv, figures/confusion_matrix.png'
   )
@@ -196,23 +185,6 @@ def relabel(store, classes, label_map):
   return store, unlabelled
 
 
-def _read_classifier(workdir):
-  if not workdir:
-    raise UserError(
-      '`classifier` must be the workdir of a fine-tuning run: '
-      '--config.classifier=WORKDIR.'
-    )
-  return trained.open_finished(
-    workdir, workflow='finetune', option='classifier'
-  )
-
-
-def _read_config(workdir):
-  return ml_collections.ConfigDict(
-    workdirs.read_json(pathlib.Path(workdir) / workdirs.CONFIG)
-  )
-
-
 def _choose_videos(config, notes, store):
   """Videos to test, int [n], and which show people trained on, bool [n]."""
   tested = np.flatnonzero(store.label != folds.UNLABELLED)
@@ -221,7 +193,7 @@ def _choose_videos(config, notes, store):
       f'No video of {store.name} has a label of the classifier '
       f'({", ".join(store.label_names)}); see --config.label_map.'
     )
-  learned = [one for one in identity.history(notes) if one.labels]
+  learned = [one for one in notes.seen if one.labels]
   same_names = config.data.same_names
   known = trained.find_met(learned, store, same_names, tested)
   seen = np.isin(store.subject[tested], sorted(known))
@@ -230,7 +202,7 @@ def _choose_videos(config, notes, store):
   if config.people_seen == 'refuse':
     by_name = known - trained.find_met(learned, store, 'other_people')
     raise UserError(
-      f'The classifier (trained on {notes["data"]}) was trained on '
+      f'The classifier (trained on {notes.data}) was trained on '
       f'{len(known)} people of {store.name}: '
       f'{identity.describe_people(store, known)}. A known face makes '
       'the result too good: --config.people_seen=drop leaves them out, =mark '
@@ -251,11 +223,9 @@ def _choose_videos(config, notes, store):
   return tested, seen
 
 
-def _protocol(config, classifier, store, tested, view_options, any_seen):
-  notes = classifier.notes
-  seen = identity.history(notes)
-  learned = [one for one in seen if one.labels]
-  before = [one for one in seen if not one.labels]
+def _protocol(config, notes, store, tested, view_options, any_seen):
+  learned = [one for one in notes.seen if one.labels]
+  before = [one for one in notes.seen if not one.labels]
   same_names = config.data.same_names
   # People trained on are counted apart.
   others = trained.find_met(before, store, same_names, tested)
@@ -263,7 +233,7 @@ def _protocol(config, classifier, store, tested, view_options, any_seen):
   leaks = [protocol.PRETRAINING_LEAKS['all_unlabelled']] if others else []
   return transfer_protocol.TransferProtocol(
     data=store.name,
-    data_hash=protocol.hash_videos(store.video_id, store.subject, store.label),
+    data_hash=provenance.hash_data(store),
     num_videos=len(tested),
     num_people=len(np.unique(store.subject[tested])),
     classifier=str(config.classifier),
@@ -271,7 +241,7 @@ def _protocol(config, classifier, store, tested, view_options, any_seen):
     people_trained_on=sum(one.num_people for one in learned),
     pretrained_on=_join(before),
     people_pretrained_on=sum(one.num_people for one in before),
-    pretrained_epochs=notes.get('epochs_pretrained'),
+    pretrained_epochs=notes.epochs_pretrained,
     people_seen=config.people_seen if any_seen else 'none tested',
     label_map=config.label_map,
     selection='last',

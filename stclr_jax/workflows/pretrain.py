@@ -1,13 +1,13 @@
 """Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
 
 import math
-import time
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from stclr_jax.data import folds
-from stclr_jax.errors import UserError
+from stclr_jax.data.people import identity
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import compiled_steps
@@ -24,31 +24,34 @@ from stclr_jax.runs import owners
 from stclr_jax.runs import provenance
 from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
-from stclr_jax.workflows import pretrain_checks
+from stclr_jax.runs.checks import config_checks
 
 
 @owners.alone
-def run(config, workdir):
+def run(config, workdir, store=None):
   """Pretrains an encoder, or goes on where the workdir's run stopped.
 
   Args:
     config: as `configs/pretrain.py` gives it.
     workdir: path of the run's folder.
+    store: the `VideoStore` to read in place of `config.data`'s.
 
   Returns:
-    The summary, also written to `summary.json`.
+    A `summaries.PretrainSummary`, also written to `summary.json`.
 
   Raises:
-    ValueError: for a config that cannot run, before anything is written.
+    UserError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
-  pretrain_checks.check(config)
+  config_checks.check_batch(config)
   view_options = build.make_view_options(config.views)
   network = make_network(config)
-  store = run_videos.load_videos(config.data)
+  if store is None:
+    store = run_videos.load_videos(config.data)
   seen = videos_seen(config, store)
   listed = batches.Batches(
     batches.Pool.of(store, seen),
@@ -57,41 +60,32 @@ def run(config, workdir):
     config.seed,
     filled=False,
   )
-  steps_per_epoch = listed.per_epoch
-  stage = _stage(config, network, view_options, steps_per_epoch)
-  if config.init not in INITS:
-    raise UserError(
-      f'`init` (={config.init!r}) must be one of {", ".join(INITS)}.'
-    )
+  stage = _stage(config, network, view_options, listed.per_epoch)
   variables = build.init_network(network, view_options, seed=config.seed)
-  variables, weights = trained.load_weights(variables, config)
-  workdir = workdirs.open_workdir(workdir, config)
-  if (summary := workdirs.read_summary(workdir)) is not None:
-    print(f'The run in {workdir} is finished already.')
-    return summary
-  provenance.refuse_other_data(workdir, store)
+  variables, weights = build.load_weights(variables, config)
+  begun = owners.begin(workdir, config, store)
+  if begun.finished is not None:
+    return begun.finished
 
-  started = time.monotonic()
   videos = run_videos.place(store, config.data)
-  notes = _notes(config, store, seen)
   print(
     f'{store.name}: pretraining on {len(seen)} videos of '
-    f'{len(notes["subjects_seen"])} people, {config.num_epochs} epochs of '
-    f'{steps_per_epoch} steps on {jax.device_count()} device(s); encoder of '
-    f'{states.count_parameters(variables["params"]["encoder"]):,} parameters.',
+    f'{len(np.unique(store.subject[seen]))} people, {config.num_epochs} epochs '
+    f'of {listed.per_epoch} steps on {jax.device_count()} device(s); encoder '
+    f'of {states.count_parameters(variables["params"]["encoder"]):,} '
+    'parameters.',
     flush=True,
   )
   run_pictures.save_view_pairs(
-    workdir, store, seen[:3], view_options, config.seed
+    begun.workdir, store, seen[:3], view_options, config.seed
   )
-  knn = _make_knn(config, network, view_options, store, videos, seen)
-  chance = {
-    'loss': math.log(2 * config.batch_size // config.negatives.groups - 1),
-    'knn_accuracy': 1 / len(store.label_names) if knn else None,
-  }
-  outcome = loop.train(
-    variables,
-    videos.arrays,
+  knn = _make_knn(config.knn, network, view_options, videos, seen)
+  chance = _Chance(
+    math.log(2 * config.batch_size // config.negatives.groups - 1),
+    1 / len(store.label_names) if knn else None,
+  )
+  plan = loop.Plan(
+    workdir=begun.workdir,
     stages=[stage],
     batches=videos.epochs(
       listed,
@@ -99,46 +93,51 @@ def run(config, workdir):
       view_numbers=steps.PRETRAIN_VIEWS,
       options=view_options,
     ),
-    steps_per_epoch=steps_per_epoch,
+    steps_per_epoch=listed.per_epoch,
     clips_per_step=2 * config.batch_size,
-    workdir=workdir,
-    notes=notes,
-    checkpoint_every_epochs=config.checkpoint.every_epochs,
-    keep_checkpoints=config.checkpoint.keep,
-    keep_epochs=config.checkpoint.keep_epochs,
+    notes=_notes(config, store, seen),
+    checkpoint=loop.CheckpointOptions(**config.checkpoint),
     log_every_steps=config.log_every_steps,
-    end_epoch=_make_end_epoch(config, knn, chance, steps_per_epoch),
+  )
+  outcome = loop.train(
+    variables,
+    videos.arrays,
+    plan,
+    _make_end_epoch(config.knn.every_epochs, plan, knn, chance),
   )
   audited = None
   if config.audit.enabled:
     audited = representations.audit_encoder(
       network,
       outcome.variables,
-      store,
       videos,
       seen,
       view_options=view_options,
       batch_size=config.knn.batch_size,
       seed=config.seed,
     )
-  summary = {
-    'workflow': 'pretrain',
-    'preset': config.preset,
-    'data': store.name,
-    'synthetic': store.synthetic,
-    'init': config.init,
-    'init_weights': weights,
+  summary = summaries.PretrainSummary(
+    preset=config.preset,
+    data=store.name,
+    synthetic=store.synthetic,
+    init=config.init,
+    init_weights=weights,
     **outcome.figures,
-    **{f'{name}_at_chance': value for name, value in chance.items()},
-    'views_per_second': outcome.clips_per_second,
-    'epochs': config.num_epochs,
-    'steps': config.num_epochs * steps_per_epoch,
-    'audit': audited,
-    'fine_tuning': next_commands.plan_fine_tuning(config, store),
-    'seconds': outcome.earlier_seconds + time.monotonic() - started,
-  }
-  run_pictures.save_pretraining_curves(workdir, chance)
-  workdirs.write_json(workdir / workdirs.SUMMARY, summary)
+    loss_at_chance=chance.loss,
+    knn_accuracy_at_chance=chance.knn_accuracy,
+    views_per_second=outcome.clips_per_second,
+    epochs=config.num_epochs,
+    steps=config.num_epochs * listed.per_epoch,
+    audit=audited,
+    fine_tuning=next_commands.plan_fine_tuning(
+      store,
+      build.FoldOptions.of(config.data),
+      pretrain_scope=config.pretrain_scope,
+    ),
+    seconds=begun.seconds(outcome.earlier_seconds),
+  )
+  run_pictures.save_pretraining_curves(begun.workdir, chance._asdict())
+  summaries.write(summary, begun.workdir)
   return summary
 
 
@@ -152,17 +151,18 @@ def describe(summary, workdir):
   Returns:
     Lines to print.
   """
-  chance = {
-    name: summary[f'{name}_at_chance'] for name in ('loss', 'knn_accuracy')
-  }
-  audited = summary['audit']
-  found = f'{audit.describe(audited)}\n' if audited else ''
-  following = next_commands.after_pretraining(summary, workdir)
+  chance = _Chance(summary.loss_at_chance, summary.knn_accuracy_at_chance)
+  found = _words(
+    summary.loss, summary.contrastive_accuracy, summary.knn_accuracy, chance
+  )
+  lines = [f'Pretrained: {found}.']
+  if summary.audit:
+    lines.append(audit.describe(summary.audit))
   return '\n'.join(
     [
-      f'Pretrained: {_words(summary, chance)}.\n{found}'
+      *lines,
       f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/',
-      *following,
+      *next_commands.after_pretraining(summary, workdir),
     ]
   )
 
@@ -180,49 +180,48 @@ def make_network(config):
   )
 
 
-INITS = ('scratch', 'kinetics400')
-PRETRAIN_SCOPES = ('train_folds', 'all_unlabelled')
-
-
 def videos_seen(config, store):
   """Chooses the videos that pretraining may see.
 
   Args:
-    config: with `pretrain_scope` and `data`.
+    config: with `pretrain_scope`, `hold_out_validation` and `data`.
     store: a `VideoStore`.
 
   Returns:
     Video indices, int [n].
-
-  Raises:
-    ValueError: for an unknown scope.
   """
-  if config.pretrain_scope not in PRETRAIN_SCOPES:
-    raise UserError(
-      f'`pretrain_scope` (={config.pretrain_scope!r}) must be one of '
-      f'{", ".join(PRETRAIN_SCOPES)}.'
-    )
   unlabelled = (store.label == folds.UNLABELLED).all()
   # Where nobody has a label, nobody is ever tested.
   if config.pretrain_scope == 'all_unlabelled' or unlabelled:
     return np.arange(store.num_videos)
-  return run_videos.select_fold(
+  return build.select_fold(
     store, config.data, validation=config.hold_out_validation
   ).pretrain
 
 
+class _Chance(NamedTuple):
+  """What an encoder that has learned nothing would reach.
+
+  Attributes:
+    loss: of embeddings that are all alike, or random.
+    knn_accuracy: of guessing; None where neighbours do not vote.
+  """
+
+  loss: float
+  knn_accuracy: float | None
+
+
 def _notes(config, store, seen):
-  return {
-    'workflow': 'pretrain',
-    'encoder': workdirs.as_json(config.encoder),
-    'batch_norm': workdirs.as_json(config.batch_norm),
-    'views': workdirs.as_json(config.views),
-    **provenance.data_notes(store),
-    'init': config.init,
-    'pretrain_scope': config.pretrain_scope,
-    'subjects_seen': np.unique(store.subject[seen]).tolist(),
-    **trained.note_seen(store, seen, labels=False),
-  }
+  return trained.PretrainNotes(
+    encoder=workdirs.as_json(config.encoder),
+    batch_norm=workdirs.as_json(config.batch_norm),
+    views=workdirs.as_json(config.views),
+    data=store.name,
+    data_hash=provenance.hash_data(store),
+    seen=(identity.see(store, seen, labels=False),),
+    init=config.init,
+    pretrain_scope=config.pretrain_scope,
+  )
 
 
 def _stage(config, network, view_options, steps_per_epoch):
@@ -252,30 +251,35 @@ def _stage(config, network, view_options, steps_per_epoch):
   )
 
 
-def _make_end_epoch(config, knn, chance, steps_per_epoch):
-  """Makes `end_epoch` of `training.train`: neighbours vote, and it says so."""
+def _make_end_epoch(every_epochs, plan, knn, chance):
+  """Makes `end_epoch` of `loop.train`: neighbours vote, and it says so."""
+  num_epochs = plan.stages[-1].stop
 
   def end_epoch(epoch, variables, figures, journal):
-    if epoch % config.knn.every_epochs and epoch != config.num_epochs:
+    if epoch % every_epochs and epoch != num_epochs:
       return
     journal.pause()
     figures['knn_accuracy'] = knn(variables) if knn else None
     if knn:
       journal.write(
-        step=epoch * steps_per_epoch,
+        step=epoch * plan.steps_per_epoch,
         epoch=epoch,
         knn_accuracy=figures['knn_accuracy'],
       )
-    journal.say(
-      f'epoch {epoch}/{config.num_epochs}: {_words(figures, chance)}, '
-      f'{journal.pace()}'
+    found = _words(
+      figures['loss'],
+      figures['contrastive_accuracy'],
+      figures['knn_accuracy'],
+      chance,
     )
+    journal.say(f'epoch {epoch}/{num_epochs}: {found}, {journal.pace()}')
 
   return end_epoch
 
 
-def _make_knn(config, network, view_options, store, videos, seen):
+def _make_knn(options, network, view_options, videos, seen):
   """Makes `knn(variables)`; None unless there is anything to tell apart."""
+  store = videos.store
   labelled = seen[store.label[seen] != folds.UNLABELLED]
   if not class_checks.can_tell_apart(store, labelled):
     return None
@@ -284,28 +288,26 @@ def _make_knn(config, network, view_options, store, videos, seen):
       network, view_options=view_options, method='encode'
     ),
     options=view_options,
-    batch_size=config.knn.batch_size,
+    batch_size=options.batch_size,
   )
+  num_neighbors = options.num_neighbors
 
   def knn(variables):
     return probes.knn_accuracy(
       encode(variables, labelled),
       store.label[labelled],
       store.subject[labelled],
-      num_neighbors=config.knn.num_neighbors,
+      num_neighbors=num_neighbors,
     )
 
   return knn
 
 
-def _words(figures, chance):
+def _words(loss, contrastive_accuracy, knn_accuracy, chance):
   words = (
-    f'loss {figures["loss"]:.3f} (chance {chance["loss"]:.3f}), '
-    f'contrastive accuracy {figures["contrastive_accuracy"]:.1%}'
+    f'loss {loss:.3f} (chance {chance.loss:.3f}), contrastive accuracy '
+    f'{contrastive_accuracy:.1%}'
   )
-  if figures['knn_accuracy'] is None:
+  if knn_accuracy is None:
     return f'{words}, no kNN without labels of two people and two classes'
-  return (
-    f'{words}, kNN {figures["knn_accuracy"]:.1%} (chance '
-    f'{chance["knn_accuracy"]:.1%})'
-  )
+  return f'{words}, kNN {knn_accuracy:.1%} (chance {chance.knn_accuracy:.1%})'

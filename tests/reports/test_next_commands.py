@@ -4,12 +4,14 @@ import dataclasses
 import itertools
 import shlex
 
+import made_summaries
 import numpy as np
 import pytest
 
 from configs import pretrain as pretrain_configs
 from stclr_jax.reports import next_commands
-from stclr_jax.runs import run_videos
+from stclr_jax.runs import build
+from stclr_jax.runs import summaries
 from stclr_jax.runs.checks import class_checks
 
 
@@ -18,6 +20,14 @@ def label_some(store, people, classes):
   known = (store.subject <= people) & (store.label < classes)
   return dataclasses.replace(
     store, label=np.where(known, store.label, -1).astype(np.int32)
+  )
+
+
+def plan_fine_tuning(config, store):
+  return next_commands.plan_fine_tuning(
+    store,
+    build.FoldOptions.of(config.data),
+    pretrain_scope=config.pretrain_scope,
   )
 
 
@@ -31,15 +41,15 @@ def test_a_fine_tuning_is_planned_that_can_be_dealt(
     changes = {'data.num_folds': num_folds, 'data.fold': fold}
     config = tiny_config('pretrain', pretrain_scope=scope, **changes)
     store = label_some(tiny_store, people, classes)
-    plan = next_commands.plan_fine_tuning(config, store)
+    plan = plan_fine_tuning(config, store)
     possible = people > 1 and classes > 1
-    assert bool(plan['hindrance']) != possible, (people, classes)
+    assert bool(plan.hindrance) != possible, (people, classes)
     outcomes.add(possible)
     if not possible:
       continue
-    config.update_from_flattened_dict(plan['changes'])
+    config.update_from_flattened_dict(plan.changes)
     assert config.pretrain_scope == scope
-    part = run_videos.select_fold(store, config.data)
+    part = build.select_fold(store, config.data)
     class_checks.check_trained(store, part.train, where='')
     assert len(part.test)
   assert outcomes == {True, False}
@@ -49,20 +59,20 @@ def test_a_fold_that_would_be_refused_is_not_offered(tiny_store, tiny_config):
   # Of two people each shows a class of its own.
   label = np.where(tiny_store.subject < 3, tiny_store.subject - 1, -1)
   store = dataclasses.replace(tiny_store, label=label.astype(np.int32))
-  plan = next_commands.plan_fine_tuning(tiny_config('pretrain'), store)
-  assert 'at least two classes' in plan['hindrance']
+  plan = plan_fine_tuning(tiny_config('pretrain'), store)
+  assert 'at least two classes' in plan.hindrance
 
 
 def test_changes_are_typed_after_what_the_user_gave(monkeypatch):
   given = ['--config.data.num_folds=10', '--config.pretrain_scope=a']
   monkeypatch.setattr('sys.argv', ['main.py', *given])
-  summary = {
-    'preset': 'paper',
-    'fine_tuning': {
-      'changes': {'data.num_folds': 3, 'pretrain_scope': 'a'},
-      'hindrance': '',
-    },
-  }
+  summary = made_summaries.make(
+    summaries.PretrainSummary,
+    preset='paper',
+    fine_tuning=summaries.FineTuningPlan(
+      {'data.num_folds': 3, 'pretrain_scope': 'a'}, ''
+    ),
+  )
   lines = next_commands.after_pretraining(summary, 'runs/x')
   typed = shlex.split(lines[-1])
   assert typed[3:] == [
@@ -75,11 +85,9 @@ def test_changes_are_typed_after_what_the_user_gave(monkeypatch):
 @pytest.mark.parametrize('videos', [1, 2, 5, 31, 35, 36, 400])
 def test_a_pretraining_has_a_batch_that_its_videos_fill(monkeypatch, videos):
   monkeypatch.setattr('sys.argv', ['main.py'])
-  summary = {
-    'preset': 'demo',
-    'init': 'scratch',
-    'pretraining_videos': videos,
-  }
+  summary = made_summaries.make(
+    summaries.FinetuneSummary, init='scratch', pretraining_videos=videos
+  )
   *_, line = next_commands.after_fine_tuning(summary, {'data': {}})
   assert ('main.py' in line) == (videos > 1)
   batch = pretrain_configs.get_config('demo').batch_size

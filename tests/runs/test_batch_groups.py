@@ -19,13 +19,13 @@ def test_a_run_in_parts(tiny_store, tiny_config, tmp_path):
   )
   summary = pretrain.run(config, tmp_path / 'pretrained')
   # Two videos a part: three others, one of them the positive.
-  assert summary['loss_at_chance'] == math.log(3)
-  assert summary['contrastive_accuracy'] > 1 / 16
+  assert summary.loss_at_chance == math.log(3)
+  assert summary.contrastive_accuracy > 1 / 16
   config = tiny_config(
     'finetune', num_epochs=1, init_from=str(tmp_path / 'pretrained'), **parts
   )
   config.frozen_epochs = 0
-  assert math.isfinite(finetune.run(config, tmp_path / 'run')['training_loss'])
+  assert math.isfinite(finetune.run(config, tmp_path / 'run').training_loss)
 
 
 @pytest.mark.parametrize(

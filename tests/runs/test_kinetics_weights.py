@@ -7,7 +7,6 @@ import pytest
 from stclr_jax.learning import checkpoints
 from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import build
-from stclr_jax.runs import trained
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 
@@ -47,10 +46,10 @@ def test_weights_find_their_places(tiny_config, shallow_encoder, tmp_path):
     build.make_view_options(config.views),
     seed=0,
   )
-  variables, report = trained.load_weights(fresh, config)
-  assert report['fresh'] == ['projection_head']
-  assert report['skipped'] == ['fc.bias']
-  assert report['loaded'] == len(weights) - 1
+  variables, report = build.load_weights(fresh, config)
+  assert report.fresh == ('projection_head',)
+  assert report.skipped == ('fc.bias',)
+  assert report.loaded == len(weights) - 1
   encoder = variables['params']['encoder']
   np.testing.assert_array_equal(
     encoder['stem_spatial']['kernel'].transpose(4, 3, 0, 1, 2),
@@ -78,7 +77,7 @@ def test_both_workflows_begin_with_the_weights(
   weights = write_weights(path, config)
   summary = pretrain.run(config, tmp_path / 'pretrained')
   assert '  Skipped, in the file only: fc.bias' in capsys.readouterr().out
-  assert summary['init_weights']['fresh'] == ['projection_head']
+  assert summary.init_weights.fresh == ('projection_head',)
   kernel = checkpoints.read(tmp_path / 'pretrained').state['params'][
     'encoder']['stem_spatial']['kernel']  # fmt: skip
   np.testing.assert_array_equal(
@@ -86,7 +85,7 @@ def test_both_workflows_begin_with_the_weights(
   )
   config = tiny_config('finetune', num_epochs=1, **choice)
   summary = finetune.run(config, tmp_path / 'finetuned')
-  assert summary['init'] == 'kinetics400'
+  assert summary.init == 'kinetics400'
   # One epoch of the classifier alone.
   after = checkpoints.read(tmp_path / 'finetuned').state['params']['encoder']
   np.testing.assert_array_equal(after['stem_spatial']['kernel'], kernel)

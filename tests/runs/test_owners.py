@@ -13,8 +13,6 @@ from stclr_jax.runs import workdirs
 @owners.alone
 def run(config, workdir, *, inside=None):
   """A workflow that does nothing but ask for its folder."""
-  if config is None:
-    raise ValueError('no config')
   workdirs.open_workdir(workdir, config)
   return inside() if inside else None
 
@@ -40,7 +38,7 @@ def test_a_second_run_is_refused_however_its_folder_is_spelled(
       with pytest.raises(locks.OwnedError, match=f'process {os.getpid()} on'):
         run(config, spelled)
       with pytest.raises(locks.OwnedError):  # nor with any other config
-        run(None, spelled)
+        run(tiny_config('finetune'), spelled)
     assert listed(tmp_path) == before
     run(config, 'runs/b')  # a run of its own
 
@@ -51,8 +49,8 @@ def test_a_second_run_is_refused_however_its_folder_is_spelled(
 
 
 def test_what_is_refused_leaves_no_folder(tiny_config, tmp_path):
-  with pytest.raises(ValueError, match='no config'):
-    run(None, tmp_path / 'runs' / 'a')
+  with pytest.raises(ValueError, match='=0.*at least 1'):
+    run(tiny_config('pretrain', num_epochs=0), tmp_path / 'runs' / 'a')
   assert not list(tmp_path.iterdir())
   (tmp_path / 'mine.txt').write_text('mine')
   with pytest.raises(ValueError, match='holds files but no config.json'):

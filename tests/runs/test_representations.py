@@ -1,4 +1,5 @@
 import dataclasses
+import types
 
 import numpy as np
 
@@ -54,8 +55,7 @@ def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
   found = representations.audit_encoder(
     pretrain.make_network(config),
     {},
-    tiny_store,
-    None,
+    types.SimpleNamespace(store=tiny_store),
     np.arange(6),  # one person's
     view_options=options,
     batch_size=8,

@@ -2,15 +2,15 @@ import csv
 import json
 import types
 
+import made_runs
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
-from stclr_jax.runs import provenance
-from stclr_jax.runs import run_videos
+from stclr_jax.runs import build
 from stclr_jax.runs import selection
 from stclr_jax.workflows import finetune
+from stclr_jax.workflows import finetune_origin
 from stclr_jax.workflows import pretrain
 
 
@@ -34,15 +34,15 @@ def test_last_epoch_is_tested_and_the_oracle_is_kept_apart(
     for line in read_lines(tmp_path)
     if 'oracle_test_correct' in line
   ]
-  assert len(looks) == 3 and looks[-1] == summary['correct']
-  oracle = summary['test_oracle']
-  assert oracle['correct'] == max(looks) >= summary['correct']
-  assert oracle['epoch'] == 1 + int(np.argmax(looks))
-  assert 'chosen by the test result' in oracle['leak']
+  assert len(looks) == 3 and looks[-1] == summary.correct
+  oracle = summary.test_oracle
+  assert oracle.correct == max(looks) >= summary.correct
+  assert oracle.epoch == 1 + int(np.argmax(looks))
+  assert 'chosen by the test result' in oracle.as_dict()['leak']
   assert correct_in(tmp_path / 'oracle_predictions.csv') == max(looks)
-  assert correct_in(tmp_path / 'predictions.csv') == summary['correct']
+  assert correct_in(tmp_path / 'predictions.csv') == summary.correct
   assert 'not a result' in finetune.describe(summary, tmp_path)
-  kept = protocol.Protocol.from_dict(summary['protocol'])
+  kept = summary.protocol
   assert kept.selection == 'last' and kept.pretrain_scope == 'none'
   assert not kept.leaks and kept.num_people == 1
   assert json.loads((tmp_path / 'fold.json').read_text())['test']['ids'] == [
@@ -54,7 +54,7 @@ def test_without_looks_there_is_no_oracle(tiny_store, tiny_config, tmp_path):
   config = tiny_config(
     'finetune', init='scratch', num_epochs=1, look_every_epochs=0
   )
-  assert finetune.run(config, tmp_path)['test_oracle'] is None
+  assert finetune.run(config, tmp_path).test_oracle is None
   assert not (tmp_path / 'oracle_predictions.csv').exists()
 
 
@@ -70,14 +70,14 @@ def test_inner_validation_chooses_on_the_next_folds_people(
     for line in read_lines(tmp_path)
     if 'validation_correct' in line
   ]
-  assert summary['epoch_tested'] == 1 + int(np.argmax(looks))
-  assert summary['validation_correct'] == max(looks)
-  assert summary['labelled_videos'] == 48 and summary['validation_total'] == 6
-  assert 'test_oracle' not in summary  # nobody looked
-  assert 0.05 <= summary['temperature'] <= 20
-  trained = checkpoints.read(tmp_path).notes['labelled_videos']
-  assert not any(video.startswith(('P001', 'P002')) for video in trained)
-  assert summary['protocol']['selection'] == 'inner_validation'
+  assert summary.epoch_tested == 1 + int(np.argmax(looks))
+  assert summary.validation.correct == max(looks)
+  assert summary.labelled_videos == 48 and summary.validation.total == 6
+  assert summary.test_oracle is None  # nobody looked
+  assert 0.05 <= summary.validation.temperature <= 20
+  trained_on = checkpoints.read(tmp_path).notes['labelled_videos']
+  assert not any(video.startswith(('P001', 'P002')) for video in trained_on)
+  assert summary.protocol.selection == 'inner_validation'
 
 
 NUM_EPOCHS = 12
@@ -87,19 +87,17 @@ def look_through(kind, store, workdir, epochs, *, every=1):
   """Follows the epochs {number: videos named rightly}, as training would.
 
   Returns:
-    What was chosen: (probabilities of the test videos, figures).
+    What was chosen: `selection.Tested`.
   """
   fold = types.SimpleNamespace(
     test=np.arange(6, 24), validation=np.arange(24, 54)
   )
-  config = types.SimpleNamespace(
-    selection=kind, look_every_epochs=every, num_epochs=NUM_EPOCHS
-  )
+  options = selection.Options(kind, every, NUM_EPOCHS)
   journal = types.SimpleNamespace(
     pause=lambda: None, write=lambda **values: None
   )
   chosen = selection.make(
-    config, store, fold, lambda right, i: classify(store, right, i), workdir
+    options, store, fold, lambda right, i: classify(store, right, i), workdir
   )
   for epoch, right in epochs.items():
     chosen.end_epoch(epoch, right, journal, step=epoch)
@@ -135,27 +133,25 @@ def test_what_lies_beyond_a_checkpoint_is_forgotten(
     lived = stop
   looks = {e: n for e, n in done.items() if e % every == 0 or e == NUM_EPOCHS}
   best = max(looks, key=lambda epoch: (looks[epoch], -epoch))
-  probabilities, figures = found
   tested = best if kind == 'inner_validation' else NUM_EPOCHS
   np.testing.assert_array_equal(
-    probabilities, classify(tiny_store, done[tested], np.arange(6, 24))
+    found.probabilities, classify(tiny_store, done[tested], np.arange(6, 24))
   )
-  assert figures['epoch_tested'] == tested
+  assert found.epoch == tested
   if kind == 'last':
-    assert figures['test_oracle']['epoch'] == best
-    assert figures['test_oracle']['correct'] == done[best]
+    assert found.oracle.epoch == best
+    assert found.oracle.correct == done[best]
     assert correct_in(tmp_path / 'oracle_predictions.csv') == done[best]
   else:
-    assert figures['validation_correct'] == done[best]
-  json.dumps(figures)
+    assert found.validation.correct == done[best]
 
 
 def test_a_run_whose_looks_are_gone_is_not_tested(tiny_store, tmp_path):
   epochs = {epoch: 5 for epoch in range(1, NUM_EPOCHS)}
   look_through('inner_validation', tiny_store, tmp_path, epochs)
   (tmp_path / selection.BEST_LOOKS).unlink()
-  config = types.SimpleNamespace(selection='inner_validation')
-  chosen = selection.make(config, tiny_store, None, None, tmp_path)
+  options = selection.Options('inner_validation', 1, NUM_EPOCHS)
+  chosen = selection.make(options, tiny_store, None, None, tmp_path)
   with pytest.raises(FileNotFoundError, match='best_looks.*another --workdir'):
     chosen.finish(None)
 
@@ -166,29 +162,23 @@ def test_protocol_says_whether_validation_people_were_pretrained_on(
 ):
   before = tiny_config('pretrain', hold_out_validation=held_out)
   seen = pretrain.videos_seen(before, tiny_store)
-  notes = {
-    'data': tiny_store.name,
-    'subjects_seen': tiny_store.subject[seen].tolist(),
-  }
   config = tiny_config('finetune', selection='inner_validation')
-  dealt = run_videos.make_folds(tiny_store, config.data)
-  kept = provenance.make_protocol(
-    config,
-    tiny_store,
-    dealt,
-    dealt.fold(0, validation=True),
-    checkpoints.Checkpoint(1, None, notes),
-  )
+  dealt = build.make_folds(tiny_store, config.data)
+  fold = dealt.fold(0, validation=True)
+
+  def make_protocol(videos):
+    return finetune_origin.make_protocol(
+      config,
+      tiny_store,
+      dealt,
+      fold,
+      made_runs.make_trained(tiny_store, videos),
+    )
+
+  kept = make_protocol(seen)
   assert kept.validation_in_pretraining is not held_out
   assert kept.pretrain_scope == 'train_folds'
-  notes['subjects_seen'].append(1)  # of the test fold
-  again = provenance.make_protocol(
-    config,
-    tiny_store,
-    dealt,
-    dealt.fold(0),
-    checkpoints.Checkpoint(1, None, notes),
-  )
+  again = make_protocol([*seen, fold.test[0]])
   assert again.pretrain_scope == 'all_unlabelled' and again.leaks
 
 
@@ -199,8 +189,8 @@ def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
   pretrain.run(tiny_config('pretrain', **leaky), before)
   config = tiny_config('finetune', init_from=str(before), **leaky)
   summary = finetune.run(config, tmp_path / 'run')
-  assert len(summary['protocol']['leaks']) == 1
-  assert summary['protocol']['num_people'] > 1
+  assert len(summary.protocol.leaks) == 1
+  assert summary.protocol.num_people > 1
   described = finetune.describe(summary, tmp_path / 'run')
   assert 'LEAK' in described and 'people trained on' in described
   assert 'unseen' not in described and 'training people' not in described
@@ -230,8 +220,8 @@ def test_a_kept_epoch_of_a_pretraining_can_be_fine_tuned(
     for source, epoch in ((before, 1), (short, 0))
   ]
   # At a constant rate a long run passes through the short one, bit for bit.
-  assert found[0]['training_loss'] == found[1]['training_loss']
-  assert found[0]['confusion'] == found[1]['confusion']
+  assert found[0].training_loss == found[1].training_loss
+  assert found[0].confusion == found[1].confusion
 
 
 @pytest.mark.parametrize(

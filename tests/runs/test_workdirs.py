@@ -2,6 +2,7 @@ import sys
 
 import pytest
 
+from stclr_jax.errors import UserError
 from stclr_jax.reports import command_lines
 from stclr_jax.runs import workdirs
 
@@ -27,8 +28,7 @@ def test_a_run_that_was_stopped_while_its_folder_was_opened_can_begin(
     with pytest.raises(KeyboardInterrupt):
       workdirs.open_workdir(tmp_path / 'run', config)
   workdirs.open_workdir(tmp_path / 'run', config)
-  found = workdirs.read_json(tmp_path / 'run' / workdirs.CONFIG)
-  assert found == workdirs.as_json(config)
+  assert workdirs.read_config(tmp_path / 'run') == workdirs.as_json(config)
   assert workdirs.read_json(tmp_path / 'run' / workdirs.ENVIRONMENT)['python']
 
 
@@ -103,6 +103,13 @@ def test_a_path_that_is_spelled_otherwise_is_no_other_config(
       config.data.data_dir = spelled
       with pytest.raises(ValueError, match="init_from: there '.*', here"):
         workdirs.open_workdir(workdir, config)
+
+
+def test_a_run_of_an_earlier_format_is_named(tiny_config, tmp_path):
+  config = tiny_config('pretrain')
+  workdirs.write_json(tmp_path / workdirs.CONFIG, workdirs.as_json(config))
+  with pytest.raises(UserError, match='config.json is of an earlier format'):
+    workdirs.open_workdir(tmp_path, config)
 
 
 @pytest.mark.parametrize('content', ['', '{"workflow": "pre', '[1]', '\x00'])

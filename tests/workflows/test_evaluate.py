@@ -1,19 +1,17 @@
 import csv
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
 from configs import evaluate as configs
 from stclr_jax.data.people import identity
-from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
-from stclr_jax.evaluation import transfer_protocol
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.learning import checkpoints
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -52,32 +50,29 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   dropped = evaluate.run(
     make_config(classifier, people_seen='drop'), tmp_path / 'dropped'
   )
-  assert dropped['total'] == 6 and dropped['seen']['total'] == 0
+  assert dropped.total == 6 and dropped.seen.total == 0
   rows = read_predictions(tmp_path / 'dropped')
   for ours, trained in zip(rows, read_predictions(classifier), strict=True):
     assert ours.pop('seen') == '0' and ours == trained
-  assert json.loads((tmp_path / 'dropped/summary.json').read_text()) == dropped
+  assert summaries.read(tmp_path / 'dropped') == dropped
   report = run_pairs.compare_runs(
     predicted_runs.read_run(classifier),
     predicted_runs.read_run(tmp_path / 'dropped'),
   )
   assert report.same_answer == 6
-  kept = transfer_protocol.TransferProtocol.from_dict(dropped['protocol'])
-  counts = (
-    metrics.PeopleCounts(**dropped[name]) for name in ('seen', 'unseen')
-  )
+  kept, counts = dropped.protocol, (dropped.seen, dropped.unseen)
   lines = kept.describe(*counts).split('\n')
   assert list(report.text.run_b[-len(lines) :]) == lines
   # Both look at a video alike, and say so in the same words.
   differing = {line.split(':')[0] for line in report.protocol_differences}
   assert 'trained_on' in differing and 'view' not in differing
-  assert dropped['sites'] is None  # drawn faces were recorded nowhere
+  assert dropped.sites is None  # drawn faces were recorded nowhere
 
   marked = evaluate.run(
     make_config(classifier, people_seen='mark'), tmp_path / 'marked'
   )
-  assert marked['seen']['people'] == 9 and marked['seen']['total'] == 54
-  assert marked['unseen'] == dropped['unseen']
+  assert marked.seen.people == 9 and marked.seen.total == 54
+  assert marked.unseen == dropped.unseen
   for row in read_predictions(tmp_path / 'marked'):
     assert (row['seen'] == '1') == (row['subject'] != 'P001')
   assert 'LEAK: ' in evaluate.describe(marked, tmp_path)
@@ -98,11 +93,11 @@ def test_people_trained_on_are_refused_dropped_or_marked(
     evaluate.run(config, tmp_path / 'mine')
   config.label_map = 'oulu_casia'
   mine = evaluate.run(config, tmp_path / 'mine')
-  assert mine['total'] == 57 and mine['seen']['total'] == 0
-  assert mine['unlabelled'] == {'': 1, 'neutral': 2}
-  first = marked['confusion']
-  assert np.sum(mine['confusion']) == 57
-  assert np.sum(np.abs(np.subtract(mine['confusion'], first))) == 3
+  assert mine.total == 57 and mine.seen.total == 0
+  assert mine.unlabelled == {'': 1, 'neutral': 2}
+  first = marked.confusion
+  assert np.sum(mine.confusion) == 57
+  assert np.sum(np.abs(np.subtract(mine.confusion, first))) == 3
 
 
 @pytest.mark.parametrize(
@@ -131,10 +126,10 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
     summary = evaluate.run(
       config, tmp_path / f'of_{len(list(tmp_path.iterdir()))}'
     )
-    assert summary['protocol']['pretrained_on'] == 'mine:videos'
+    assert summary.protocol.pretrained_on == 'mine:videos'
     described = evaluate.describe(summary, tmp_path)
-    assert described.count('LEAK') == len(summary['protocol']['leaks'])
-    return summary['protocol']['leaks']
+    assert described.count('LEAK') == len(summary.protocol.leaks)
+    return list(summary.protocol.leaks)
 
   mine = dataclasses.replace(tiny_store, name='mine:videos')
   use(mine)
@@ -148,8 +143,8 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
     'finetune', num_epochs=1, init_from=str(tmp_path / 'pretrained')
   )
   summary = finetune.run(config, tmp_path / 'classifier')
-  assert summary['protocol']['pretrain_scope'] == 'other_data'
-  assert not summary['protocol']['leaks']
+  assert summary.protocol.pretrain_scope == 'other_data'
+  assert not summary.protocol.leaks
   assert 'pretrained on other data (mine:videos) for 1 epoch' in (
     finetune.describe(summary, tmp_path / 'classifier')
   )
@@ -181,7 +176,7 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
     evaluate.run(config, tmp_path / 'run')
   config.people_seen = 'drop'
   summary = evaluate.run(config, tmp_path / 'run')
-  assert summary['total'] == 6 and summary['unseen']['people'] == 1
+  assert summary.total == 6 and summary.unseen.people == 1
   assert {row['subject'] for row in read_predictions(tmp_path / 'run')} == {
     'N01'
   }

@@ -1,9 +1,9 @@
 import csv
 import dataclasses
-import json
 import shlex
 
 import jax
+import made_summaries
 import numpy as np
 import pytest
 
@@ -12,9 +12,10 @@ from stclr_jax.learning import checkpoints
 from stclr_jax.reports import next_commands
 from stclr_jax.runs import loop
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import config_checks
 from stclr_jax.workflows import finetune
-from stclr_jax.workflows import finetune_parts
 from stclr_jax.workflows import pretrain
 
 
@@ -35,19 +36,19 @@ def test_run_tests_on_unseen_people(
 ):
   config = tiny_config('finetune', init_from=str(pretrained))
   summary = finetune.run(config, tmp_path / 'run')
-  assert summary == json.loads((tmp_path / 'run/summary.json').read_text())
-  assert summary['total'] == 6 and summary['labelled_videos'] == 54
-  assert np.sum(summary['confusion']) == 6
-  assert np.trace(summary['confusion']) == summary['correct']
-  assert summary['labels'] == list(tiny_store.label_names)
+  assert summary == summaries.read(tmp_path / 'run')
+  assert summary.total == 6 and summary.labelled_videos == 54
+  assert np.sum(summary.confusion) == 6
+  assert np.trace(summary.confusion) == summary.correct
+  assert summary.labels == tiny_store.label_names
   with (tmp_path / 'run/predictions.csv').open() as file:
     rows = list(csv.DictReader(file))
   assert {row['subject'] for row in rows} == {'P001'}
-  assert sum(int(row['correct']) for row in rows) == summary['correct']
+  assert sum(int(row['correct']) for row in rows) == summary.correct
   for row in rows:
-    probabilities = [float(row[f'p_{name}']) for name in summary['labels']]
+    probabilities = [float(row[f'p_{name}']) for name in summary.labels]
     assert abs(sum(probabilities) - 1) < 1e-4
-    best = summary['labels'][int(np.argmax(probabilities))]
+    best = summary.labels[int(np.argmax(probabilities))]
     assert row['prediction'] == best
   assert (tmp_path / 'run/figures/confusion_matrix.png').stat().st_size > 1000
   assert 'Accuracy' in finetune.describe(summary, tmp_path / 'run')
@@ -103,18 +104,18 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   train_epoch = loop._train_epoch
   for last_epoch in (1, 2, 3):  # within stage one, between stages, within two
 
-    def dying(stage, state, videos, epoch, *rest, last=last_epoch):
+    def dying(plan, stage, state, videos, epoch, *rest, last=last_epoch):
       if epoch == last:
         raise KeyboardInterrupt
-      return train_epoch(stage, state, videos, epoch, *rest)
+      return train_epoch(plan, stage, state, videos, epoch, *rest)
 
     with monkeypatch.context() as patch:
       patch.setattr(loop, '_train_epoch', dying)
       with pytest.raises(KeyboardInterrupt):
         finetune.run(config, tmp_path / 'cut')
   resumed = finetune.run(config, tmp_path / 'cut')
-  assert resumed['confusion'] == whole['confusion']
-  assert resumed['training_loss'] == whole['training_loss']
+  assert resumed.confusion == whole.confusion
+  assert resumed.training_loss == whole.training_loss
   jax.tree.map(
     np.testing.assert_array_equal,
     checkpoints.read(tmp_path / 'whole').state,
@@ -127,7 +128,7 @@ def test_scratch_trains_everything_from_the_first_epoch(
 ):
   config = tiny_config('finetune', init='scratch', num_epochs=1)
   summary = finetune.run(config, tmp_path / 'run')
-  assert summary['init'] == 'scratch'
+  assert summary.init == 'scratch'
   stats = encoder_of(tmp_path / 'run')['batch_stats']
   assert np.abs(stats['stem_norm']['mean']).max() > 0
 
@@ -136,9 +137,9 @@ def test_labelled_fraction_uses_fewer_videos(tiny_store, tiny_config, tmp_path):
   config = tiny_config('finetune', init='scratch', num_epochs=1)
   config.data.labelled_fraction = 0.25
   summary = finetune.run(config, tmp_path / 'run')
-  assert 12 <= summary['labelled_videos'] <= 18
+  assert 12 <= summary.labelled_videos <= 18
   used = checkpoints.read(tmp_path / 'run').notes['labelled_videos']
-  assert len(used) == summary['labelled_videos']
+  assert len(used) == summary.labelled_videos
   assert not any(video.startswith('P001') for video in used)
 
 
@@ -185,10 +186,10 @@ def test_a_run_does_not_go_on_with_other_people(
   config = tiny_config('finetune', init='scratch')
   train_epoch = loop._train_epoch
 
-  def dying(stage, state, videos, epoch, *rest):
+  def dying(plan, stage, state, videos, epoch, *rest):
     if epoch == 1:
       raise KeyboardInterrupt
-    return train_epoch(stage, state, videos, epoch, *rest)
+    return train_epoch(plan, stage, state, videos, epoch, *rest)
 
   with monkeypatch.context() as patch:
     patch.setattr(loop, '_train_epoch', dying)
@@ -200,7 +201,7 @@ def test_a_run_does_not_go_on_with_other_people(
     finetune.run(config, tmp_path)
   assert (tmp_path / 'fold.json').read_bytes() == fold
   monkeypatch.setattr(run_videos, 'load_videos', lambda data: tiny_store)
-  assert finetune.run(config, tmp_path)['epochs'] == 2
+  assert finetune.run(config, tmp_path).epochs == 2
 
 
 def test_an_unfinished_encoder_must_be_named_by_its_epoch(
@@ -213,9 +214,9 @@ def test_an_unfinished_encoder_must_be_named_by_its_epoch(
   assert not (tmp_path / 'run').exists()
   config.init_epoch = 1
   summary = finetune.run(config, tmp_path / 'run')
-  assert summary['init_epoch'] == 1
-  assert summary['protocol']['pretrained_epochs'] == 1
-  assert summary['protocol']['pretrained_on'] == tiny_store.name
+  assert summary.init_epoch == 1
+  assert summary.protocol.pretrained_epochs == 1
+  assert summary.protocol.pretrained_on == tiny_store.name
   assert 'training people for 1 epoch;' in (
     finetune.describe(summary, tmp_path / 'run')
   )
@@ -237,13 +238,15 @@ COMMAND = [
 ]
 
 
-@pytest.mark.parametrize('init', finetune_parts.INITS)
+@pytest.mark.parametrize('init', config_checks.INITS)
 def test_the_next_command_is_one_that_can_be_typed(
   init, tiny_config, monkeypatch
 ):
   monkeypatch.setattr('sys.argv', COMMAND)
   config = workdirs.as_json(tiny_config('finetune'))
-  summary = {'init': init, 'preset': 'paper'}
+  summary = made_summaries.make(
+    summaries.FinetuneSummary, init=init, preset='paper'
+  )
   lines = next_commands.after_fine_tuning(summary, config)
   command = shlex.split(lines[-1])
   assert command[:2] == ['python', 'main.py']

@@ -4,6 +4,7 @@ import math
 import shlex
 
 import jax
+import made_summaries
 import numpy as np
 import pytest
 
@@ -12,6 +13,8 @@ from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
 from stclr_jax.runs import journal
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
+from stclr_jax.runs import trained
 from stclr_jax.workflows import pretrain
 
 
@@ -41,25 +44,25 @@ def stop_after(monkeypatch, steps):
 def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   config = tiny_config('pretrain', **{'audit.enabled': True})
   summary = pretrain.run(config, tmp_path)
-  assert summary == json.loads((tmp_path / 'summary.json').read_text())
-  assert math.isclose(summary['loss_at_chance'], math.log(15))
-  assert summary['data'] == 'tiny:vl_strong' and summary['synthetic']
-  assert summary['preset'] == 'demo'
-  assert summary['steps'] == 2 * (54 // 8)  # fold 0 leaves one person out
-  assert 0 <= summary['knn_accuracy'] <= 1
-  assert summary['views_per_second'] > 0
+  assert summary == summaries.read(tmp_path)
+  assert math.isclose(summary.loss_at_chance, math.log(15))
+  assert summary.data == 'tiny:vl_strong' and summary.synthetic
+  assert summary.preset == 'demo'
+  assert summary.steps == 2 * (54 // 8)  # fold 0 leaves one person out
+  assert 0 <= summary.knn_accuracy <= 1
+  assert summary.views_per_second > 0
   lines = read_metrics(tmp_path)
   steps = [line['step'] for line in lines if 'loss' in line]
-  assert steps == list(range(1, summary['steps'] + 1))
+  assert steps == list(range(1, summary.steps + 1))
   assert json.loads((tmp_path / 'config.json').read_text())['batch_size'] == 8
   assert (tmp_path / 'environment.json').exists()
   pictures = {path.name for path in (tmp_path / 'figures').iterdir()}
   assert {'pretraining.png', 'views_1_P002_Anger.png'} <= pictures
-  notes = checkpoints.read(tmp_path).notes
-  assert notes['subjects_seen'] == list(range(2, 11))
+  notes = trained.open_trained(tmp_path, option='').notes
+  assert notes.seen[0].names == {f'P{i:03d}' for i in range(2, 11)}
   described = pretrain.describe(summary, tmp_path)
   assert f'--config.init_from={tmp_path}' in described
-  assert summary['audit']['videos'] == 54 and summary['audit']['people'] == 9
+  assert summary.audit['videos'] == 54 and summary.audit['people'] == 9
   assert 'What the embedding holds' in described
   assert 'frames reversed' in described
 
@@ -74,12 +77,12 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     with pytest.raises(KeyboardInterrupt):
       pretrain.run(config, tmp_path / 'cut')
   assert not (tmp_path / 'cut' / 'summary.json').exists()
-  before = checkpoints.read(tmp_path / 'cut').notes['seconds']
+  before = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
   resumed = pretrain.run(config, tmp_path / 'cut')
   for name in ('loss', 'knn_accuracy', 'contrastive_accuracy', 'steps'):
-    assert resumed[name] == whole[name]
-  after = checkpoints.read(tmp_path / 'cut').notes['seconds']
-  assert 0 < before < after < resumed['seconds']
+    assert getattr(resumed, name) == getattr(whole, name)
+  after = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
+  assert 0 < before < after < resumed.seconds
   for a, b in zip(
     arrays(tmp_path / 'whole'), arrays(tmp_path / 'cut'), strict=True
   ):
@@ -111,15 +114,7 @@ def test_a_run_does_not_go_on_with_other_people(
 def test_the_next_command_can_be_typed(tmp_path, monkeypatch):
   flags = ['--config.pretrain_scope=all_unlabelled', '--config.data.name=mine']
   monkeypatch.setattr('sys.argv', ['main.py', '--config.seed=1', *flags])
-  summary = {
-    'preset': 'demo',
-    'loss': 1.0,
-    'loss_at_chance': 2.0,
-    'contrastive_accuracy': 0.5,
-    'knn_accuracy': None,
-    'knn_accuracy_at_chance': None,
-    'audit': None,
-  }
+  summary = made_summaries.make(summaries.PretrainSummary)
   described = pretrain.describe(summary, "runs/it's mine")
   command = shlex.split(described.split('\n')[-1])
   assert command[3:] == ["--config.init_from=runs/it's mine", *flags]
@@ -207,7 +202,5 @@ def test_pictures_take_ids_of_any_kind(tiny_store, tiny_config, tmp_path):
   ids = ('a/b', 'a_b', 'ß' * 250, *tiny_store.video_id[3:])
   store = dataclasses.replace(tiny_store, video_id=ids)
   options = build.make_view_options(config.views)
-  run_pictures.save_view_pairs(
-    tmp_path, store, np.arange(3), options, seed=0
-  )
+  run_pictures.save_view_pairs(tmp_path, store, np.arange(3), options, seed=0)
   assert len(list((tmp_path / 'figures').glob('views_*.png'))) == 3

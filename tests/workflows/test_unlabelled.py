@@ -1,12 +1,12 @@
 """Pretraining needs no labels; what needs some is left out where none are."""
 
 import dataclasses
-import json
 
 import numpy as np
 import pytest
 
 from stclr_jax.runs import run_videos
+from stclr_jax.runs import summaries
 from stclr_jax.workflows import pretrain
 
 
@@ -25,17 +25,17 @@ def run(tiny_store, tiny_config, tmp_path, monkeypatch):
 
 def test_videos_without_any_label_are_all_pretrained_on(run, tmp_path):
   summary = run(np.full(60, -1), ())
-  assert summary['steps'] == 60 // 8  # nobody is tested, so nobody held out
-  assert summary['knn_accuracy'] is None
-  assert summary['knn_accuracy_at_chance'] is None
-  assert np.isfinite(summary['loss'])
+  assert summary.steps == 60 // 8  # nobody is tested, so nobody held out
+  assert summary.knn_accuracy is None
+  assert summary.knn_accuracy_at_chance is None
+  assert np.isfinite(summary.loss)
   lines = (tmp_path / 'metrics.jsonl').read_text()
   assert 'loss' in lines and 'knn' not in lines
   described = pretrain.describe(summary, tmp_path)
   assert 'no kNN without labels' in described
   assert 'No fine-tuning on tiny' in described  # it would be refused
   assert 'main.py' not in described and 'load_encoder' in described
-  assert json.loads((tmp_path / 'summary.json').read_text()) == summary
+  assert summaries.read(tmp_path) == summary
 
 
 @pytest.mark.slow
@@ -45,5 +45,5 @@ def test_only_labelled_videos_vote(run, tiny_store):
   label[tiny_store.subject > 7] = -1
   summary = run(label, tiny_store.label_names)
   # All people without a label are pretrained on, and one of seven is held out.
-  assert summary['steps'] == 54 // 8
-  assert 0 <= summary['knn_accuracy'] <= 1
+  assert summary.steps == 54 // 8
+  assert 0 <= summary.knn_accuracy <= 1

@@ -1,7 +1,7 @@
 """Settings that cannot be meant, refused before anything is read or run.
 
-What a setting may be is checked where it is used, too late for those that are
-used after an epoch, and not at all where nonsense computes.
+Words that a setting may be are read from where they mean something; numbers
+are checked here, since nonsense computes.
 """
 
 import numbers
@@ -11,7 +11,20 @@ from typing import NamedTuple
 
 import ml_collections
 
+from stclr_jax.data import folds
+from stclr_jax.data import labelled_subsets
+from stclr_jax.data import placement
+from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
+from stclr_jax.learning import losses
+from stclr_jax.learning import optimizers
+from stclr_jax.learning import parallel
+from stclr_jax.models import architectures
+from stclr_jax.models import convolutions
+from stclr_jax.models import encoders
+from stclr_jax.runs import batches
+from stclr_jax.views import temporal
 
 
 class Rule(NamedTuple):
@@ -47,8 +60,12 @@ _PAIR = Rule(_all_numbers(2), 'two numbers, the smallest and the largest')
 _COLORS = Rule(_all_numbers(3), 'three numbers, of red, green and blue')
 _ANY = Rule(lambda values: len(values) > 0, 'at least one')
 
-# By the end of the key, as stages of a cross-validation have them too.
+# By the end of the key, as the runs of a cross-validation have them too.
 RULES = {
+  'temperature': Rule(
+    lambda value: value > 0, 'positive: eq. (1) divides by it; 0.1 is usual'
+  ),
+  'look_every_epochs': _NOT_NEGATIVE,
   'num_epochs': _AT_LEAST_1,
   'batch_size': _AT_LEAST_1,
   'log_every_steps': _AT_LEAST_1,
@@ -77,7 +94,6 @@ RULES = {
   'views.std': _COLORS,
   'lbp.radius': _AT_LEAST_1,
   'lbp.blocks': _PIXELS,
-  'seeds': _ANY,
   'labelled_draws': _ANY,
   'labelled_fractions': _ANY,
   'plan.videos': _AT_LEAST_1,
@@ -85,19 +101,79 @@ RULES = {
 }
 
 
+# Beginnings of a fine-tuning; a pretraining has none but the others.
+INITS = ('pretrained', 'scratch', 'kinetics400')
+PEOPLE_SEEN = ('refuse', 'drop', 'mark')
+
+# The words that a setting may be, by the end of its key like `RULES`.
+WORDS = {
+  'data.placement': placement.PLACEMENTS,
+  'data.same_names': identity.SAME_NAMES,
+  'data.fold_assignment': folds.ASSIGNMENTS,
+  'data.labelled_unit': labelled_subsets.UNITS,
+  'views.temporal.variant': temporal.VARIANTS,
+  'encoder.architecture': architectures.ARCHITECTURES,
+  'encoder.dtype': ('float32', 'bfloat16'),
+  'encoder.lowering': convolutions.LOWERINGS,
+  'encoder.remat': encoders.REMAT,
+  'batch_norm.views': ('together', 'apart'),
+  'loss': losses.CONTRASTIVE_LOSSES,
+  'composition': batches.COMPOSITIONS,
+  'optimizer.name': optimizers.OPTIMIZERS,
+  'optimizer.schedule': optimizers.SCHEDULES,
+  'optimizer.state_between_stages': ('fresh', 'kept'),
+  'init': INITS,
+  'pretrain_scope': ('train_folds', 'all_unlabelled'),
+  'selection': ('last', 'inner_validation'),
+  'people_seen': PEOPLE_SEEN,
+}
+_REMEDIES = {
+  'selection': 'the best epoch on the test people is reported beside '
+  "'last', as a test oracle"
+}
+
+
 def check(config):
-  """Refuses a config that holds a number which nobody can mean.
+  """Refuses a config with a word or a number that nobody can mean.
 
   Args:
     config: of any workflow.
 
   Raises:
-    ValueError: for the first such setting.
+    UserError: for the first such setting.
   """
+  pretraining = config.workflow == 'pretrain'
   for key, value in _flatten(config):
+    for end, allowed in WORDS.items():
+      if f'.{key}'.endswith(f'.{end}'):
+        if end == 'init' and pretraining:
+          allowed = INITS[1:]
+        check_one_of(key, value, allowed, _REMEDIES.get(end, ''))
     for end, rule in RULES.items():
       if f'.{key}'.endswith(f'.{end}') and not rule.allows(value):
         raise UserError(f'`{key}` (={value!r}) must be {rule.words}.')
+
+
+def check_batch(config):
+  """Refuses a batch that the devices, or its parts, cannot share.
+
+  Args:
+    config: of a pretraining or a fine-tuning.
+
+  Raises:
+    UserError: if it does not divide, or leaves a video without a negative.
+  """
+  size = config.batch_size
+  parallel.check_batch_size(size)
+  contrastive = 'negatives' in config
+  for name in ('negatives', 'batch_norm') if contrastive else ('batch_norm',):
+    parallel.check_groups(config[name].groups, size, name=f'{name}.groups')
+  if contrastive and size // (groups := config.negatives.groups) < 2:
+    raise UserError(
+      f'`batch_size` (={size}) must be at least {2 * groups}, two videos for '
+      f'each of `negatives.groups` (={groups}): a video has no negative but '
+      'other videos, and without one there is nothing to learn.'
+    )
 
 
 def _flatten(config, prefix=''):

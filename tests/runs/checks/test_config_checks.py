@@ -30,7 +30,7 @@ def test_every_rule_is_about_a_setting():
     for name in CONFIGS
     for key, _ in config_checks._flatten(make_config(name))
   }
-  for end in config_checks.RULES:
+  for end in (*config_checks.RULES, *config_checks.WORDS):
     assert any(key.endswith(f'.{end}') for key in keys), end
 
 
@@ -50,7 +50,14 @@ def test_every_rule_is_about_a_setting():
     ('pretrain', 'views.crop.area', ('a', 'b'), 'two numbers'),
     ('crossval', 'finetune.report_every_epochs', 0, 'at least 1'),
     ('crossval', 'pretrain.views.std', (1.0, 2.0), 'three numbers'),
-    ('reproduce', 'seeds', (), 'at least one'),
+    ('reproduce', 'rows.labelled_draws', (), 'at least one'),
+    ('pretrain', 'loss', 'triplet', 'one of nt_xent'),
+    ('crossval', 'pretrain.composition', 'sorted', 'one of shuffled'),
+    ('pretrain', 'init', 'pretrained', 'one of scratch, kinetics400'),
+    ('crossval', 'init', 'imagenet', 'one of pretrained, scratch'),
+    ('finetune', 'optimizer.state_between_stages', 'lost', 'fresh, kept'),
+    ('evaluate', 'people_seen', 'ignore', 'refuse, drop, mark'),
+    ('finetune', 'data.labelled_unit', 'frame', 'clip, person'),
     ('reproduce', 'plan.teraflops', 0.0, 'above 0'),
   ],
 )
