@@ -8,9 +8,8 @@ import pytest
 
 from configs import crossval as crossval_config
 from stclr_jax.data.videos import VideoStore
+from stclr_jax.oulu_casia import EXPRESSIONS
 from stclr_jax.runs import run_videos
-
-EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 
 
 @pytest.fixture(scope='session')

@@ -16,7 +16,8 @@ import pathlib
 import statistics
 
 from stclr_jax.files import whole
-from tfds_oulu.scan import layout
+from stclr_jax.oulu_casia import EXPRESSIONS
+from stclr_jax.oulu_casia import NUM_PEOPLE
 
 FILE_NAME = 'integrity.json'
 
@@ -35,8 +36,8 @@ EXPECTED = {
 }
 _VIDEO_IDS = tuple(
   f'P{subject:03d}/{expression}'
-  for subject in range(1, layout.NUM_SUBJECTS + 1)
-  for expression in layout.EXPRESSIONS
+  for subject in range(1, NUM_PEOPLE + 1)
+  for expression in EXPRESSIONS
 )
 
 

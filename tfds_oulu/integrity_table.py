@@ -3,7 +3,7 @@
 import collections
 import re
 
-from tfds_oulu.scan import layout
+from stclr_jax import oulu_casia
 
 _LINES = 10  # of one kind; the rest is in integrity.json
 _COLUMNS = {
@@ -91,7 +91,9 @@ def _missing(name, video_ids):
     person, expression = video_id.split('/')
     by_person[int(person[1:])].append(expression)
   absent = [
-    p for p, found in by_person.items() if len(found) == len(layout.EXPRESSIONS)
+    person
+    for person, found in by_person.items()
+    if len(found) == len(oulu_casia.EXPRESSIONS)
   ]
   lines = []
   if absent:

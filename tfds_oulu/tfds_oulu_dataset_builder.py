@@ -11,6 +11,7 @@ import tensorflow_datasets as tfds
 
 # At module top, because the `tfds` command keeps the repository on sys.path
 # only during this import.
+from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.data.encoded_images import EncodedImage
@@ -18,7 +19,6 @@ from stclr_jax.files import disk
 from tfds_oulu import build_lock
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
-from tfds_oulu.scan import layout
 from tfds_oulu.scan import source_files
 from tfds_oulu.scan import survey
 
@@ -126,7 +126,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       features=tfds.features.FeaturesDict(
         {
           'frames': tfds.features.Sequence(EncodedImage(shape=(None, None, 3))),
-          'label': tfds.features.ClassLabel(names=layout.EXPRESSIONS),
+          'label': tfds.features.ClassLabel(names=oulu_casia.EXPRESSIONS),
           'subject': tfds.features.Scalar(np.int32),
           'video_id': tfds.features.Text(),
           'spectrum': tfds.features.Text(),

@@ -25,6 +25,7 @@ import numpy as np
 
 from configs import finetune
 from configs import pretrain
+from stclr_jax import oulu_casia
 from stclr_jax.data.drawn import face_drawing
 from stclr_jax.data.drawn import face_shape
 from stclr_jax.data.drawn import performances
@@ -94,7 +95,7 @@ def list_videos(num_subjects):
   return [
     (subject, label)
     for subject in range(1, num_subjects + 1)
-    for label in range(len(synthetic_faces.EXPRESSIONS))
+    for label in range(len(oulu_casia.EXPRESSIONS))
   ]
 
 

@@ -26,6 +26,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from stclr_jax import oulu_casia
 from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn import synthetic_faces
 
@@ -119,7 +120,7 @@ def collect(settings):
 
 def count_correct(features, labels, subjects, c):
   """Videos of unseen people that a logistic regression names, of all."""
-  folds = (subjects - 1) // (synthetic_faces.MAX_SUBJECTS // NUM_FOLDS)
+  folds = (subjects - 1) // (oulu_casia.NUM_PEOPLE // NUM_FOLDS)
   correct = 0
   for fold in range(NUM_FOLDS):
     test = folds == fold
@@ -159,7 +160,7 @@ def measure(features, labels, subjects):
 
 def print_table(counts, options):
   """Prints figures beside their targets; returns the names that miss."""
-  total = synthetic_faces.MAX_SUBJECTS * len(synthetic_faces.EXPRESSIONS)
+  total = oulu_casia.NUM_PEOPLE * len(oulu_casia.EXPRESSIONS)
   digest = synthetic_faces.content_hash(seed=options.seed)
   print(
     f'{options.size}, {options.condition}, version {synthetic_faces.VERSION}, '
@@ -188,7 +189,7 @@ def write(counts, missed, seconds, options):
     'seed': options.seed,
     'version': synthetic_faces.VERSION,
     'hash': synthetic_faces.content_hash(seed=options.seed),
-    'total': synthetic_faces.MAX_SUBJECTS * len(synthetic_faces.EXPRESSIONS),
+    'total': oulu_casia.NUM_PEOPLE * len(oulu_casia.EXPRESSIONS),
     'counts': counts,
     'targets_percent': TARGETS,
     'missed': missed,

@@ -10,6 +10,7 @@ import re
 
 import numpy as np
 
+from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import record_files
 from stclr_jax.errors import UserError
@@ -20,7 +21,6 @@ VERSION = '1.0.0'
 SPLIT = 'videos'
 REPORT = 'import.json'
 FORMAT = 2  # of the records and of REPORT
-RESERVED = ('oulu_casia', 'synthetic')  # names of the builder's own begin so
 REMEDY = 'Import the videos again, with --overwrite.'
 
 
@@ -38,10 +38,11 @@ def check_name(name):
       f'The name (={name!r}) must be small letters, digits and underscores, '
       'beginning with a letter, as in my_videos.'
     )
-  if name.startswith(RESERVED):
+  if name.startswith(oulu_casia.FAMILIES):
     raise UserError(
-      f'The name (={name!r}) must not begin with {" or ".join(RESERVED)}: the '
-      f'data sets that come with this project do; my_{name} would do.'
+      f'The name (={name!r}) must not begin with '
+      f'{" or ".join(oulu_casia.FAMILIES)}: the data sets that come with this '
+      f'project do; my_{name} would do.'
     )
 
 

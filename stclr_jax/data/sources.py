@@ -7,6 +7,7 @@ import sys
 from typing import Any
 from typing import NamedTuple
 
+from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.data import imported_people
@@ -14,12 +15,6 @@ from stclr_jax.data import record_files
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
 from stclr_jax.errors import UserError
-
-NAMES = ('oulu_casia', 'synthetic', 'synthetic_demo')
-# The configs' default, a condition of Oulu-CASIA; imported sets have none.
-DEFAULT_SPLIT = 'vl_strong'
-# Conditions of the embedded sets that are drawn when they are asked for.
-DRAWN_SPLITS = ('vl_weak', 'vl_dark', 'ni_strong')
 
 
 class Source(NamedTuple):
@@ -119,7 +114,7 @@ def open_source(name, *, split, data_dir=None):
       f'Reading {name} needs tensorflow-datasets, which is not installed: '
       'pip install -r requirements.txt.'
     )
-  if name in NAMES or name.startswith('oulu_casia_'):
+  if oulu_casia.is_built(name):
     return _open_built(name, split, data_dir)
   return _open_imported(name, split, data_dir)
 
@@ -146,7 +141,9 @@ def must_draw(name, split):
     name: of a data set.
     split: a condition.
   """
-  return name in NAMES[1:] and (not has_tfds() or split in DRAWN_SPLITS)
+  return name in oulu_casia.DRAWN_SETS and (
+    not has_tfds() or _is_never_built(split)
+  )
 
 
 def has_tfds():
@@ -157,13 +154,15 @@ def has_tfds():
 def _open_built(name, split, data_dir):
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
-  if name in NAMES[1:] and split in DRAWN_SPLITS:
+  if name in oulu_casia.DRAWN_SETS and _is_never_built(split):
     raise UserError(
       f'`data.split` (={split!r}) of {name} is drawn when it is asked for and '
       'has no records, so that it cannot be streamed: `data.placement` must be '
-      f"'auto', 'device' or 'host'; or stream {DEFAULT_SPLIT!r}."
+      f"'auto', 'device' or 'host'; or stream "
+      f'{oulu_casia.DEFAULT_CONDITION!r}.'
     )
-  config = name if name in NAMES else oulu.FolderConfig(name=name)
+  own = name not in oulu_casia.BUILT_SETS
+  config = oulu.FolderConfig(name=name) if own else name
   # Where there is no such folder, TFDS would make one up.
   folder = data_folder.find(data_dir) / oulu.Builder.name / name
   try:
@@ -175,7 +174,7 @@ def _open_built(name, split, data_dir):
       f'build it again: {_build_command(name)}'
     ) from error
   if not builder.is_prepared():
-    if name.startswith('oulu_casia'):
+    if oulu_casia.family(name) == oulu_casia.LICENSED:
       raise FileNotFoundError(
         oulu.missing_data_message(f'{builder.data_dir} (no built data set)')
       )
@@ -195,13 +194,19 @@ def _open_built(name, split, data_dir):
     ),
     label_names=tuple(builder.info.features['label'].names),
     name=f'{name}:{split}',
-    synthetic=not name.startswith('oulu_casia'),
+    synthetic=oulu_casia.family(name) == oulu_casia.DRAWN,
     directory=builder.data_dir,
   )
 
 
+def _is_never_built(split):
+  """Whether the drawn sets are drawn in this light when it is asked for."""
+  built = oulu_casia.DEFAULT_CONDITION
+  return split in oulu_casia.DRAWN_CONDITIONS and split != built
+
+
 def _build_command(name):
-  if name.startswith('oulu_casia'):
+  if oulu_casia.family(name) == oulu_casia.LICENSED:
     return 'tfds build tfds_oulu --manual_dir=FOLDER'
   return 'the same command does so.'
 
@@ -210,12 +215,14 @@ def _open_imported(name, split, data_dir):
   names = imported.list_names(data_dir)
   if name not in names:
     raise UserError(
-      f'`data.name` (={name!r}) must be one of {", ".join(NAMES)}; the name, '
-      'oulu_casia_..., that you gave a builder config of your own; or a data '
-      f'set made by `python -m stclr_jax.import_videos`: '
+      f'`data.name` (={name!r}) must be one of '
+      f'{", ".join(oulu_casia.BUILT_SETS)}; the name, oulu_casia_..., that you '
+      'gave a builder config of your own; or a data set made by '
+      f'`python -m stclr_jax.import_videos`: '
       f'{", ".join(names) or f"there is none in {imported.root(data_dir)}"}.'
     )
-  if split not in ('', imported.SPLIT, DEFAULT_SPLIT):
+  # The default is of the configs, where nobody chose one.
+  if split not in ('', imported.SPLIT, oulu_casia.DEFAULT_CONDITION):
     raise UserError(
       f'`data.split` (={split!r}) must be {imported.SPLIT!r} for {name}, as an '
       'imported data set is not divided.'
@@ -243,4 +250,4 @@ def _drawn_records(name, split):
     videos.Record(video.video_id, video.subject, video.label, video.frames)
     for video in drawn
   )
-  return records, synthetic_faces.EXPRESSIONS
+  return records, oulu_casia.EXPRESSIONS

@@ -7,6 +7,8 @@ No test is made against any of these: only counts are known, not which videos.
 
 import dataclasses
 
+from stclr_jax import oulu_casia
+
 PAPER = 'Roy and Etemad 2021 (arXiv:2108.03064)'
 TOTAL = 480  # Sec. IV.A and B: 80 people, 6 expressions, each tested once
 
@@ -157,5 +159,5 @@ def stands_beside(data):
     of other data just the direction of an effect can be compared.
   """
   name, _, split = data.partition(':')
-  oulu = name == 'oulu_casia' or name.startswith('oulu_casia_')
-  return oulu and split == 'vl_strong'
+  licensed = oulu_casia.family(name) == oulu_casia.LICENSED
+  return licensed and split == oulu_casia.DEFAULT_CONDITION

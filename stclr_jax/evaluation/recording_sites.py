@@ -4,6 +4,7 @@ import dataclasses
 
 import numpy as np
 
+from stclr_jax import oulu_casia
 from stclr_jax.evaluation import metrics
 
 # By the data set's own numbers. To be confirmed from its papers: public lists
@@ -43,7 +44,7 @@ def count(data_name, subject, correct):
   Returns:
     `Sites`; None of a data set whose people have no known sites.
   """
-  if not data_name.startswith('oulu_casia'):
+  if oulu_casia.family(data_name) != oulu_casia.LICENSED:
     return None
   number = np.array([int(str(person).lstrip('P')) for person in subject])
   correct, by_site = np.asarray(correct), {}

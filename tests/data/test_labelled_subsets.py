@@ -7,8 +7,8 @@ from stclr_jax.data import folds
 from stclr_jax.data import labelled_subsets
 from stclr_jax.data.labelled_subsets import labelled_subset
 from stclr_jax.data.people import identity
+from stclr_jax.oulu_casia import EXPRESSIONS
 
-EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 FRACTIONS = [0.1, 0.25, 0.5, 0.75]  # Table VI
 DRAWS = range(5)
 

@@ -1,13 +1,7 @@
 import pytest
 
+from stclr_jax import oulu_casia
 from stclr_jax.data import sources
-from stclr_jax.data.drawn import synthetic_faces
-
-
-def test_every_light_of_the_drawn_sets_is_built_or_drawn():
-  assert {sources.DEFAULT_SPLIT, *sources.DRAWN_SPLITS} == set(
-    synthetic_faces.CONDITIONS
-  )
 
 
 @pytest.mark.parametrize('built', [True, False])
@@ -21,7 +15,7 @@ def test_only_drawn_sets_are_ever_drawn(built, monkeypatch):
     assert not sources.must_draw('synthetic_demo', 'candle')
 
 
-@pytest.mark.parametrize('split', sources.DRAWN_SPLITS)
+@pytest.mark.parametrize('split', oulu_casia.DRAWN_CONDITIONS[1:])
 def test_lights_without_records_say_how_they_are_had(split, tmp_path):
   with pytest.raises(ValueError, match="cannot be streamed.*'auto', 'device'"):
     sources.open_source('synthetic_demo', split=split, data_dir=tmp_path)

@@ -9,7 +9,7 @@ import zipfile
 import numpy as np
 from PIL import Image
 
-from tfds_oulu.scan import layout
+from stclr_jax import oulu_casia
 
 PEOPLE = (1, 2, 80)
 CONDITIONS = {
@@ -30,7 +30,7 @@ def encode(seed, image_format='JPEG', size=(12, 16)):
 
 @functools.cache
 def make_videos(
-  conditions=('vl_strong',), people=PEOPLE, expressions=layout.EXPRESSIONS
+  conditions=('vl_strong',), people=PEOPLE, expressions=oulu_casia.EXPRESSIONS
 ):
   """Draws videos of 3 to 5 frames.
 

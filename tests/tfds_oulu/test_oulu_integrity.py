@@ -5,6 +5,7 @@ import json
 
 import pytest
 
+from stclr_jax import oulu_casia
 from tfds_oulu import integrity
 from tfds_oulu import integrity_table
 from tfds_oulu.scan import checked_videos as videos_lib
@@ -26,7 +27,7 @@ def full_size(condition='vl_strong'):
   lengths = [n for n, videos in HISTOGRAM.items() for _ in range(videos)]
   found = []
   for person in range(1, 81):
-    for expression in layout.EXPRESSIONS:
+    for expression in oulu_casia.EXPRESSIONS:
       place = layout.Place(condition, person, expression, 'VL', 'Strong', 0)
       video_id = layout.find_video_id(place)
       frames = []

@@ -14,12 +14,12 @@ folders or archives that lies (docs/oulu_casia.md).
 import re
 from typing import NamedTuple
 
+from stclr_jax.oulu_casia import EXPRESSIONS
+from stclr_jax.oulu_casia import NUM_PEOPLE
 from tfds_oulu.scan import source_files
 
-EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 SPECTRA = ('VL', 'NI')
 ILLUMINATIONS = ('Strong', 'Weak', 'Dark')
-NUM_SUBJECTS = 80
 
 _CONDITION = re.compile(
   r'(?:^|(?<=/))(VL|NI)([ _-]?A?cropped)?[/ _-](Strong|Weak|Dark)(?=/)',
@@ -147,7 +147,7 @@ def _read_subject(match):
   if not match:
     return None
   subject = int(match[2] if match.re is _VIDEO else match[1])
-  return subject if 1 <= subject <= NUM_SUBJECTS else None
+  return subject if 1 <= subject <= NUM_PEOPLE else None
 
 
 def _is_below_cropped(path):

@@ -7,9 +7,9 @@ S2 is sadness is not known here: whoever has the data says so.
 import contextlib
 import tempfile
 
+from stclr_jax import oulu_casia
 from stclr_jax.data.video import video_files
 from stclr_jax.errors import UserError
-from tfds_oulu.scan import layout
 
 _CODES = {'A': 'Anger', 'D': 'Disgust', 'F': 'Fear', 'H': 'Happiness'}
 
@@ -31,12 +31,12 @@ def complete_labels(labels):
   complete = {**_CODES, **labels} if isinstance(labels, dict) else {}
   codes = {*_CODES, 'S1', 'S2'}
   if set(complete) != codes or sorted(complete.values()) != sorted(
-    layout.EXPRESSIONS
+    oulu_casia.EXPRESSIONS
   ):
     raise UserError(
       f'`video_labels` (={labels!r}) must map S1 and S2, and of A, D, F and H '
       'what is not Anger, Disgust, Fear and Happiness, so that each of '
-      f'{", ".join(layout.EXPRESSIONS)} has one code.'
+      f'{", ".join(oulu_casia.EXPRESSIONS)} has one code.'
     )
   return complete
 

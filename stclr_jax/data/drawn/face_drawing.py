@@ -91,7 +91,7 @@ def draw_frames(random, person, motion, *, clip, frame_format, condition):
     clip: small changes of light, float by name, of a
       `performances.Performance`.
     frame_format: a `FrameFormat`.
-    condition: a name of `synthetic_faces.CONDITIONS`.
+    condition: a name of `oulu_casia.DRAWN_CONDITIONS`.
 
   Returns:
     RGB frames, uint8 [t, height, width, 3].

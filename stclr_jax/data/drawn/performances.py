@@ -11,7 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
+from stclr_jax.oulu_casia import EXPRESSIONS
+
 UNITS = (1, 2, 4, 5, 6, 7, 9, 10, 11, 12, 15, 17, 20, 23, 24, 25, 26)
 
 # Units of an expression and how often people use them.

@@ -18,20 +18,21 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data.drawn import performances
-from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
 from stclr_jax.files import thread_maps
+from stclr_jax.oulu_casia import DEFAULT_CONDITION
+from stclr_jax.oulu_casia import DRAWN_CONDITIONS
+from stclr_jax.oulu_casia import EXPRESSIONS
+from stclr_jax.oulu_casia import NUM_PEOPLE
 
 VERSION = '1.0.0'  # of performances and drawing; raised where either changes
-CONDITIONS = ('vl_strong', 'vl_weak', 'vl_dark', 'ni_strong')
 FRAMINGS = ('scene', 'face')
 # The sets that the builder packages.
 SIZES = {
   'synthetic': {'height': 240, 'width': 320, 'framing': 'scene'},
   'synthetic_demo': {'height': 64, 'width': 64, 'framing': 'face'},
 }
-MAX_SUBJECTS = 80  # Oulu-CASIA's
 MIN_SIZE = 32  # chosen: below it an eye has fewer than two pixels
 
 _NOISE = 2  # stream of random numbers, beside those of performances
@@ -55,9 +56,9 @@ class Video(NamedTuple):
 
 def _check(num_subjects, framing, height, width, conditions, seed):
   """Raises ValueError where the arguments name no set that can be drawn."""
-  if not 1 <= num_subjects <= MAX_SUBJECTS:
+  if not 1 <= num_subjects <= NUM_PEOPLE:
     raise UserError(
-      f'`num_subjects` (={num_subjects}) must be 1 to {MAX_SUBJECTS}, the '
+      f'`num_subjects` (={num_subjects}) must be 1 to {NUM_PEOPLE}, the '
       'people of the set; choose fewer or another `seed`.'
     )
   check_one_of(
@@ -80,7 +81,7 @@ def _check(num_subjects, framing, height, width, conditions, seed):
     check_one_of(
       'condition',
       condition,
-      CONDITIONS,
+      DRAWN_CONDITIONS,
       'the synthetic faces are drawn in no other',
     )
 
@@ -92,7 +93,7 @@ def _draw_video(subject, label, *, frame_format, condition, seed):
   performance = performances.draw_performance(subject, label, seed=seed)
   frames = face_drawing.draw_frames(
     performances.make_generator(
-      seed, _NOISE, subject, label, CONDITIONS.index(condition)
+      seed, _NOISE, subject, label, DRAWN_CONDITIONS.index(condition)
     ),
     person,
     performances.trace_motion(person, performance),
@@ -105,7 +106,13 @@ def _draw_video(subject, label, *, frame_format, condition, seed):
 
 
 def draw_videos(
-  *, height, width, framing, num_subjects=80, condition='vl_strong', seed=0
+  *,
+  height,
+  width,
+  framing,
+  num_subjects=NUM_PEOPLE,
+  condition=DEFAULT_CONDITION,
+  seed=0,
 ) -> Iterator[Video]:
   """Draws the videos one after another, in the order of their ids.
 
@@ -115,7 +122,8 @@ def draw_videos(
     framing: 'scene', head and shoulders as in Oulu-CASIA (320x240); or 'face',
       a face that fills the frame, for small frames.
     num_subjects: how many people, 1 to 80; the first ones.
-    condition: one of CONDITIONS; the same performances under another light.
+    condition: one of DRAWN_CONDITIONS; the same performances under another
+      light.
     seed: of the whole set, 0 or more.
 
   Returns:
@@ -148,8 +156,8 @@ def write_folder(
   height,
   width,
   framing,
-  num_subjects=80,
-  conditions=('vl_strong',),
+  num_subjects=NUM_PEOPLE,
+  conditions=(DEFAULT_CONDITION,),
   seed=0,
   jpeg_quality=95,
 ) -> None:
@@ -165,7 +173,7 @@ def write_folder(
     width: of a frame, pixels.
     framing: 'scene' or 'face'.
     num_subjects: how many people, 1 to 80.
-    conditions: names of CONDITIONS.
+    conditions: names of DRAWN_CONDITIONS.
     seed: of the whole set.
     jpeg_quality: 1 to 100. chosen 95: artefacts below the drawn noise.
 
@@ -198,7 +206,7 @@ def write_folder(
         (folder / f'{index:03}.jpeg').write_bytes(data.tobytes())
 
 
-def content_hash(*, num_subjects=80, seed=0) -> str:
+def content_hash(*, num_subjects=NUM_PEOPLE, seed=0) -> str:
   """Hashes the performances: the same on every platform, unlike JPEG bytes.
 
   Args:

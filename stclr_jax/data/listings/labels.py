@@ -5,10 +5,10 @@ import dataclasses
 import difflib
 import itertools
 
-from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.people import spelling
 from stclr_jax.errors import UserError
+from stclr_jax.oulu_casia import EXPRESSIONS
 
 # The six of Oulu-CASIA, by the words and codes of other data sets. Source: the
 # folders of CK+ and its emotion codes, MMI's and RAVDESS's words, CREMA-D's

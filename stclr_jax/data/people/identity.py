@@ -10,13 +10,11 @@ import hashlib
 
 import numpy as np
 
+from stclr_jax import oulu_casia
 from stclr_jax.data.people import recording_parts
 from stclr_jax.data.people import spelling
 from stclr_jax.errors import UserError
 
-# Their people have the same names, P001 to P080, in every condition and size.
-# Names of data sets begin so; no imported one's may (`imported.RESERVED`).
-OULU_CASIA, DRAWN = 'oulu_casia', 'synthetic'
 # Values of `data.same_names`.
 SAME_NAMES = ('same_people', 'other_people')
 _SHOWN = 10  # chosen: names in a message
@@ -224,15 +222,12 @@ def same_set(name, other):
 
 
 def _family(name):
-  return next(
-    (family for family in (OULU_CASIA, DRAWN) if name.startswith(family)),
-    name.partition(':')[0],
-  )
+  return oulu_casia.family(name) or name.partition(':')[0]
 
 
 def _comparable(space, other):
   """Whether a name in one space is that of a person in the other."""
-  if DRAWN in (space, other):  # drawn faces are nobody
+  if oulu_casia.DRAWN in (space, other):  # drawn faces are nobody
     return space == other
   return space == other or '' in (space, other)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from stclr_jax import oulu_casia
 from stclr_jax.data.drawn import face_drawing
 from stclr_jax.data.drawn import face_shape
 from stclr_jax.data.drawn import performances
@@ -90,7 +91,7 @@ def test_videos_come_in_the_order_of_their_ids():
   ids = [video.video_id for video in videos]
   assert ids == sorted(ids) and ids[0] == 'P001/Anger'
   for video in videos:
-    expression = synthetic_faces.EXPRESSIONS[video.label]
+    expression = oulu_casia.EXPRESSIONS[video.label]
     assert video.video_id == f'P{video.subject:03}/{expression}'
     length = performances.draw_performance(
       video.subject, video.label
@@ -333,7 +334,7 @@ def test_face_fills_the_small_frame(size):
 def test_conditions_change_light_not_performance():
   bright = {
     condition: draw(raise_units(), condition=condition).mean()
-    for condition in synthetic_faces.CONDITIONS
+    for condition in oulu_casia.DRAWN_CONDITIONS
   }
   assert bright['vl_strong'] > 2 * bright['vl_weak'] > 4 * bright['vl_dark']
   infrared = draw(raise_units(), condition='ni_strong')

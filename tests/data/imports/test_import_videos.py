@@ -14,10 +14,10 @@ from stclr_jax import commands
 from stclr_jax import import_videos
 from stclr_jax.data import imported
 from stclr_jax.data import sources
-from stclr_jax.data.drawn.performances import EXPRESSIONS
 from stclr_jax.data.faces import face_detection
 from stclr_jax.data.imports import import_writer
 from stclr_jax.errors import MissingPackageError
+from stclr_jax.oulu_casia import EXPRESSIONS
 
 
 def run(tmp_path, arguments):

@@ -12,6 +12,7 @@ from small_imports import folder_items
 from small_imports import import_items
 from small_imports import tree
 
+from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
 from stclr_jax.data import sources
@@ -252,7 +253,7 @@ def test_names_that_clash_or_cannot_be_are_refused(tmp_path, name):
 
 
 def test_every_builtin_name_is_reserved():
-  for name in sources.NAMES:
+  for name in oulu_casia.BUILT_SETS:
     with pytest.raises(ValueError, match='must not begin'):
       imported.check_name(name)
 

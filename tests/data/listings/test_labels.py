@@ -3,7 +3,7 @@ import shlex
 
 import pytest
 
-from stclr_jax.data.drawn import performances
+from stclr_jax import oulu_casia
 from stclr_jax.data.listings import labels
 from stclr_jax.data.listings import listing as listings
 
@@ -51,7 +51,7 @@ def test_the_preset_names_six_expressions_in_oulu_casias_order(subtests):
       named, classes, notes, problems = name(
         [*reversed(words), 'contempt', 'NEU'], 'oulu_casia'
       )
-      assert classes == performances.EXPRESSIONS
+      assert classes == oulu_casia.EXPRESSIONS
       assert named == [*reversed(classes), None, None]
       assert len(notes) == 2 and not problems
 

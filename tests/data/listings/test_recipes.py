@@ -3,7 +3,7 @@ import collections
 import making_videos
 import pytest
 
-from stclr_jax.data.drawn import performances
+from stclr_jax import oulu_casia
 from stclr_jax.data.listings import labels
 from stclr_jax.data.listings import recipe_mmi
 from stclr_jax.data.listings import recipes
@@ -285,7 +285,7 @@ def test_every_recipe_maps_to_oulu_casias_expressions(subtests):
       label_map = labels.parse_label_map('oulu_casia')
       for label in recipes.RECIPES[name].classes:
         assert label in label_map.names
-        assert label_map.names[label] in (*performances.EXPRESSIONS, None)
+        assert label_map.names[label] in (*oulu_casia.EXPRESSIONS, None)
         # Nothing but contempt and neutral has no counterpart.
         assert label_map.names[label] or label in ('contempt', 'neutral')
 
