@@ -15,11 +15,13 @@ import json
 import pathlib
 import statistics
 
+from stclr_jax.files import json_records
 from stclr_jax.files import whole
 from stclr_jax.oulu_casia import EXPRESSIONS
 from stclr_jax.oulu_casia import NUM_PEOPLE
 
 FILE_NAME = 'integrity.json'
+FORMAT = 2  # of this file, and of what lies beside it
 
 # Source: the frame lists of two public repositories (HuiDingUMD/ExprGAN,
 # oulu_anno.pickle; Firesontang/Geometric-Convolutional_for_fera,
@@ -58,7 +60,7 @@ def describe(survey):
   _note_equal_conditions(conditions)
   used = sum(len(v.frames) for vs in survey.videos.values() for v in vs)
   return {
-    'format': 1,
+    'format': FORMAT,
     'checksums': (__doc__ or '').split('\n\n')[1].replace('\n', ' ').strip(),
     'checksum': _checksum_lines(
       (name, conditions[name]['checksum']) for name in sorted(conditions)
@@ -99,9 +101,22 @@ def read(directory):
 
   Returns:
     A dict; None if there is none, as beside the drawn data sets.
+
+  Raises:
+    UserError: if it is of another format.
   """
   file = pathlib.Path(directory, FILE_NAME)
-  return json.loads(file.read_text()) if file.exists() else None
+  if not file.exists():
+    return None
+  description = json.loads(file.read_text())
+  json_records.check_format(
+    description,
+    source=f'The data set in {directory}',
+    remedy='delete that folder and build it again: tfds build tfds_oulu '
+    '--manual_dir=FOLDER',
+    expected=FORMAT,
+  )
+  return description
 
 
 def checksum_video(video):

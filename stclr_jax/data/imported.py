@@ -14,6 +14,7 @@ from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import record_files
 from stclr_jax.errors import UserError
+from stclr_jax.files import json_records
 from stclr_jax.files import whole
 
 BUILDER = 'imported_videos'
@@ -104,11 +105,12 @@ def read_report(name, data_dir=None):
   if not isinstance(report, dict):
     reason = f'{REPORT} holds a {type(report).__name__}'
     raise record_files.damaged(path, reason, REMEDY)
-  if (found := report.get('format')) != FORMAT:
-    raise UserError(
-      f'The data set in {path} is of another format (`format` in {REPORT}: '
-      f'{found}) than this version reads ({FORMAT}). {REMEDY}'
-    )
+  json_records.check_format(
+    report,
+    source=f'The data set in {path}',
+    remedy='import the videos again, with --overwrite',
+    expected=FORMAT,
+  )
   return report
 
 

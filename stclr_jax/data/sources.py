@@ -152,6 +152,7 @@ def has_tfds():
 
 
 def _open_built(name, split, data_dir):
+  from tfds_oulu import integrity
   from tfds_oulu import tfds_oulu_dataset_builder as oulu
 
   if name in oulu_casia.DRAWN_SETS and _is_never_built(split):
@@ -181,6 +182,7 @@ def _open_built(name, split, data_dir):
     print(f'Building the embedded data set {name} in {builder.data_dir} ...')
     sys.stdout.flush()
     builder.download_and_prepare()
+  integrity.read(builder.data_dir)  # names one of another format
   if split not in builder.info.splits:
     raise UserError(
       f'`data.split` (={split!r}) must be one of those built of {name}: '

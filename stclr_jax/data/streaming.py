@@ -23,6 +23,7 @@ from stclr_jax.errors import UserError
 from stclr_jax.files import thread_maps
 from stclr_jax.files import whole
 
+FORMAT = 1  # of the index file
 _HAS_AFFINITY = hasattr(os, 'sched_getaffinity')  # not on a Mac
 
 
@@ -221,17 +222,20 @@ def _make_entry(video_id, subject, label, length):
 
 
 def _read_kept(path):
-  """The list in a file, empty where there is none that can be read."""
+  """The list in a file, empty where there is none of this format."""
   try:
-    return [_make_entry(*row) for row in json.loads(path.read_text())]
-  except (OSError, ValueError, TypeError):
+    kept = json.loads(path.read_text())
+    if kept['format'] != FORMAT:
+      return []
+    return [_make_entry(*row) for row in kept['rows']]
+  except (OSError, ValueError, TypeError, KeyError):
     return []
 
 
 def _keep(path, rows):
   # Processes that write at the same time write the same.
   with contextlib.suppress(OSError):
-    whole.write_text(path, json.dumps(rows))
+    whole.write_text(path, json.dumps({'format': FORMAT, 'rows': rows}))
 
 
 def _num_processors():

@@ -126,23 +126,24 @@ def read_document(written, kinds, *, source, remedy):
   return by_workflow[found].from_dict(written)
 
 
-def check_format(written, *, source, remedy):
+def check_format(written, *, source, remedy, expected=FORMAT):
   """Refuses what was written in another format, before it is half-read.
 
   Args:
     written: a dict, with 'format' unless an earlier version wrote it.
     source: names it, for the message.
     remedy: what to do instead, a clause.
+    expected: the format that this version writes there.
 
   Raises:
-    UserError: unless it is of `FORMAT`.
+    UserError: unless it is of that format.
   """
   found = written.get('format')
-  if found != FORMAT:
-    when = 'an earlier' if found is None or found < FORMAT else 'a later'
+  if found != expected:
+    when = 'an earlier' if found is None or found < expected else 'a later'
     raise UserError(
       f'{source} is of {when} format (`format` = {found}) and must be of '
-      f'{FORMAT}, that of this version: {remedy}.'
+      f'{expected}, that of this version: {remedy}.'
     )
 
 

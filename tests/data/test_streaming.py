@@ -84,8 +84,7 @@ def test_streamed_clips_are_those_in_memory(records):
   assert streamed.video_id == in_memory.video_id
   requests = make_requests(7)
   read = [
-    list(clips.read_clips(store, requests))
-    for store in (in_memory, streamed)
+    list(clips.read_clips(store, requests)) for store in (in_memory, streamed)
   ]
   assert read[0][0].shape == (3, 2, 4, *FRAME_SIZE, 3)
   np.testing.assert_array_equal(*read)
@@ -148,7 +147,8 @@ def test_records_are_listed_once(records, tmp_path):
   assert len(records.reads) == 4  # none again
   np.testing.assert_array_equal(first.length, again.length)
   assert first.video_id == again.video_id
-  index.write_text(json.dumps(json.loads(index.read_text())[:2]))
+  kept = json.loads(index.read_text())
+  index.write_text(json.dumps(kept | {'rows': kept['rows'][:2]}))
   open_store(records, index_file=index)
   assert len(records.reads) == 8  # a list of other records is made anew
   nowhere = tmp_path / 'absent' / 'index.json'
@@ -157,7 +157,16 @@ def test_records_are_listed_once(records, tmp_path):
 
 @pytest.mark.parametrize(
   'kept',
-  [b'', b'[["v0", 1', b'null', b'[[1], [2], [3], [4]]', b'\xff\xfe', b'7'],
+  [
+    b'',
+    b'{"format": 1, "rows": [["v0", 1',
+    b'{"format": 1}',
+    b'{"format": 1, "rows": [[1], [2], [3], [4]]}',
+    # As an earlier version kept it.
+    b'[["v0", 0, 0, 7], ["v1", 0, 0, 7], ["v2", 0, 0, 7], ["v3", 0, 0, 7]]',
+    b'null',
+    b'\xff\xfe',
+  ],
 )
 def test_a_list_that_is_broken_is_made_anew(records, tmp_path, kept):
   index = tmp_path / 'index.json'

@@ -15,6 +15,7 @@ import tensorflow_datasets as tfds
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import sources
+from stclr_jax.errors import UserError
 from stclr_jax.files import disk
 from tfds_oulu import integrity
 from tfds_oulu import tfds_oulu_dataset_builder as oulu
@@ -110,6 +111,20 @@ def test_the_report_does_not_tell_where_or_when(tmp_path, capsys):
   assert last == where.replace(
     integrity.FILE_NAME, str(builder.data_path / integrity.FILE_NAME)
   )
+
+
+def test_a_set_of_another_format_is_named_with_what_to_do(tmp_path):
+  oulu_trees.write_files(tmp_path / 'manual', FILES)
+  file = build(tmp_path).data_path / integrity.FILE_NAME
+  description = json.loads(file.read_text()) | {'format': 1}
+  file.write_text(json.dumps(description))
+  remedy = f'{file.parent} is of an earlier format.*delete.*tfds build'
+  with pytest.raises(UserError, match=remedy):
+    sources.open_source(
+      'oulu_casia', split='vl_strong', data_dir=tmp_path / 'data'
+    )
+  with pytest.raises(UserError, match=remedy):
+    build(tmp_path)  # finds it built
 
 
 def test_corrupt_frames_stop_before_anything_is_written(tmp_path):
