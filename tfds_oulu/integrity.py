@@ -1,4 +1,4 @@
-"""What went into a build: counts, what is missing, and checksums.
+"""Description of a build: counts, missing videos, checksums.
 
 A checksum depends on the frames' bytes, as they came, and their order alone:
 not on folders, names, times or archives, and not on a decoder. Of a video it

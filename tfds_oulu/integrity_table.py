@@ -1,4 +1,4 @@
-"""The words in which a build says what went into it."""
+"""Tables and lines in which a build says what it holds."""
 
 import collections
 import re

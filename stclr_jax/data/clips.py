@@ -1,4 +1,4 @@
-"""Which frames a step needs, and how the host finds and reads them.
+"""Choice of the frames that a step needs, and their reading on the host.
 
 The same functions of the same keys as on the device choose the frames, so that
 a view does not depend on where the videos are.

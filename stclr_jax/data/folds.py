@@ -1,4 +1,4 @@
-"""Who is trained on and who is tested.
+"""Folds: the people to train on and those to test on.
 
 Folds are by person: nobody is in both parts of one, save in the assignment
 whose name says that it leaks. Everything follows from ids by hashes, so that
@@ -12,6 +12,7 @@ import numpy as np
 from stclr_jax.data import labelled_subsets
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 
 # chosen names; who deals so: 'consecutive' (fold 0 tests P001 to P008): most
 # public fold lists of Oulu-CASIA; 'strided' (P001, P011, ...) and 'shuffled':
@@ -169,11 +170,7 @@ def make_folds(
     ValueError: for an unknown assignment, fewer people than folds, or no
       label at all.
   """
-  if assignment not in ASSIGNMENTS:
-    raise UserError(
-      f'`data.fold_assignment` (={assignment!r}) must be one of '
-      f'{", ".join(ASSIGNMENTS)}.'
-    )
+  check_one_of('data.fold_assignment', assignment, ASSIGNMENTS)
   subjects = np.asarray(subjects)
   if labels is None:
     labels = np.zeros(len(subjects), int)

@@ -1,4 +1,4 @@
-"""Who is in the videos of an imported data set, by its report."""
+"""People in the videos of an imported data set, by its report."""
 
 from stclr_jax.data import imported
 from stclr_jax.data import record_files

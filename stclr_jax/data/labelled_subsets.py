@@ -1,4 +1,4 @@
-"""Which of the training labels are known (Table VI).
+"""Subsets of the training labels, for Table VI.
 
 The subsets are fixed by ids alone, so that two labs use the same ones: 10 %
 of a fold's 432 training videos are the same 43 everywhere. Five draws, 0 to 4,
@@ -10,6 +10,7 @@ import hashlib
 import numpy as np
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 
 UNITS = ('clip', 'person')
 
@@ -48,10 +49,7 @@ def labelled_subset(
       f'`data.labelled_fraction` (={fraction}) must lie in (0, 1]: 1 is all '
       'labels, 0.25 a quarter.'
     )
-  if unit not in UNITS:
-    raise UserError(
-      f'`data.labelled_unit` (={unit!r}) must be one of {", ".join(UNITS)}.'
-    )
+  check_one_of('data.labelled_unit', unit, UNITS)
   label = np.asarray(label)
   labelled = [int(i) for i in train if label[i] >= 0]
   if not labelled:

@@ -1,4 +1,4 @@
-"""Where the frames of a data set live while a run needs them.
+"""Placement of frames: on the device, in host memory, or in records.
 
 On the device, where a step takes its clips itself; in the host's memory, from
 which the clips of the next batches are already on their way; or in their
@@ -11,6 +11,7 @@ from typing import NamedTuple
 import jax
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.files import host_memory
 
 DEVICE, HOST, STREAMED = 'device', 'host', 'streamed'
@@ -39,11 +40,7 @@ def check(placement, memory_share):
   Raises:
     ValueError: for an unknown placement, or a share outside (0, 1].
   """
-  if placement not in PLACEMENTS:
-    raise UserError(
-      f'`data.placement` (={placement!r}) must be one of '
-      f'{", ".join(PLACEMENTS)}.'
-    )
+  check_one_of('data.placement', placement, PLACEMENTS)
   if not 0 < memory_share <= 1:
     raise UserError(
       f'`data.memory_share` (={memory_share}) must be more than 0 and at most '

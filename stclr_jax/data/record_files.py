@@ -1,4 +1,4 @@
-"""Records that say which data set is damaged, and what to do about it."""
+"""Wraps records: damage is reported with the data set and a remedy."""
 
 from stclr_jax.errors import UserError
 

@@ -1,4 +1,4 @@
-"""What reads and writes any file: whole, locked, within limits, in threads.
+"""Files of any kind: written whole, locked, within limits; threads.
 
 No module here knows what a video, a data set or a run is.
 """

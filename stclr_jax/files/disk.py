@@ -1,4 +1,4 @@
-"""Room on the disk, asked for before work is lost for want of it."""
+"""Checks free disk space, and names the disk that fills up."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""What runs write down for runs that follow: JSON objects."""
+"""Reads the JSON objects that runs write for runs that follow."""
 
 import json
 import pathlib

@@ -1,4 +1,4 @@
-"""Who owns a folder: one process at a time, until it ends, however it ends.
+"""Locks on folders: one process at a time owns one, until it ends.
 
 The system holds the lock and drops it with the process, also after a kill or
 a crash, so that a lock file that was left behind stops nobody.

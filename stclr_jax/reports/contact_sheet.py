@@ -1,4 +1,4 @@
-"""What a data set looks like: counts, frames of some videos, two views each."""
+"""Contents of a contact sheet: counts, frames of videos, two views each."""
 
 import dataclasses
 import functools

@@ -1,4 +1,4 @@
-"""From a folder or its zip archives to the videos of Oulu-CASIA in it.
+"""Finds the videos of Oulu-CASIA in a folder or its zip archives.
 
 No TFDS here: the builder packs what is found.
 """

@@ -1,4 +1,4 @@
-"""What to do where two files or folders claim one place.
+"""Decides between files or folders that claim one place.
 
 If they hold the same bytes the first is taken: in a folder before in an
 archive, then in order of their paths. If they differ, nobody but the user can

@@ -12,6 +12,7 @@ import os
 import tqdm
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from tfds_oulu.scan import checked_videos as videos_lib
 from tfds_oulu.scan import duplicates
 from tfds_oulu.scan import layout
@@ -70,8 +71,7 @@ def survey(tree, *, on_corrupt='stop', video_labels=None, context=''):
       against building, at once: archives that cannot be read, frames that
       cannot be decoded, different frames or videos that claim one place.
   """
-  if on_corrupt not in POLICIES:
-    raise UserError(f"`on_corrupt` (={on_corrupt!r}) must be 'stop' or 'skip'.")
+  check_one_of('on_corrupt', on_corrupt, POLICIES)
   labels = original_videos.complete_labels(video_labels)
   folders, ignored, num_files = _sort(tree, labels, context)
   checked = _check(folders)

@@ -1,4 +1,4 @@
-"""Who performs which expression, with which action units, and when.
+"""Drawn people, and how they perform an expression over time.
 
 The numbers behind the embedded data set, before anything is drawn: identities,
 a day of recording each, facial action units, their timing, blinks and the

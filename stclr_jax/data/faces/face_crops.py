@@ -1,18 +1,11 @@
 """One square around the face of a video, the same for all of its frames.
 
-The face is detected in every frame, followed, and its boxes smoothed; then one
-square is laid around all of them, so that a moving head stays a moving head
-and the picture does not tremble with the detector. The rules:
-
-* A detection counts only if others of the same face support it within a few
-  frames: a "face" that flashes up in a bottle is none.
-* A face that is lost and found again at its place is the same face, and where
-  it is lost the square stays: it is laid around where the face was seen.
-* Of several faces that are there about as long, the largest is taken, or the
-  most central; one that passes by is not.
-* No face at all gives no square, not a guess.
-
-Whatever rule fired is said in the track's notes.
+The face is detected in every frame, followed (`face_tracks`), and its boxes
+smoothed; then one square is laid around all of them, so that a moving head
+stays a moving head and the picture does not tremble with the detector. Where
+the face is lost the square stays: it is laid around where the face was seen.
+No face at all gives no square, not a guess. Whatever rule fired is said in the
+track's notes.
 """
 
 import dataclasses
@@ -23,19 +16,9 @@ from typing import NamedTuple
 import numpy as np
 
 from stclr_jax.data.faces import face_detection
+from stclr_jax.data.faces import face_tracks
 from stclr_jax.errors import UserError
-
-CHOICES = ('largest', 'central')
-
-# A detection belongs to the face whose last box it overlaps by so much,
-# intersection over union. chosen: SORT's (Bewley et al. 2016).
-_MIN_OVERLAP = 0.3
-# Frames before and after in which others must support a detection. chosen: a
-# third of a second at 25 frames a second, all in all.
-_SUPPORT_REACH = 4
-# chosen: below it a face is a passer-by; see `FaceCropOptions.which`.
-_MIN_PRESENCE = 0.5  # of the detections of the face seen most
-_LONG_GAP = 0.25  # of the video, chosen: worth a note
+from stclr_jax.errors import check_one_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,11 +55,7 @@ class FaceCropOptions:
 
   def __post_init__(self):
     face_detection.check(self.detector, self.min_face)
-    if self.which not in CHOICES:
-      raise UserError(
-        f'`which` (={self.which!r}) of several faces must be one of '
-        f'{", ".join(CHOICES)}.'
-      )
+    check_one_of('which of several faces', self.which, face_tracks.CHOICES)
     if not 0 <= self.margin <= 2:
       raise UserError(
         f'`margin` (={self.margin}) must be between 0 and 2 sides of the '
@@ -87,10 +66,10 @@ class FaceCropOptions:
         f'`smoothing` (={self.smoothing}) must be an odd number of '
         'detections; 1 for none, 5 is usual.'
       )
-    if not 1 <= self.min_support <= 2 * _SUPPORT_REACH + 1:
+    if not 1 <= self.min_support <= face_tracks.SUPPORT_WINDOW:
       raise UserError(
         f'`min_support` (={self.min_support}) must be 1 (every detection '
-        f'counts) to {2 * _SUPPORT_REACH + 1} detections; 3 is usual.'
+        f'counts) to {face_tracks.SUPPORT_WINDOW} detections; 3 is usual.'
       )
 
 
@@ -123,20 +102,6 @@ class FaceTrack:
   coverage: float
   num_frames: int
   notes: tuple[str, ...]
-
-
-class _Face(NamedTuple):
-  """Detections of one face: frame indices int [n], boxes float [n, 3]."""
-
-  frames: np.ndarray
-  boxes: np.ndarray
-
-  def side(self):
-    return float(np.median(self.boxes[:, 2]))
-
-  def off_centre(self, frame_size):
-    centres = self.boxes[:, :2] + self.boxes[:, 2:] / 2
-    return float(np.hypot(*(np.median(centres, 0) - np.array(frame_size) / 2)))
 
 
 def find_square(
@@ -185,9 +150,9 @@ def lay_square(detections, frame_size, options=FaceCropOptions()) -> FaceTrack:
     A `FaceTrack`.
   """
   num_frames, notes = len(detections), []
-  linked = _link(detections)
+  linked = face_tracks.link(detections)
   min_support = min(options.min_support, num_frames)
-  faces = [_keep_supported(face, min_support) for face in linked]
+  faces = [face_tracks.keep_supported(face, min_support) for face in linked]
   dropped = sum(map(len, detections)) - sum(len(f.frames) for f in faces)
   if dropped:
     notes.append(
@@ -198,9 +163,9 @@ def lay_square(detections, frame_size, options=FaceCropOptions()) -> FaceTrack:
   if not faces:
     notes.append('no face was found')
     return FaceTrack(None, 0.0, num_frames, tuple(notes))
-  face = _choose(faces, frame_size, options.which, notes)
+  face = face_tracks.choose(faces, frame_size, options.which, notes)
   coverage = len(face.frames) / num_frames
-  _note_losses(face, num_frames, notes)
+  face_tracks.note_losses(face, num_frames, notes)
   square = _surround(_smooth(face.boxes, options.smoothing), options.margin)
   if square.side > 2 * (1 + 2 * options.margin) * face.side():
     notes.append(
@@ -262,78 +227,6 @@ def cut(frame: np.ndarray, square: Square, size: int) -> np.ndarray:
   # Bilinear as the views are: its triangle widens when pixels are lost.
   resized = patch.resize((size, size), Image.Resampling.BILINEAR, box=box)
   return np.asarray(resized)
-
-
-def _link(detections):
-  """Joins the detections of each face over time, best overlaps first."""
-  faces = []  # lists of (frame, Detection)
-  for index, found in enumerate(detections):
-    overlaps = sorted(
-      (
-        (_overlap(face[-1][1], box), i, j)
-        for i, face in enumerate(faces)
-        for j, box in enumerate(found)
-      ),
-      reverse=True,
-    )
-    used_faces, used_boxes = set(), set()
-    for overlap, i, j in overlaps:
-      if overlap < _MIN_OVERLAP:
-        break
-      if i not in used_faces and j not in used_boxes:
-        faces[i].append((index, found[j]))
-        used_faces.add(i)
-        used_boxes.add(j)
-    faces += [
-      [(index, box)] for j, box in enumerate(found) if j not in used_boxes
-    ]
-  return [
-    _Face(np.array([i for i, _ in face]), np.array([box for _, box in face]))
-    for face in faces
-  ]
-
-
-def _overlap(a, b):
-  """Intersection over union of two squares."""
-  height = min(a.top + a.side, b.top + b.side) - max(a.top, b.top)
-  width = min(a.left + a.side, b.left + b.side) - max(a.left, b.left)
-  shared = max(0.0, height) * max(0.0, width)
-  return shared / (a.side**2 + b.side**2 - shared)
-
-
-def _keep_supported(face, min_support):
-  near = np.abs(face.frames[:, None] - face.frames) <= _SUPPORT_REACH
-  kept = near.sum(1) >= min_support
-  return _Face(face.frames[kept], face.boxes[kept])
-
-
-def _choose(faces, frame_size, which, notes):
-  most = max(len(face.frames) for face in faces)
-  present = [f for f in faces if len(f.frames) >= _MIN_PRESENCE * most]
-  passing = len(faces) - len(present)
-  if passing:
-    notes.append(
-      f'passed over because seen for less than half as long: {passing} of '
-      f'{len(faces)} faces'
-    )
-  if which == 'largest':
-    chosen = max(present, key=_Face.side)
-  else:
-    chosen = min(present, key=lambda face: face.off_centre(frame_size))
-  if len(present) > 1:
-    notes.append(f'the {which} of {len(present)} faces was taken')
-  return chosen
-
-
-def _note_losses(face, num_frames, notes):
-  """Says where the face is not seen for a quarter of the video or more."""
-  edges = np.concatenate([[-1], face.frames, [num_frames]])
-  for before, after in zip(edges[:-1], edges[1:], strict=True):
-    if after - before - 1 >= max(2, _LONG_GAP * num_frames):
-      notes.append(
-        f'the face is not seen in frames {before + 1} to {after - 1} of '
-        f'{num_frames}; the square is laid around where it was'
-      )
 
 
 def _smooth(boxes, smoothing):

@@ -6,6 +6,7 @@ import pathlib
 
 from stclr_jax.data.faces import face_crops
 from stclr_jax.data.faces import face_detection
+from stclr_jax.data.faces import face_tracks
 from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import listing_csv
@@ -222,7 +223,7 @@ def make_parser(description):
   )
   add(
     '--face_which',
-    choices=face_crops.CHOICES,
+    choices=face_tracks.CHOICES,
     help=f'of several faces (default: {square.which})',
   )
   add(

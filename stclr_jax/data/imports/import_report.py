@@ -1,4 +1,4 @@
-"""What an import says of itself: totals and words."""
+"""Totals of an import, and its report in words."""
 
 import collections
 

@@ -1,4 +1,4 @@
-"""From a recording to encoded frames: at one rate, in windows, cropped.
+"""Makes encoded frames of a recording: at one rate, in windows, cropped.
 
 Frames pass through one at a time; what is held is one window of encoded
 images, however long the recording.
@@ -17,6 +17,7 @@ from stclr_jax.data.imports import window_notes
 from stclr_jax.data.imports.recording_frames import RecordingFrames
 from stclr_jax.data.pictures import frame_images
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.files import thread_maps
 from stclr_jax.files.unreadable import UnreadableError
 from stclr_jax.files.unreadable import naming_errors
@@ -90,10 +91,7 @@ class Options:
         f'hold {2 * self.min_frames} frames at {self.fps:g} a second, twice '
         '`min_frames`.'
       )
-    if self.no_face not in NO_FACE:
-      raise UserError(
-        f'`no_face` (={self.no_face}) must be one of {", ".join(NO_FACE)}.'
-      )
+    check_one_of('no_face', self.no_face, NO_FACE)
 
   @property
   def window_length(self):

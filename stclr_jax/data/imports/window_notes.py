@@ -1,4 +1,4 @@
-"""What is told of windows, and which are left out since nothing moves."""
+"""Notes on windows, and the exclusion of those in which nothing moves."""
 
 from stclr_jax.files.unreadable import UnreadableError
 

@@ -1,4 +1,4 @@
-"""Which files of a folder are videos, by their names and where needed bytes."""
+"""Kinds of files, by their names and where needed by their bytes."""
 
 import pathlib
 

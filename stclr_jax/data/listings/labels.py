@@ -1,4 +1,4 @@
-"""What the classes of a data set are called, here and elsewhere."""
+"""Class names of a data set, from the words and codes of other data sets."""
 
 import collections
 import dataclasses

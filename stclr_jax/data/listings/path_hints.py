@@ -1,4 +1,4 @@
-"""What may be meant by a path that is not there."""
+"""Hints at the path that may be meant by one that is not there."""
 
 import pathlib
 import re

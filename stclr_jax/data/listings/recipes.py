@@ -1,4 +1,4 @@
-"""Where labels and people stand in data sets that people in this field have.
+"""Recipes: places of labels and people in data sets that the field uses.
 
 Each lists the recordings of one data set as it is unpacked. None of them is
 licensed to come with this project, so that all is tested on generated trees.

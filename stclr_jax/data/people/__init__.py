@@ -1,4 +1,4 @@
-"""Who is in a video: names, their spellings, and recordings that occur twice.
+"""People in videos: names, their spellings, recordings that occur twice.
 
 Nothing here reads records or deals folds; `data` does.
 """

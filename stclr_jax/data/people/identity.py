@@ -1,4 +1,4 @@
-"""Who is who, also in other data sets: by names, and by recordings.
+"""Identity of people across data sets: by names, and by recordings.
 
 A number names nobody, as an imported data set numbers its people anew whenever
 it is imported, and its own name can be changed. People are known by the names

@@ -1,4 +1,4 @@
-"""Who is meant by the names of a listing: named people, and all the others."""
+"""Names and numbers for the people of a listing, named or not."""
 
 import collections
 import dataclasses

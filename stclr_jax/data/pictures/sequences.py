@@ -1,4 +1,4 @@
-"""Which of a folder's pictures are a video, by their names.
+"""Sequences among the pictures of a folder, by their names.
 
 The rule. A name is text, a number and text, `cam1_` `0007` ``; of several
 numbers the last that varies counts, unless all that vary rise together, as an

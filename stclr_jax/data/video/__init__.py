@@ -1,4 +1,4 @@
-"""From a video file to upright frames at a stated rate, with an honest clock.
+"""Frames of video files: upright, at a stated rate, with an honest clock.
 
 The only room that imports PyAV. It knows neither listings nor people.
 """

@@ -1,4 +1,4 @@
-"""From decoded frames to pictures: upright, of square pixels, without combs."""
+"""Makes pictures of decoded frames: upright, square pixels, no combs."""
 
 import collections
 

@@ -7,6 +7,7 @@ import pytest
 
 from stclr_jax.data.faces import face_crops
 from stclr_jax.data.faces import face_detection
+from stclr_jax.data.faces import face_tracks
 from stclr_jax.data.faces.face_crops import FaceCropOptions
 from stclr_jax.data.faces.face_crops import Square
 from stclr_jax.data.faces.face_detection import Detection
@@ -88,7 +89,7 @@ def test_a_face_found_again_at_its_place_is_the_same():
   np.testing.assert_allclose(track.square.side, FACE.side + 4)
 
 
-@pytest.mark.parametrize('which', face_crops.CHOICES)
+@pytest.mark.parametrize('which', face_tracks.CHOICES)
 def test_of_several_faces(which):
   large_aside = Detection(5.0, 5.0, 70.0)
   small_central = Detection(100.0, 140.0, 40.0)
