@@ -11,8 +11,6 @@ tables need is run once; `runs.json` says which row has which.
 `python -m stclr_jax.compare` takes two folders of `finetunings`.
 """
 
-import pathlib
-
 import ml_collections
 import numpy as np
 
@@ -70,7 +68,7 @@ def run(config, workdir):
     baselines.open_workdir(options, workdir / _BASELINES)
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
-      _note_runs(workdir, tables, runs)
+      table_runs.note(workdir, tables, runs)
     _check_unfinished(table_runs.distinct(runs), folds, workdir)
     for one in table_runs.distinct(runs):
       for fold in folds:
@@ -239,7 +237,7 @@ def _write_page(config, workdir, tables, runs):
     tables=found,
     headline=_headline(config, tables, runs, workdir),
     conditions=conditions.read(workdir / _CONDITIONS),
-    noted=_read_noted(workdir),
+    noted=table_runs.read_noted(workdir),
   )
 
 
@@ -272,29 +270,6 @@ def _lasting(config):
       'rows': config.rows.to_dict(),
     }
   )
-
-
-def _read_noted(workdir):
-  path = pathlib.Path(workdir, workdirs.TREE_RUNS)
-  if not path.exists():
-    return table_runs.NotedRuns({})
-  return json_records.read(path, table_runs.NotedRuns, remedy=workdirs.RUN_ANEW)
-
-
-def _note_runs(workdir, tables, runs):
-  noted = dict(_read_noted(workdir).tables)
-  for table in tables:
-    noted[table.name] = tuple(
-      table_runs.NotedRow(
-        row=row.name,
-        changes=dict(row.changes),
-        runs=tuple(
-          table_runs.NotedRun(one.pretraining, one.finetuning) for one in of_row
-        ),
-      )
-      for row, of_row in zip(table.rows, runs[table.name], strict=True)
-    )
-  json_records.write(workdir / workdirs.TREE_RUNS, table_runs.NotedRuns(noted))
 
 
 def _run_conditions(config, workdir, folds):

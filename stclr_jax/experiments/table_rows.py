@@ -1,4 +1,4 @@
-"""What each table varies: its rows, as changes of one recipe."""
+"""The rows of each table, as changes of one recipe."""
 
 import dataclasses
 from typing import Any

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import pathlib
 from typing import Any
 from typing import NamedTuple
 
@@ -10,6 +11,7 @@ import ml_collections
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
 from stclr_jax.files import json_records
+from stclr_jax.runs import workdirs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,3 +162,39 @@ def distinct(runs):
   """
   every = (one for table in runs.values() for row in table for one in row)
   return list({one.finetuning: one for one in every}.values())
+
+
+def read_noted(workdir):
+  """Reads which runs a tree has.
+
+  Args:
+    workdir: path of the tree.
+
+  Returns:
+    `NotedRuns`, empty if nothing is noted.
+  """
+  path = pathlib.Path(workdir, workdirs.TREE_RUNS)
+  if not path.exists():
+    return NotedRuns({})
+  return json_records.read(path, NotedRuns, remedy=workdirs.RUN_ANEW)
+
+
+def note(workdir, tables, runs):
+  """Notes in a tree which runs some tables have; others stay as noted.
+
+  Args:
+    workdir: path of the tree.
+    tables: a `table_rows.Table` each.
+    runs: by the name of a table, see `of_table`.
+  """
+  noted = dict(read_noted(workdir).tables)
+  for table in tables:
+    noted[table.name] = tuple(
+      NotedRow(
+        row=row.name,
+        changes=dict(row.changes),
+        runs=tuple(NotedRun(one.pretraining, one.finetuning) for one in of_row),
+      )
+      for row, of_row in zip(table.rows, runs[table.name], strict=True)
+    )
+  json_records.write(workdir / workdirs.TREE_RUNS, NotedRuns(noted))
