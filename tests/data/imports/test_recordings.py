@@ -133,7 +133,7 @@ def test_one_frame_is_no_video(tmp_path):
     ({'window_seconds': float('inf')}, 'window_seconds.*=inf.*0 never cuts'),
     ({'window_seconds': float('nan')}, 'window_seconds.*=nan'),
     ({'min_frames': 0}, 'min_frames.*=0'),
-    ({'no_face': 'guess'}, 'no_face.*'guess''),
+    ({'no_face': 'guess'}, "no_face.*'guess'"),
   ],
 )
 def test_impossible_options_are_refused(options, message):
