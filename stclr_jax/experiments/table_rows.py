@@ -67,7 +67,7 @@ def tables(config):
   }
   names = [config.table]
   if config.table == 'all':
-    names = [name for name in makers if name != 'leaks']
+    names = [name for name in makers if name.startswith(('table', 'figure'))]
   return [makers[name](config) for name in names]
 
 

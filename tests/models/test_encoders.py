@@ -90,7 +90,7 @@ def test_r3d_halves_time_with_space():
   assert shapes[-1] == (512, 2, 14, 14)
 
 
-@pytest.mark.parametrize('architecture', architectures.ARCHITECTURES)
+@pytest.mark.parametrize('architecture', PARAMETERS)
 def test_parameter_count_is_torchvisions(architecture):
   variables = jax.eval_shape(
     lambda: Encoder(architecture=architecture).init(
