@@ -8,6 +8,7 @@ import jax.numpy as jnp
 
 from stclr_jax.errors import UserError
 from stclr_jax.files import json_files
+from stclr_jax.files import json_records
 from stclr_jax.learning import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.models.encoders import Encoder
@@ -29,7 +30,7 @@ def load_encoder(directory):
   Raises:
     FileNotFoundError: if there is no finished checkpoint.
   """
-  checkpoint = checkpoints.read(directory)
+  checkpoint = _read(directory)
   encoder = _make_encoder(checkpoint.notes)
   variables = {
     collection: checkpoint.state[collection]['encoder']
@@ -58,7 +59,7 @@ def load_classifier(directory):
     FileNotFoundError: if there is no finished checkpoint.
     ValueError: if the run trained no classifier.
   """
-  checkpoint = checkpoints.read(directory)
+  checkpoint = _read(directory)
   if checkpoint.notes['workflow'] != 'finetune':
     raise UserError(
       f'The run in {directory} is a {checkpoint.notes["workflow"]} run and '
@@ -79,6 +80,16 @@ def load_classifier(directory):
   )
   classifier.labels = labels
   return classifier
+
+
+def _read(directory):
+  checkpoint = checkpoints.read(directory)
+  json_records.check_format(
+    checkpoint.notes,
+    source=f'The checkpoint in {directory}',
+    remedy='train again, or use the version that wrote it',
+  )
+  return checkpoint
 
 
 def _warn_of_another_epoch(directory, epoch):

@@ -4,6 +4,7 @@ import contextlib
 
 import ml_collections
 
+from stclr_jax.errors import UserError
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
 
@@ -32,7 +33,7 @@ def list_unread(monkeypatch, configs, run):
   Args:
     monkeypatch: pytest's.
     configs: of one workflow; a setting read of one of them is read.
-    run: of one config; what it raises ends that run, and is no matter.
+    run: of one config; one that is refused ends there.
 
   Returns:
     Sorted dotted keys.
@@ -62,7 +63,7 @@ def list_unread(monkeypatch, configs, run):
     for config in configs:
       leaves = list_leaves(config)
       patch.setattr(ml_collections.ConfigDict, '__getitem__', recording_get)
-      with contextlib.suppress(FileNotFoundError):
+      with contextlib.suppress(UserError):
         run(config)
       patch.setattr(ml_collections.ConfigDict, '__getitem__', get)
       left = {key for place, key in leaves.items() if place not in reads}

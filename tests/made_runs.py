@@ -61,3 +61,11 @@ def make_notes(store, videos, *, labels=False, before=None, **changes):
 def make_trained(store, videos, **options):
   """A finished run of one epoch, see `make_notes`."""
   return trained.Trained('x', 1, {}, make_notes(store, videos, **options))
+
+
+def read_trained(checkpoint):
+  """The `trained.Trained` of a `checkpoints.Checkpoint`."""
+  kinds = (trained.PretrainNotes, trained.FinetuneNotes)
+  kind = {one.workflow: one for one in kinds}[checkpoint.notes['workflow']]
+  notes = kind.from_dict(checkpoint.notes)
+  return trained.Trained('x', checkpoint.epoch, checkpoint.state, notes)

@@ -24,6 +24,7 @@ def workdir(tmp_path, shallow_encoder):
   variables = jax.tree.map(lambda x: x + 0.1, init())
   identity = optax.identity()
   notes = {
+    'format': 1,
     'workflow': 'finetune',
     'labels': LABELS,
     'encoder': {

@@ -32,11 +32,18 @@ class FoldOptions:
   fold_assignment: str
   fold_seed: int
 
-  @classmethod
-  def of(cls, data):
-    """Reads `config.data`."""
-    names = (field.name for field in dataclasses.fields(cls))
-    return cls(**{name: data[name] for name in names})
+
+def read_options(kind, node):
+  """Reads what some code needs of a config, and nothing else.
+
+  Args:
+    kind: a dataclass whose fields are settings.
+    node: the part of a config that has them.
+
+  Returns:
+    An instance of it.
+  """
+  return kind(**{one.name: node[one.name] for one in dataclasses.fields(kind)})
 
 
 def make_folds(store, options):

@@ -78,6 +78,7 @@ def alone(run):
   @functools.wraps(run)
   def run_alone(config, workdir, **options):
     config_checks.check(config)
+    config_checks.check_batch(config)
     with owned(workdir):
       return run(config, workdir, **options)
 
@@ -130,7 +131,7 @@ def owned_folds(tree, folds):
     for fold in folds:
       all_of_them.enter_context(
         locks.own(
-          pathlib.Path(tree) / f'.fold_{fold}{workdirs.LOCK}',
+          pathlib.Path(tree) / f'.{workdirs.fold_dir("", fold)}{workdirs.LOCK}',
           what=f'Fold {fold} of {tree}',
           remedy='Wait until it has ended, give other folds (--config.folds), '
           'or another --workdir.',

@@ -28,6 +28,27 @@ from stclr_jax.views import views
 _AHEAD = 2
 
 
+@dataclasses.dataclass(frozen=True)
+class DataOptions:
+  """Which videos, and where their frames live.
+
+  Attributes:
+    name: see `sources.load_videos`.
+    split: see `sources.load_videos`.
+    data_dir: see `sources.load_videos`; '' for TFDS's own default.
+    frame_size: (height, width) of the stored frames, in pixels.
+    placement: one of `placement.PLACEMENTS`.
+    memory_share: of the free memory, what frames may fill under 'auto'.
+  """
+
+  name: str
+  split: str
+  data_dir: str
+  frame_size: tuple[int, int]
+  placement: str
+  memory_share: float
+
+
 @dataclasses.dataclass
 class Kept:
   """The videos that the last run in this process read, for the next one.
@@ -52,10 +73,10 @@ KEPT = Kept()
 
 
 def load_videos(data, kept=KEPT):
-  """Opens the data set of a config, building the embedded one if needed.
+  """Opens a data set, building the embedded one if needed.
 
   Args:
-    data: `config.data`.
+    data: `DataOptions`, or a `config.data`, which has the same.
     kept: what the last run has read, and where this one leaves its own.
 
   Returns:
@@ -101,10 +122,10 @@ def load_videos(data, kept=KEPT):
 
 
 def list_videos(data):
-  """Opens the data set of a config and leaves the frames in their records.
+  """Opens a data set and leaves the frames in their records.
 
   Args:
-    data: `config.data`.
+    data: see `load_videos`.
 
   Returns:
     A `VideoStore` of records.
@@ -121,7 +142,7 @@ def check_videos(data):
   """Makes sure that a data set is there, without reading its frames.
 
   Args:
-    data: `config.data`.
+    data: see `load_videos`.
 
   Raises:
     ValueError: for an unknown name or split.
@@ -154,11 +175,11 @@ def _list_records(source, data):
 
 
 def place(store, data):
-  """Puts a data set where the config, or its size, wants it, and says where.
+  """Puts a data set where its options, or its size, want it, and says where.
 
   Args:
     store: a `VideoStore`.
-    data: `config.data`.
+    data: see `load_videos`.
 
   Returns:
     `PlacedVideos`.

@@ -58,8 +58,8 @@ def run(config, workdir, store=None):
   run_config = ml_collections.ConfigDict(
     workdirs.read_config(config.classifier)
   )
-  if store is None:
-    store = run_videos.load_videos(config.data)
+  data = build.read_options(run_videos.DataOptions, config.data)
+  store = store or run_videos.load_videos(data)
   store, unlabelled = relabel(store, classifier.notes.labels, config.label_map)
   tested, seen = _choose_videos(config, classifier.notes, store)
   begun = owners.begin(workdir, config, store)
@@ -71,7 +71,7 @@ def run(config, workdir, store=None):
     heads.ClassifierNetwork(
       build.make_encoder(run_config), len(store.label_names)
     ),
-    run_videos.place(store, config.data),
+    run_videos.place(store, data),
     view_options,
     config.batch_size,
   )

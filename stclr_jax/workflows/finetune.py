@@ -23,7 +23,6 @@ from stclr_jax.runs import selection
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
-from stclr_jax.runs.checks import config_checks
 from stclr_jax.workflows import finetune_origin
 from stclr_jax.workflows import finetune_stages
 
@@ -46,17 +45,17 @@ def run(config, workdir, store=None):
     UserError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
-  config_checks.check_batch(config)
   choice = selection.Options(
     config.selection, config.look_every_epochs, config.num_epochs
   )
   view_options = build.make_view_options(config.views)
   encoder = build.make_encoder(config)
   earlier = finetune_origin.open_encoder(config)
-  if store is None:
-    store = run_videos.load_videos(config.data)
-  dealt = build.make_folds(store, config.data)
-  fold = dealt.fold(config.data.fold, validation=choice.validated)
+  data = build.read_options(run_videos.DataOptions, config.data)
+  store = store or run_videos.load_videos(data)
+  folding = build.read_options(build.FoldOptions, config.data)
+  dealt = build.make_folds(store, folding)
+  fold = dealt.fold(folding.fold, validation=choice.validated)
   labelled = finetune_origin.choose_labelled(
     config, store, dealt, fold, earlier
   )
@@ -93,9 +92,9 @@ def run(config, workdir, store=None):
     print(f'Note: {remark}', flush=True)
   workdirs.write_json(
     begun.workdir / 'fold.json',
-    dealt.record(config.data.fold, store.video_id, validation=choice.validated),
+    dealt.record(folding.fold, store.video_id, validation=choice.validated),
   )
-  videos = run_videos.place(store, config.data)
+  videos = run_videos.place(store, data)
   classify = make_classify(
     network, videos, view_options, config.evaluation.batch_size
   )
@@ -129,7 +128,7 @@ def run(config, workdir, store=None):
     init=config.init,
     init_epoch=earlier.epoch if earlier else None,
     init_weights=weights,
-    fold=config.data.fold,
+    fold=folding.fold,
     labelled_videos=len(labelled),
     pretraining_videos=len(fold.pretrain),
     remarks=tuple(remarks),

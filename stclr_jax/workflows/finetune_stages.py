@@ -28,8 +28,9 @@ def plan(config, network, view_options, steps_per_epoch):
   """
   optimizer = compiled_steps.by_part(build.make_optimizer(config.optimizer))
   kept = config.optimizer.state_between_stages == 'kept'
-  # A frozen random encoder would be no fair baseline.
-  frozen = config.frozen_epochs if config.init != 'scratch' else 0
+  frozen = config.frozen_epochs
+  if config.init == 'scratch':  # a frozen random encoder is no fair baseline
+    frozen = 0
   if not 0 <= frozen <= config.num_epochs:
     raise UserError(
       f'`frozen_epochs` (={frozen}) must lie within the `num_epochs` '

@@ -28,7 +28,6 @@ from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
-from stclr_jax.runs.checks import config_checks
 
 
 @owners.alone
@@ -47,12 +46,17 @@ def run(config, workdir, store=None):
     UserError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
-  config_checks.check_batch(config)
   view_options = build.make_view_options(config.views)
   network = make_network(config)
-  if store is None:
-    store = run_videos.load_videos(config.data)
-  seen = videos_seen(config, store)
+  data = build.read_options(run_videos.DataOptions, config.data)
+  folding = build.read_options(build.FoldOptions, config.data)
+  store = store or run_videos.load_videos(data)
+  seen = videos_seen(
+    store,
+    folding,
+    pretrain_scope=config.pretrain_scope,
+    hold_out_validation=config.hold_out_validation,
+  )
   listed = batches.Batches(
     batches.Pool.of(store, seen),
     batches.COMPOSITIONS[config.composition],
@@ -67,7 +71,7 @@ def run(config, workdir, store=None):
   if begun.finished is not None:
     return begun.finished
 
-  videos = run_videos.place(store, config.data)
+  videos = run_videos.place(store, data)
   print(
     f'{store.name}: pretraining on {len(seen)} videos of '
     f'{len(np.unique(store.subject[seen]))} people, {config.num_epochs} epochs '
@@ -131,7 +135,7 @@ def run(config, workdir, store=None):
     audit=audited,
     fine_tuning=next_commands.plan_fine_tuning(
       store,
-      build.FoldOptions.of(config.data),
+      folding,
       pretrain_scope=config.pretrain_scope,
     ),
     seconds=begun.seconds(outcome.earlier_seconds),
@@ -180,23 +184,24 @@ def make_network(config):
   )
 
 
-def videos_seen(config, store):
+def videos_seen(store, folding, *, pretrain_scope, hold_out_validation=False):
   """Chooses the videos that pretraining may see.
 
   Args:
-    config: with `pretrain_scope`, `hold_out_validation` and `data`.
     store: a `VideoStore`.
+    folding: `build.FoldOptions`.
+    pretrain_scope: see `configs/pretrain.py`.
+    hold_out_validation: see `configs/pretrain.py`.
 
   Returns:
     Video indices, int [n].
   """
   unlabelled = (store.label == folds.UNLABELLED).all()
   # Where nobody has a label, nobody is ever tested.
-  if config.pretrain_scope == 'all_unlabelled' or unlabelled:
+  if pretrain_scope == 'all_unlabelled' or unlabelled:
     return np.arange(store.num_videos)
-  return build.select_fold(
-    store, config.data, validation=config.hold_out_validation
-  ).pretrain
+  fold = build.select_fold(store, folding, validation=hold_out_validation)
+  return fold.pretrain
 
 
 class _Chance(NamedTuple):

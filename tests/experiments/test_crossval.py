@@ -157,7 +157,9 @@ def test_pretraining_of_a_fold_leaves_its_test_people_out(
   for workflow, folder, config in chain_runs:
     assert folder == f'fold_{config.data.fold}'
     if workflow == 'pretrain':
-      seen = pretrain.videos_seen(config, tiny_store)
+      seen = pretrain.videos_seen(
+        tiny_store, config.data, pretrain_scope=config.pretrain_scope
+      )
     else:
       begun = tmp_path / 'cv' / folder / 'pretrain'
       assert config.init_from == str(begun)

@@ -26,7 +26,7 @@ def label_some(store, people, classes):
 def plan_fine_tuning(config, store):
   return next_commands.plan_fine_tuning(
     store,
-    build.FoldOptions.of(config.data),
+    build.read_options(build.FoldOptions, config.data),
     pretrain_scope=config.pretrain_scope,
   )
 

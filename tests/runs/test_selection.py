@@ -160,8 +160,12 @@ def test_a_run_whose_looks_are_gone_is_not_tested(tiny_store, tmp_path):
 def test_protocol_says_whether_validation_people_were_pretrained_on(
   tiny_store, tiny_config, held_out
 ):
-  before = tiny_config('pretrain', hold_out_validation=held_out)
-  seen = pretrain.videos_seen(before, tiny_store)
+  seen = pretrain.videos_seen(
+    tiny_store,
+    tiny_config('pretrain').data,
+    pretrain_scope='train_folds',
+    hold_out_validation=held_out,
+  )
   config = tiny_config('finetune', selection='inner_validation')
   dealt = build.make_folds(tiny_store, config.data)
   fold = dealt.fold(0, validation=True)

@@ -9,7 +9,6 @@ from stclr_jax.data.people import identity
 from stclr_jax.evaluation import protocol
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
-from stclr_jax.learning import checkpoints
 from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.workflows import evaluate
@@ -181,14 +180,7 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
     'N01'
   }
   config.people_seen, config.data.same_names = 'refuse', 'other_people'
-  assert evaluate.run(config, tmp_path / 'others')['total'] == 60
-  # An earlier format noted numbers only, of which nobody knows whose they are.
-  found = checkpoints.read(tmp_path / 'classifier')
-  del found.notes['seen']
-  monkeypatch.setattr(checkpoints, 'read', lambda *_: found)
-  with pytest.raises(ValueError, match='earlier format.*new --workdir'):
-    evaluate.run(config, tmp_path / 'earlier')
-  assert not (tmp_path / 'earlier').exists()
+  assert evaluate.run(config, tmp_path / 'others').total == 60
 
 
 def test_class_names_may_hold_commas(tiny_store):

@@ -168,18 +168,6 @@ def imported_anew(tiny_store, monkeypatch):
   return import_anew
 
 
-def test_a_pretraining_of_an_earlier_format_is_refused(
-  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
-):
-  found = checkpoints.read(pretrained)
-  del found.notes['seen']
-  monkeypatch.setattr(checkpoints, 'read', lambda *_: found)
-  config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
-  with pytest.raises(ValueError, match='earlier format.*new --workdir'):
-    finetune.run(config, tmp_path / 'run')
-  assert not (tmp_path / 'run').exists()
-
-
 def test_a_run_does_not_go_on_with_other_people(
   tiny_store, tiny_config, tmp_path, imported_anew, monkeypatch
 ):

@@ -1,14 +1,16 @@
 """Every setting of a run's config is read by the run."""
 
-import pytest
-
 import config_leaves
+import made_runs
+import pytest
+from tiny_runs import make_tiny_store
+
 from configs import evaluate as evaluate_config
 from stclr_jax.data import sources
+from stclr_jax.runs import trained
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
-from tiny_runs import make_tiny_store
 
 
 @pytest.fixture
@@ -42,18 +44,21 @@ def test_pretraining_reads_all_settings(
 def test_fine_tuning_and_evaluation_read_all_settings(
   opened, tiny_config, tmp_path, monkeypatch
 ):
-  trained = tmp_path / 'trained'
-  unread = config_leaves.list_unread(
-    monkeypatch,
-    [
-      tiny_config('finetune', num_epochs=1, init='scratch'),
-      tiny_config('finetune', init_from=str(tmp_path / 'nowhere')),
-    ],
-    lambda config: finetune.run(config, trained),
-  )
+  done = tmp_path / 'done'
+  # Refused where all that is about an encoder has been read.
+  earlier = made_runs.make_trained(make_tiny_store(), [0])
+  refused = tiny_config('finetune', init_from='x')
+  refused.views.color.enabled = True
+  with monkeypatch.context() as patch:
+    patch.setattr(trained, 'open_trained', lambda *_, **__: earlier)
+    unread = config_leaves.list_unread(
+      monkeypatch,
+      [tiny_config('finetune', num_epochs=1, init='scratch'), refused],
+      lambda config: finetune.run(config, done),
+    )
   assert unread == []
   config = evaluate_config.get_config('demo')
-  config.classifier, config.people_seen = str(trained), 'mark'
+  config.classifier, config.people_seen = str(done), 'mark'
   unread = config_leaves.list_unread(
     monkeypatch, [config], lambda one: evaluate.run(one, tmp_path / 'tested')
   )

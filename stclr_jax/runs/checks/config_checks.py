@@ -158,11 +158,14 @@ def check_batch(config):
   """Refuses a batch that the devices, or its parts, cannot share.
 
   Args:
-    config: of a pretraining or a fine-tuning.
+    config: of a run; without `batch_norm` it trains nothing, and may be of any
+      batch.
 
   Raises:
     UserError: if it does not divide, or leaves a video without a negative.
   """
+  if 'batch_norm' not in config:
+    return
   size = config.batch_size
   parallel.check_batch_size(size)
   contrastive = 'negatives' in config
