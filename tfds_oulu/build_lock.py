@@ -5,6 +5,8 @@ import pathlib
 import re
 import shutil
 
+from stclr_jax.files import locks
+
 
 @contextlib.contextmanager
 def building_alone(directory):
@@ -16,20 +18,16 @@ def building_alone(directory):
   Args:
     directory: where the data set will be; need not be there yet.
   """
-  import fcntl
-
   directory = pathlib.Path(directory)
   directory.parent.mkdir(parents=True, exist_ok=True)
-  with open(directory.parent / '.build_lock', 'a') as lock:
-    try:
-      fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-      print(f'Another process builds {directory}; waiting for it.', flush=True)
-      fcntl.flock(lock, fcntl.LOCK_EX)
-    except OSError:  # a file system without locks: nobody to be sure of
-      yield
-      return
-    _remove_abandoned(directory)
+  with locks.own(
+    directory.parent / '.build_lock',
+    what=f'The data set {directory}',
+    remedy='Wait until it is built.',
+    wait=True,
+  ) as owned:
+    if owned:
+      _remove_abandoned(directory)
     yield
 
 

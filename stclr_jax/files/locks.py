@@ -36,6 +36,10 @@ def own(lock_file, *, what, remedy, wait=False):
     remedy: what to do in place of it, a sentence.
     wait: whether to wait for another owner to end.
 
+  Yields:
+    Whether it is owned: not where the file system has no locks, or nothing can
+    be written.
+
   Raises:
     OwnedError: naming the owner, unless `wait`.
     OSError: if the lock file cannot be made.
@@ -44,11 +48,11 @@ def own(lock_file, *, what, remedy, wait=False):
   path = pathlib.Path(os.path.realpath(lock_file))
   lock = filelock.FileLock(path, fallback_to_soft=False)
   if not _acquire(lock, path, what, remedy, wait):
-    yield
+    yield False
     return
   try:
     path.write_text(json.dumps(_describe_self()))
-    yield
+    yield True
   finally:
     # Before the release: whoever makes the file next makes another one.
     path.unlink(missing_ok=True)

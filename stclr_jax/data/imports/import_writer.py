@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import io
 import os
-import re
 import shutil
 import socket
 
@@ -78,8 +77,8 @@ class Writer:
     self._target, folder = target, target.path.parent
     self._partial = _partial(folder)
     with contextlib.ExitStack() as opened:
-      opened.enter_context(_owned(folder))
-      _clear_abandoned(folder)
+      if opened.enter_context(_owned(folder)):
+        _clear_abandoned(folder)
       target.check()
       version = self._partial / imported.VERSION
       with _naming(folder):
@@ -225,23 +224,8 @@ def _put_back(replaced, target):
 
 
 def _clear_abandoned(target):
-  """Clears away what processes of this machine left that are no more."""
-  pattern = f'.{target.name}.{socket.gethostname()}-*{_INCOMPLETE}'
-  for path in target.parent.glob(pattern):
-    process = re.search(rf'-(\d+)(\.replaced)?{_INCOMPLETE}$', path.name)
-    if process and not _is_alive(int(process[1])):
-      if path.name.endswith(_REPLACED):
-        _put_back(path, target)
-      shutil.rmtree(path, ignore_errors=True)
-
-
-def _is_alive(process):
-  if process == os.getpid():
-    return False  # its number was used before
-  try:
-    os.kill(process, 0)
-  except ProcessLookupError:
-    return False
-  except PermissionError:
-    return True
-  return True
+  """Clears away what killed imports left; this one owns the name now."""
+  for path in target.parent.glob(f'.{target.name}.*{_INCOMPLETE}'):
+    if path.name.endswith(_REPLACED):
+      _put_back(path, target)
+    shutil.rmtree(path, ignore_errors=True)
