@@ -108,10 +108,26 @@ LAZY = {
 }
 
 # Names of files that one module spells, of all or of those in a room.
+IN_RUNS = tuple(
+  f'stclr_jax/{room}'
+  for room in ('runs', 'reports', 'workflows', 'experiments')
+)
 SPELLED_BY = {
-  '.partial': ('', 'stclr_jax/files/whole.py'),
-  'summary.json': ('stclr_jax/workflows', 'stclr_jax/runs/workdirs.py'),
-  'predictions.csv': ('stclr_jax/workflows', 'stclr_jax/runs/workdirs.py'),
+  '.partial': (('',), 'stclr_jax/files/whole.py'),
+  **dict.fromkeys(
+    (
+      'config.json',
+      'environment.json',
+      'summary.json',
+      'predictions.csv',
+      'conditions.json',
+      'runs.json',
+      'report.html',
+      'report.md',
+      'fold_',
+    ),
+    (IN_RUNS, 'stclr_jax/runs/workdirs.py'),
+  ),
 }
 
 
@@ -280,9 +296,10 @@ def spelled(path):
 def test_names_of_files_are_spelled_once():
   offenders = [
     f'{identify(path)}: {text!r} is of {owner}'
-    for name, (folder, owner) in SPELLED_BY.items()
+    for name, (folders, owner) in SPELLED_BY.items()
     for path in SOURCES
-    if path.is_relative_to(ROOT / folder) and identify(path) != owner
+    if any(path.is_relative_to(ROOT / folder) for folder in folders)
+    if identify(path) != owner
     for text in spelled(path)
     if text.endswith(name)
   ]

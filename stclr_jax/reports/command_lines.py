@@ -29,7 +29,7 @@ def describe_kept(workdir):
     if path.name.isdecimal()
   ]
   kept = f'the checkpoint of epoch {max(saved)}' if saved else 'no checkpoint'
-  if any(workdir.glob(f'**/fold_*/**/{workdirs.CONFIG}')):
+  if any(workdir.glob(f'**/{workdirs.fold_dir("", "*")}/**/{workdirs.CONFIG}')):
     kept = 'each finished run, and the checkpoints of the one under way'
   place = [] if _is_given('workdir') else [f'--workdir={workdir}']
   command = shlex.join(['python', *sys.argv, *place])

@@ -11,6 +11,7 @@ import pathlib
 from stclr_jax.errors import UserError
 from stclr_jax.files import whole
 from stclr_jax.reports import text_table
+from stclr_jax.runs import workdirs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +108,8 @@ def write(directory, blocks, *, watermark=''):
   """
   directory = pathlib.Path(directory)
   pages = {
-    'report.html': to_html(blocks, watermark=watermark),
-    'report.md': to_markdown(blocks, directory),
+    workdirs.REPORT: to_html(blocks, watermark=watermark),
+    workdirs.REPORT_TEXT: to_markdown(blocks, directory),
   }
   for name, page in pages.items():
     whole.write_text(directory / name, page)

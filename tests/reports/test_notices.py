@@ -1,6 +1,6 @@
 import itertools
 
-import pytest
+import made_summaries
 
 from configs import baselines
 from configs import crossval
@@ -8,11 +8,11 @@ from configs import evaluate
 from configs import finetune
 from configs import pretrain
 from configs import reproduce
-from stclr_jax.evaluation import protocol
 from stclr_jax.reports import figures
 from stclr_jax.reports import notices
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.summaries import FinetuneSummary
 
 WORKFLOWS = (baselines, crossval, evaluate, finetune, pretrain, reproduce)
 
@@ -67,35 +67,19 @@ def test_what_is_said_is_of_the_run():
   assert 'faces are drawn' in notices.notice(paper)
 
 
-@pytest.mark.parametrize(
-  'changes,shown',
-  [
-    ({}, 'unseen people'),
-    ({'fold_assignment': 'leaky_clips'}, 'people trained on'),
-    ({'pretrain_scope': 'all_unlabelled'}, 'people pretrained on'),
-  ],
-)
-def test_a_confusion_matrix_says_whom_it_shows(
-  tmp_path, monkeypatch, changes, shown
-):
+def test_a_confusion_matrix_says_whom_it_shows(tmp_path, monkeypatch):
   given = {}
   monkeypatch.setattr(
     figures, 'save_confusion_matrix', lambda *_, **named: given.update(named)
   )
-  texts = ('data', 'data_hash', 'view')
-  counts = ('num_videos', 'num_people', 'num_folds', 'fold_seed', 'seed')
-  fields = {
-    **dict.fromkeys(texts, 'd'),
-    **dict.fromkeys((*counts, 'labelled_draw'), 0),
-    **dict.fromkeys(('folds_run', 'fold_hashes'), ()),
-    'fold_assignment': 'strided',
-    'pretrain_scope': 'none',
-    'selection': 'last',
-    'labelled_fraction': 1.0,
-    'labelled_unit': 'clip',
-  }
-  kept = protocol.Protocol(**fields | changes).as_dict()
-  summary = {'data': 'd', 'correct': 1, 'total': 2, 'confusion': []}
-  summary |= {'labels': [], 'protocol': kept}
-  run_pictures.save_confusion(tmp_path, summary)
-  assert given['title'].startswith('d: 1 of 2 videos of ' + shown)
+  for changes, shown in (
+    ({}, 'unseen people'),
+    ({'fold_assignment': 'leaky_clips'}, 'people trained on'),
+    ({'pretrain_scope': 'all_unlabelled'}, 'people pretrained on'),
+  ):
+    summary = made_summaries.make(
+      FinetuneSummary, protocol=made_summaries.make_protocol(**changes)
+    )
+    run_pictures.save_confusion(tmp_path, summary)
+    title = f'tiny:vl_strong: 30 of 60 videos of {shown}'
+    assert given['title'].startswith(title)
