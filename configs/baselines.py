@@ -1,4 +1,4 @@
-"""What a number has to beat, on the same folds.
+"""Simple methods that a number has to beat, on the same folds.
 
     python main.py --config=configs/baselines.py
     python main.py --config=configs/baselines.py:paper \

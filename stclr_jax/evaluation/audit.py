@@ -1,4 +1,4 @@
-"""What an embedding holds: the expression, or the person and the light?
+"""Shortcut audit: does an embedding hold expression, or person and light?
 
 A positive pair always shows the same person in the same light, so a network
 can tell pairs apart by the face alone and never look at the expression. These

@@ -1,4 +1,4 @@
-"""Whether a classifier is right as often as it says."""
+"""Calibration: is a classifier right as often as it says?"""
 
 import dataclasses
 

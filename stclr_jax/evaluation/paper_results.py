@@ -1,4 +1,4 @@
-"""What the paper printed, as data, and where.
+"""The figures that the paper printed, as data, with their place in it.
 
 Its own runs (Tables III to VI) are counts of the 480 videos; each printed
 percentage is the count's, rounded to two decimals, but for one that was cut.

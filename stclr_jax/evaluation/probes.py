@@ -1,4 +1,4 @@
-"""What a representation knows, while it stays as it is."""
+"""Nearest neighbours and linear probes on frozen representations."""
 
 import numpy as np
 

@@ -1,8 +1,9 @@
-"""How a figure came about: what it may be compared with.
+"""The protocol of a figure of folds: everything that makes it comparable.
 
 Most differences between published accuracies are differences of protocol:
 clips or people dealt to folds, the epoch chosen on the test fold, other views.
-A `Protocol` stands beside each number and in `summary.json`.
+A `Protocol` stands beside each number and in `summary.json`. That of a trained
+classifier on other data is in `transfer_protocol`.
 """
 
 import dataclasses

@@ -1,4 +1,4 @@
-"""Where Oulu-CASIA's people were recorded, and what that confounds."""
+"""The two places where Oulu-CASIA was recorded, and what they confound."""
 
 import dataclasses
 

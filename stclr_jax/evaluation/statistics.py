@@ -1,4 +1,4 @@
-"""How sure a figure is: intervals and paired tests, by person.
+"""Confidence intervals and paired tests, by person.
 
 A person's videos succeed and fail together, so people, not videos, are what
 is resampled and exchanged. None of it covers training noise: another seed
@@ -93,10 +93,9 @@ def cluster_bootstrap_interval(
     bounds: least and largest value that a video can have.
 
   Returns:
-    An `Interval`, bias-corrected and accelerated. Where all people have the
-    same mean there is nothing to resample; then it allows for as many unlike
-    people as Wilson's interval does (of all right, it is Wilson's with people
-    in place of videos).
+    An `Interval`, bias-corrected and accelerated. If all people have the same
+    mean the bootstrap is degenerate; then it allows for as many unlike people
+    as Wilson's interval does (of all right, it is Wilson's over people).
 
   Source: Efron 1987, as scipy computes it. chosen over percentiles: on
     simulated runs (six videos a person, correlated by 0.15, accuracy 0.89)

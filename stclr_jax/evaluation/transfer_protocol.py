@@ -1,8 +1,7 @@
-"""How the figure of a trained classifier on other data came about.
+"""The protocol of a trained classifier that is tested on other data.
 
-`protocol` says it of a figure whose classifier was trained on other folds of
-the data tested; here the data trained on stands in place of folds and
-selection.
+The data trained on stands in place of the folds and selection of `protocol`,
+whose classifier was trained on other folds of the data tested.
 """
 
 import dataclasses

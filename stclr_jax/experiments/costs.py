@@ -1,4 +1,4 @@
-"""What a network costs, counted without running it."""
+"""Parameters and operations of a network, counted without running it."""
 
 import copy
 import functools

@@ -1,4 +1,4 @@
-"""What a run says: pages, pictures, and words for the terminal.
+"""Pages, pictures, and words for the terminal, of finished runs.
 
 Nothing is computed here that another module needs.
 """
