@@ -57,7 +57,7 @@ ROOMS = {
   'data.imports': {*MEDIA, *DATA, 'data', 'data.listings'},
   'learning': {'files', 'models', 'views'},
   'evaluation': {'files', 'models', 'views'},
-  'runs.checks': BELOW_RUNS,
+  'runs.checks': {*BELOW_RUNS, 'runs'},  # words that its registries allow
   'runs': {*BELOW_RUNS, 'runs.checks'},
   'reports': {*BELOW_RUNS, *RUNS, 'data.imports'},
   'workflows': {*BELOW_RUNS, *RUNS, 'reports', 'data.listings'},
