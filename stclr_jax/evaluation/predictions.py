@@ -1,10 +1,26 @@
 """The table of what was predicted for each video."""
 
+from typing import NamedTuple
+
 from stclr_jax.errors import UserError
 from stclr_jax.files import csv_tables
 from stclr_jax.files import whole
 
-COLUMNS = ('video_id', 'subject', 'label', 'prediction')
+
+class Prediction(NamedTuple):
+  """A video that was tested, by the names that the table gives.
+
+  Attributes:
+    video_id: its id.
+    subject: the person shown.
+    label: the true class.
+    prediction: the class it was named.
+  """
+
+  video_id: str
+  subject: str
+  label: str
+  prediction: str
 
 
 def write_predictions(path, store, indices, probabilities, *, seen=None):
@@ -40,19 +56,25 @@ def read_predictions(path):
     path: CSV file.
 
   Returns:
-    A list of dicts from column to cell, one a video.
+    A list of `Prediction`.
 
   Raises:
-    ValueError: if it lacks a column or holds no video.
+    UserError: if it lacks a column or a cell, or holds no video.
   """
   with open(path, newline='', encoding='utf-8') as file:
     names, *rows = [*csv_tables.read(file)] or [[]]
-  missing = [name for name in COLUMNS if name not in names]
+  missing = [name for name in Prediction._fields if name not in names]
   if missing:
     raise UserError(
-      f'{path} must have the columns {", ".join(COLUMNS)}; it lacks '
+      f'{path} must have the columns {", ".join(Prediction._fields)}; it lacks '
       f'{", ".join(missing)}.'
     )
   if not rows:
     raise UserError(f'{path} holds no video; was the run interrupted?')
-  return [dict(zip(names, row, strict=True)) for row in rows]
+  if uneven := [row for row in rows if len(row) != len(names)]:
+    raise UserError(
+      f'{path} must have {len(names)} cells in each row, not {len(uneven[0])} '
+      f'as in {uneven[0]}; bring it back as it was written.'
+    )
+  places = [names.index(name) for name in Prediction._fields]
+  return [Prediction(*(row[i] for i in places)) for row in rows]

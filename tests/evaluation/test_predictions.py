@@ -63,5 +63,8 @@ def test_no_cell_is_a_formula_to_a_spreadsheet_and_readers_see_the_names(
   ]
   assert set(runs) == {'-1'}  # a number
   rows = predictions.read_predictions(path)
-  for column in ('video_id', 'subject', 'label', 'prediction'):
-    assert tuple(row[column] for row in rows) == names
+  assert rows == [predictions.Prediction(*[name] * 4) for name in names]
+  with path.open('a') as file:
+    file.write('cut off')
+  with pytest.raises(ValueError, match='cells in each row, not 1'):
+    predictions.read_predictions(path)

@@ -55,6 +55,11 @@ class Run:
     """Which data was tested; None if no summary says."""
     return self.told.get('data')
 
+  @property
+  def synthetic(self):
+    """Whether its faces are drawn; None likewise."""
+    return self.told.get('synthetic')
+
 
 def read_run(path):
   """Reads a run's predictions and what is known of it.
@@ -85,7 +90,7 @@ def read_run(path):
     for folder in folders
     for row in predictions.read_predictions(folder / table)
   ]
-  numbers = Counter(row['video_id'] for row in rows)
+  numbers = Counter(row.video_id for row in rows)
   if repeated := [video for video, number in numbers.items() if number > 1]:
     raise UserError(
       f'{path} tests the videos {listing(repeated)} more than once; a pooled '
@@ -101,9 +106,9 @@ def read_run(path):
   pooled, lines = _pool_protocols(found)
   return Run(
     path=path,
-    subject={row['video_id']: row['subject'] for row in rows},
-    label={row['video_id']: row['label'] for row in rows},
-    prediction={row['video_id']: row['prediction'] for row in rows},
+    subject={row.video_id: row.subject for row in rows},
+    label={row.video_id: row.label for row in rows},
+    prediction={row.video_id: row.prediction for row in rows},
     told=told,
     protocol=pooled,
     lines=tuple(lines),

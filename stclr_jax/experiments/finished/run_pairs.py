@@ -125,7 +125,7 @@ def compare_runs(run_a, run_b, *, seed=0):
   ]
   return PairReport(
     data=run_a.data or run_b.data,
-    synthetic=next((run.told['synthetic'] for run in runs if run.told), None),
+    synthetic=next((run.synthetic for run in runs if run.told), None),
     run_a=figures[0],
     run_b=figures[1],
     comparison=compared,
