@@ -13,7 +13,7 @@ import numpy as np
 from stclr_jax import oulu_casia
 from stclr_jax.data.people import recording_parts
 from stclr_jax.data.people import spelling
-from stclr_jax.errors import UserError
+from stclr_jax.files import json_records
 
 # Values of `data.same_names`.
 SAME_NAMES = ('same_people', 'other_people')
@@ -40,7 +40,7 @@ class Who:
 
 
 @dataclasses.dataclass(frozen=True)
-class Seen:
+class Seen(json_records.Record):
   """Whom a run was trained on.
 
   Attributes:
@@ -94,23 +94,6 @@ class Seen:
       or any(map(parts.overlap, recordings))
     }
 
-  def as_dict(self):
-    """Returns what `from_dict` reads, JSON-able."""
-    return {
-      name: sorted(value) if isinstance(value, frozenset) else value
-      for name, value in dataclasses.asdict(self).items()
-    }
-
-  @classmethod
-  def from_dict(cls, written):
-    """Reads what `as_dict` wrote."""
-    return cls(
-      **{
-        name: frozenset(value) if isinstance(value, list) else value
-        for name, value in written.items()
-      }
-    )
-
 
 def see(store, videos, *, labels):
   """Says whom a run on some videos sees.
@@ -134,27 +117,6 @@ def see(store, videos, *, labels):
     recordings=frozenset(r for i in theirs for r in who.recordings[i]),
     space=who.space,
   )
-
-
-def history(notes):
-  """Lists whom a checkpoint and those that it began with were trained on.
-
-  Args:
-    notes: of the checkpoint.
-
-  Returns:
-    A tuple of `Seen`, the first run first.
-
-  Raises:
-    UserError: for notes of an earlier format, which do not tell.
-  """
-  if 'seen' not in notes:
-    raise UserError(
-      f'The checkpoint of a run on {notes.get("data")} is of an earlier format '
-      '(its notes lack `seen`), so nobody can tell whom it saw. Run it again '
-      'in a new --workdir.'
-    )
-  return tuple(map(Seen.from_dict, notes['seen']))
 
 
 def who_of(store):

@@ -6,7 +6,6 @@ import pytest
 
 from stclr_jax.data.people import identity
 from stclr_jax.data.people import recording_parts
-from stclr_jax.errors import UserError
 
 
 def make_store(name='mine:videos', people=(1, 1, 2), videos='abc', who=None):
@@ -139,11 +138,6 @@ def test_people_are_described_by_name():
   assert identity.describe_people(store, {2, 1}) == 'N00, N01'
   assert identity.describe_people(store, range(1, 16)).endswith('and 5 more')
   assert identity.describe_people(make_store(), {2}) == 'P002'
-
-
-def test_notes_of_an_earlier_format_are_named():
-  with pytest.raises(UserError, match='mine:videos.*earlier format.*again'):
-    identity.history({'data': 'mine:videos', 'subjects_seen': [1, 2]})
 
 
 @pytest.mark.parametrize('named', [True, False])
