@@ -1,4 +1,4 @@
-"""What every measurement says beside its figure, and where it is written."""
+"""Records of measurements: the figure, and the machine and versions beside it."""
 
 import importlib.metadata
 import json

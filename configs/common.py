@@ -1,4 +1,4 @@
-"""What pretraining and fine-tuning share: data, views and the encoder.
+"""Config nodes that runs share: data, views and the encoder.
 
 A config shows every knob of a run. A value is followed by its place in the
 paper, or by "chosen:" and the reason.

@@ -1,1 +1,1 @@
-"""What comes before the step: records, decoding, views, placement."""
+"""The way to the step: records, decoding, views, placement."""

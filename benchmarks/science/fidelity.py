@@ -1,4 +1,4 @@
-"""What the choices that the paper leaves open change, on drawn faces.
+"""Measures what choices that the paper leaves open change, on drawn faces.
 
     python -m benchmarks.science.fidelity --runs DIR \
       --out benchmarks/results/fidelity_demo.jsonl

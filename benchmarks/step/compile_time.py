@@ -1,4 +1,4 @@
-"""How long our step takes to compile: at first, and from the cache.
+"""Times the compilation of our step: at first, and from the cache.
 
     python -m benchmarks.step.compile_time --views 4 --frames 8 --size 56
 

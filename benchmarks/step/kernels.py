@@ -1,4 +1,4 @@
-"""Where our step's time goes: profiled, grouped, beside its roofline.
+"""Profiles our step: its kernels, grouped, beside its roofline.
 
     python -m benchmarks.step.kernels --views 4 --frames 8 --size 56
     python -m benchmarks.step.kernels --views 32 --dtype bfloat16 \\

@@ -1,4 +1,4 @@
-"""What the arithmetic and the memory of a step allow, layer by layer.
+"""Roofline of a step: the time its arithmetic and memory need, by layer.
 
     python -m benchmarks.step.roofline --layers
     python -m benchmarks.step.roofline --device h100 --architecture r3d_18

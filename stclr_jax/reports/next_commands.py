@@ -1,4 +1,4 @@
-"""What to type after a run: commands that would run, or why there is none."""
+"""Commands to type after a run, or the reason why there is none."""
 
 import dataclasses
 import shlex

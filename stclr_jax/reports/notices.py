@@ -1,4 +1,4 @@
-"""What is said for the reader about a run whose figures are no findings.
+"""Notices for the reader of a run whose figures are no findings.
 
 Words are no part of a config: told otherwise, a run is still the same run.
 """

@@ -1,4 +1,4 @@
-"""How a run begins: its folder is owned by one process at a time, and opened.
+"""Begins a run: its folder is owned by one process at a time, and opened.
 
 A run owns its folder. Processes may share a tree, each with folds of its own;
 what they share they write in turn.
