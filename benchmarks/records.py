@@ -1,4 +1,4 @@
-"""Records of measurements: the figure, and the machine and versions beside it."""
+"""Records of measurements, each with machine and versions beside its figure."""
 
 import importlib.metadata
 import json
