@@ -32,7 +32,7 @@ def _paper():
   # In `stclr_jax.learning.losses.CONTRASTIVE_LOSSES`.
   config.loss = 'nt_xent'  # eq. (1)
   config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command
-  # Which videos make a batch: in `stclr_jax.runs.batches.COMPOSITIONS`.
+  # Which videos make a batch: in `stclr_jax.learning.batches.COMPOSITIONS`.
   config.composition = 'shuffled'  # chosen: the paper does not say
   # Parts of the batch that take negatives from themselves only, whatever the
   # devices: 4 is what the paper's 4 GPUs compute without gathering.

@@ -70,8 +70,9 @@ def test_other_inputs_are_refused(workdir):
 
 
 def test_a_pretraining_run_has_no_classifier(tmp_path):
+  notes = {'format': 1, 'workflow': 'pretrain'}
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
-    saved.save(1, {'params': np.zeros(1)}, {'workflow': 'pretrain'})
+    saved.save(1, {'params': np.zeros(1)}, notes)
   with pytest.raises(ValueError, match='has no classifier.*load_encoder'):
     stclr_jax.load_classifier(tmp_path)
 

@@ -174,12 +174,6 @@ def make_folder(workdir):
 read_json = json_files.read
 
 
-def read_summary(workdir):
-  """Returns the summary of a finished run, or None."""
-  path = pathlib.Path(workdir) / SUMMARY
-  return read_json(path) if path.exists() else None
-
-
 def write_json(path, value):
   """Writes a file whole or not at all."""
   whole.write_text(path, json.dumps(value, indent=2) + '\n')

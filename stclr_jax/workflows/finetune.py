@@ -8,13 +8,13 @@ import numpy as np
 
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
+from stclr_jax.learning import batches
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
-from stclr_jax.runs import batches
 from stclr_jax.runs import build
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners

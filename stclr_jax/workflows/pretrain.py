@@ -10,6 +10,7 @@ from stclr_jax.data import folds
 from stclr_jax.data.people import identity
 from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import probes
+from stclr_jax.learning import batches
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import losses
 from stclr_jax.learning import state as states
@@ -17,7 +18,6 @@ from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
-from stclr_jax.runs import batches
 from stclr_jax.runs import build
 from stclr_jax.runs import loop
 from stclr_jax.runs import owners

@@ -17,13 +17,13 @@ from stclr_jax.data import placement
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
+from stclr_jax.learning import batches
 from stclr_jax.learning import losses
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import architectures
 from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
-from stclr_jax.runs import batches
 from stclr_jax.views import temporal
 
 

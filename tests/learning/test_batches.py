@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.errors import UserError
-from stclr_jax.runs import batches
+from stclr_jax.learning import batches
 
 
 @pytest.fixture
