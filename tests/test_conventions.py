@@ -57,9 +57,9 @@ ROOMS = {
   'data.imports': {*MEDIA, *DATA, 'data', 'data.listings'},
   'learning': {'files', 'models', 'views'},
   'evaluation': {'files', 'models', 'views'},
-  'runs.checks': {*BELOW_RUNS, 'runs'},  # words that its registries allow
+  'runs.checks': BELOW_RUNS,
   'runs': {*BELOW_RUNS, 'runs.checks'},
-  'reports': {*BELOW_RUNS, *RUNS, 'data.imports'},
+  'reports': {*BELOW_RUNS, *RUNS},
   'workflows': {*BELOW_RUNS, *RUNS, 'reports', 'data.listings'},
   'experiments.finished': {*BELOW_RUNS, *RUNS, 'reports'},
   'experiments': {
@@ -87,7 +87,7 @@ CLIMBS = {'stclr_jax/data/sources.py': 'tfds_oulu'}
 # TFDS looks for the class of a feature by the name of its module.
 IMPORTS_TFDS = 'stclr_jax/data/encoded_images.py'
 MODULES_OF_A_ROOM = 12
-LINES_OF_A_MODULE = 360  # 60 to 300 are usual
+LINES_OF_A_MODULE = 340  # 60 to 300 are usual
 DRAWN = ROOT / 'stclr_jax/data/drawn'  # a face is one idea, and long
 
 # Imported inside functions only, so that model, views and steps run wherever
@@ -282,6 +282,17 @@ def test_public_functions_have_docstrings():
       for node in (tree, *public)
       if not ast.get_docstring(node)
     ]
+  assert not offenders, '\n'.join(offenders)
+
+
+def test_docstrings_of_modules_begin_with_what_is_there():
+  question = re.compile(r'(What|Where|Who|How|Whether)\b')
+  offenders = [
+    f'{identify(path)}: {docstring.splitlines()[0]}'
+    for path in SOURCES
+    if (docstring := ast.get_docstring(ast.parse(path.read_text())))
+    if question.match(docstring)
+  ]
   assert not offenders, '\n'.join(offenders)
 
 

@@ -1,4 +1,4 @@
-"""What training changes, as one pytree."""
+"""The train state: all that training changes, as one pytree."""
 
 from typing import Any
 
