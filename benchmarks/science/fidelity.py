@@ -17,7 +17,10 @@ import pathlib
 import subprocess
 import sys
 
+from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
+from stclr_jax.runs import summaries
+from stclr_jax.runs import workdirs
 
 FOLDS = (0, 1)
 UNCHANGED = 'unchanged, seed 0'
@@ -70,7 +73,7 @@ def main():
   done = {row['variant'] for row in _read(out)}
   for name in dict.fromkeys((UNCHANGED, *options.only)):
     workdir = runs / folder_name(name)
-    if name in done and (workdir / 'summary.json').exists():
+    if name in done and summaries.is_finished(workdir):
       continue
     _run(VARIANTS[name], workdir)
     row = describe(name, workdir, runs / folder_name(UNCHANGED))
@@ -100,24 +103,24 @@ def describe(name, workdir, unchanged):
     over folds of what linear probes read off the frozen encoder, 'probes'.
   """
   paired = run_pairs.compare_runs(
-    run_pairs.read_run(unchanged), run_pairs.read_run(workdir)
+    predicted_runs.read_run(unchanged), predicted_runs.read_run(workdir)
   )
-  found = paired['comparison']
+  found = paired.comparison
   audits = [
-    json.loads(file.read_text())['audit']['probes']
-    for file in sorted(workdir.glob('fold_*/pretrain/summary.json'))
+    summaries.read(folder, summaries.PretrainSummary).audit['probes']
+    for folder in workdirs.folds_with(workdir, 'pretrain').values()
   ]
   return {
     'variant': name,
     'changes': VARIANTS[name],
-    'data': paired['data'],
+    'data': paired.data,
     'folds': list(FOLDS),
-    'correct': paired['run_b']['correct'],
-    'total': paired['run_b']['total'],
-    'difference': found['difference'],
-    'low': found['by_people']['low'],
-    'high': found['by_people']['high'],
-    'p': found['sign_flip_p'],
+    'correct': paired.run_b.correct,
+    'total': paired.run_b.total,
+    'difference': found.difference,
+    'low': found.by_people.low,
+    'high': found.by_people.high,
+    'p': found.sign_flip_p,
     'probes': {
       key: sum(one[key]['share'] for one in audits) / len(audits)
       for key in ('expression', 'subject')

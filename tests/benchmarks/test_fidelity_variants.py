@@ -5,10 +5,14 @@ import json
 import pathlib
 import subprocess
 
+import made_summaries
 import pytest
 
 from benchmarks.science import fidelity
 from configs import crossval
+from stclr_jax.experiments.finished.fold_summaries import CrossvalSummary
+from stclr_jax.runs import summaries
+from stclr_jax.runs.summaries import PretrainSummary
 
 
 @pytest.mark.parametrize('name', fidelity.VARIANTS)
@@ -33,14 +37,13 @@ def write_run(folder, num_right):
     for i, (video, person, label) in enumerate(videos):
       named = label if i < num_right else 'Fear'
       writer.writerow([video, person, label, named])
-  summary = {'data': 'drawn', 'synthetic': True}
-  (folder / 'summary.json').write_text(json.dumps(summary))
+  summaries.write(made_summaries.make(CrossvalSummary, data='drawn'), folder)
   for fold, share in enumerate((0.2, 0.4)):
     probes = {'expression': {'share': share}, 'subject': {'share': 0.9}}
     place = folder / f'fold_{fold}/pretrain'
     place.mkdir(parents=True)
-    summary = {'audit': {'probes': probes}}
-    (place / 'summary.json').write_text(json.dumps(summary))
+    audit = {'probes': probes}
+    summaries.write(made_summaries.make(PretrainSummary, audit=audit), place)
 
 
 def test_variants_are_paired_with_the_unchanged_and_run_once(
