@@ -36,7 +36,7 @@ def main(argv=None):
   args = import_arguments.make_parser(__doc__).parse_args(argv)
   # TFDS's protobuf tells of itself on import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-  report = run(args)
+  report = commands.report_errors(_place)(run)(args)
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),
@@ -52,7 +52,6 @@ def _place(args):
   )
 
 
-@commands.report_errors(_place)
 def run(args):
   """Imports what the arguments say.
 
@@ -63,8 +62,8 @@ def run(args):
     The report, see `importing.import_items`.
 
   Raises:
-    SystemExit: with a line, for impossible arguments, things that cannot be
-      imported or are missing, a name that is taken, or a full disk.
+    UserError: for impossible arguments, or things that cannot be imported.
+    OSError: if something is missing, a name is taken, or the disk is full.
   """
   target = import_writer.Target(
     args.out, data_dir=args.data_dir, overwrite=args.overwrite

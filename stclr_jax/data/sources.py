@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import importlib.util
+import pathlib
 import sys
 from typing import Any
 from typing import NamedTuple
@@ -197,7 +198,7 @@ def _open_built(name, split, data_dir):
     label_names=tuple(builder.info.features['label'].names),
     name=f'{name}:{split}',
     synthetic=oulu_casia.family(name) == oulu_casia.DRAWN,
-    directory=builder.data_dir,
+    directory=pathlib.Path(builder.data_dir),
   )
 
 

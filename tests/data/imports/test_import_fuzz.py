@@ -15,6 +15,7 @@ import pytest
 
 from stclr_jax import import_videos
 from stclr_jax.data import sources
+from stclr_jax.data.imports import import_arguments
 from stclr_jax.data.listings import file_kinds
 from stclr_jax.data.pictures import frame_images
 
@@ -130,7 +131,7 @@ def run_case(case, pristine, folder):
       draw.choice(DAMAGES)(draw, root)
   policy = draw.choice(('stop', 'skip'))
   arguments = [str(root), '--out=mine', f'--data_dir={folder / "data"}']
-  args = import_videos._parser().parse_args(
+  args = import_arguments.make_parser('').parse_args(
     [*arguments, f'--on_error={policy}']
   )
   found, others = candidates(root)
