@@ -103,8 +103,16 @@ class Checkpoints:
 
     Returns:
       A `Checkpoint`.
+
+    Raises:
+      FileNotFoundError: if there is none.
     """
     epoch = self.latest_epoch()
+    if epoch is None:
+      raise FileNotFoundError(
+        f'No finished checkpoint in {self._manager.directory}; ask '
+        '`latest_epoch` first.'
+      )
     restored = self._manager.restore(
       epoch,
       args=ocp.args.Composite(

@@ -1,4 +1,4 @@
-"""What XLA is told once, before it compiles anything."""
+"""Settings of XLA for a process: cache of compiled programs, GPU flags."""
 
 import os
 import pathlib
@@ -32,10 +32,13 @@ def use_cache():
   Source: docs.jax.dev, "Persistent compilation cache". It runs what it finds,
     so that the folder is the user's alone.
   """
-  if not jax.config.jax_enable_compilation_cache:
+  # JAX gives its config these attributes as it starts, unseen by pyright.
+  options = jax.config
+  if not options.jax_enable_compilation_cache:  # pyright: ignore[reportAttributeAccessIssue]
     return None
-  if jax.config.jax_compilation_cache_dir:
-    return pathlib.Path(jax.config.jax_compilation_cache_dir)
+  given = options.jax_compilation_cache_dir  # pyright: ignore[reportAttributeAccessIssue]
+  if given:
+    return pathlib.Path(given)
   try:
     folder = cache_folder()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)

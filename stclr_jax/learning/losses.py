@@ -11,7 +11,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import optax
+from jax import core
 from jax import lax
+from jaxtyping import Array
+from jaxtyping import Bool
+from jaxtyping import Float
+from jaxtyping import Int32
 
 from stclr_jax.errors import UserError
 
@@ -28,8 +33,8 @@ class Contrast(NamedTuple):
       bool [2n].
   """
 
-  loss: jax.Array
-  correct: jax.Array
+  loss: Float[Array, ' 2n']
+  correct: Bool[Array, ' 2n']
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,7 +59,13 @@ class NTXent:
   def __post_init__(self):
     check_temperature(self.temperature)
 
-  def __call__(self, z_1, z_2, *, axis_name=None):
+  def __call__(
+    self,
+    z_1: Float[Array, 'n d'],
+    z_2: Float[Array, 'n d'],
+    *,
+    axis_name: str | None = None,
+  ) -> Contrast:
     """Contrasts the embeddings of one device's videos.
 
     Args:
@@ -80,7 +91,13 @@ class NTXent:
 CONTRASTIVE_LOSSES = {'nt_xent': NTXent}
 
 
-def nt_xent(z_1, z_2, temperature, *, axis_name=None):
+def nt_xent(
+  z_1: Float[Array, 'n d'],
+  z_2: Float[Array, 'n d'],
+  temperature: float,
+  *,
+  axis_name: str | None = None,
+) -> Float[Array, ' 2n']:
   """Computes NT-Xent, each embedding against all others of the global batch.
 
   Args:
@@ -102,7 +119,13 @@ def nt_xent(z_1, z_2, temperature, *, axis_name=None):
   return contrast(z_1, z_2, temperature, axis_name=axis_name).loss
 
 
-def contrast_within(z_1, z_2, temperature, *, groups):
+def contrast_within(
+  z_1: Float[Array, 'n d'],
+  z_2: Float[Array, 'n d'],
+  temperature: float,
+  *,
+  groups: int,
+) -> Contrast:
   """Computes NT-Xent where negatives come from parts of a device's batch only.
 
   Args:
@@ -138,7 +161,13 @@ def contrast_within(z_1, z_2, temperature, *, groups):
   return Contrast(join(result.loss), join(result.correct))
 
 
-def contrast(z_1, z_2, temperature, *, axis_name=None):
+def contrast(
+  z_1: Float[Array, 'n d'],
+  z_2: Float[Array, 'n d'],
+  temperature: float,
+  *,
+  axis_name: str | None = None,
+) -> Contrast:
   """Computes NT-Xent and whether each embedding finds its positive.
 
   Args:
@@ -185,7 +214,9 @@ def contrast(z_1, z_2, temperature, *, axis_name=None):
   return Contrast(loss, others.argmax(-1) == positive)
 
 
-def cross_entropy(logits, labels):
+def cross_entropy(
+  logits: Float[Array, 'n classes'], labels: Int32[Array, ' n']
+) -> Float[Array, ' n']:
   """Computes categorical cross-entropy (Sec. III.B).
 
   Args:
@@ -208,7 +239,7 @@ def check_temperature(temperature):
   Raises:
     ValueError: unless it is positive.
   """
-  if not isinstance(temperature, jax.core.Tracer) and not temperature > 0:
+  if not isinstance(temperature, core.Tracer) and not temperature > 0:
     raise UserError(
       f'`temperature` (={temperature}) must be positive: eq. (1) divides by '
       'it; 0.1 is the default.'

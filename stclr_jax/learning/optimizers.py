@@ -58,10 +58,12 @@ def by_part(optimizer):
   def init(params):
     return {name: optimizer.init(part) for name, part in params.items()}
 
-  def update(gradients, state, params):
+  def update(updates, state, params=None):
     updated = {
-      name: optimizer.update(part, state[name], params[name])
-      for name, part in gradients.items()
+      name: optimizer.update(
+        part, state[name], None if params is None else params[name]
+      )
+      for name, part in updates.items()
     }
     directions = {name: direction for name, (direction, _) in updated.items()}
     return directions, {name: after for name, (_, after) in updated.items()}

@@ -44,7 +44,8 @@ def use_cpu_cores(batch_size):
   flags = os.environ.get('XLA_FLAGS', '')
   if 'xla_force_host_platform_device_count' in flags:
     return
-  if jax.config.jax_num_cpu_devices > 0:
+  # JAX gives its config this attribute as it starts, unseen by pyright.
+  if jax.config.jax_num_cpu_devices > 0:  # pyright: ignore[reportAttributeAccessIssue]
     return
   cores = len(os.sched_getaffinity(0)) if _HAS_AFFINITY else os.cpu_count()
   jax.config.update('jax_num_cpu_devices', _cpu_devices(batch_size, cores))

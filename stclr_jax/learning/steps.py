@@ -8,17 +8,26 @@ every device. `parallel` runs these on all devices; under
 devices compute what one would.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import lax
+from jaxtyping import Array
+from jaxtyping import Float32
+from jaxtyping import Int32
+from jaxtyping import UInt8
 
 from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
 from stclr_jax.learning.state import select
+from stclr_jax.models import heads
 from stclr_jax.views import views
+
+# `loss(z_1, z_2, axis_name=...)`, such as `losses.NTXent`.
+ContrastiveLoss = Callable[..., losses.Contrast]
 
 # Which draw of a video a view is; any number of them is independent.
 PRETRAIN_VIEWS = FIRST_VIEW, SECOND_VIEW = 1, 2
@@ -35,7 +44,7 @@ class DeviceVideos(NamedTuple):
   """
 
   frames: views.Frames
-  label: jax.Array
+  label: Int32[Array, ' videos']
 
 
 class Batch(NamedTuple):
@@ -48,25 +57,25 @@ class Batch(NamedTuple):
       `DeviceVideos` has the frames.
   """
 
-  video: jax.Array
-  weight: jax.Array | None = None
-  clips: jax.Array | None = None
+  video: Int32[Array, ' n']
+  weight: Float32[Array, ' n'] | None = None
+  clips: UInt8[Array, 'n v t h w 3'] | None = None
 
-  def clips_of(self, view):
+  def clips_of(self, view: int) -> UInt8[Array, 'n t h w 3'] | None:
     """Clips of one of the v views, uint8 [n, t, h, w, 3], or None."""
     return None if self.clips is None else self.clips[:, view]
 
 
 def make_pretrain_step(
-  network,
-  optimizer,
+  network: heads.PretrainNetwork,
+  optimizer: optax.GradientTransformation,
   *,
-  contrastive_loss,
-  view_options,
-  seed,
-  axis_name,
-  views_apart=False,
-):
+  contrastive_loss: ContrastiveLoss,
+  view_options: views.ViewOptions,
+  seed: int,
+  axis_name: str,
+  views_apart: bool = False,
+) -> Callable:
   """Makes the contrastive step.
 
   Args:
@@ -110,8 +119,13 @@ def make_pretrain_step(
 
 
 def make_contrastive_update(
-  network, optimizer, *, contrastive_loss, axis_name, views_apart=False
-):
+  network: heads.PretrainNetwork,
+  optimizer: optax.GradientTransformation,
+  *,
+  contrastive_loss: ContrastiveLoss,
+  axis_name: str,
+  views_apart: bool = False,
+) -> Callable:
   """Makes the contrastive step of views that are drawn already.
 
   Args:
@@ -161,8 +175,14 @@ def make_contrastive_update(
 
 
 def make_finetune_step(
-  network, optimizer, *, view_options, seed, trained, axis_name
-):
+  network: heads.ClassifierNetwork,
+  optimizer: optax.GradientTransformation,
+  *,
+  view_options: views.ViewOptions,
+  seed: int,
+  trained: str,
+  axis_name: str,
+) -> Callable:
   """Makes the supervised step.
 
   Args:
@@ -225,7 +245,7 @@ def make_finetune_step(
   return step
 
 
-def trained_parameters(trained):
+def trained_parameters(trained: str) -> tuple[str, ...] | None:
   """Names the parameters that a stage of fine-tuning trains.
 
   Args:
@@ -242,7 +262,12 @@ def trained_parameters(trained):
   return ('classifier',) if trained == 'classifier' else None
 
 
-def make_inference_step(network, *, view_options, method):
+def make_inference_step(
+  network: heads.PretrainNetwork | heads.ClassifierNetwork,
+  *,
+  view_options: views.ViewOptions,
+  method: str,
+) -> Callable:
   """Makes the step that looks at each video once, with nothing random.
 
   Args:

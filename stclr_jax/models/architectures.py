@@ -75,7 +75,7 @@ class Architecture:
   stem: tuple[Convolution, ...]
   stages: tuple[Stage, ...]
 
-  def scaled(self, width):
+  def scaled(self, width: float) -> 'Architecture':
     """Scales every number of features.
 
     Args:
@@ -92,7 +92,7 @@ class Architecture:
       tuple(map(scale, self.stem)), tuple(map(scale, self.stages))
     )
 
-  def blocks(self):
+  def blocks(self) -> list[Block]:
     """Lists the residual blocks in the order of computation.
 
     Returns:
@@ -109,7 +109,7 @@ class Architecture:
     return found
 
 
-def make_block(name, stage, in_features, stride):
+def make_block(name: str, stage: Stage, in_features: int, stride: int) -> Block:
   """Makes a residual block.
 
   Args:
@@ -134,19 +134,25 @@ def make_block(name, stage, in_features, stride):
   return Block(name, conv1, conv2, shortcut)
 
 
-def convolution_3d(in_features, features, stride):
+def convolution_3d(
+  in_features: int, features: int, stride: int
+) -> tuple[Convolution, ...]:
   """A convolution over time and space, '3D' in Table III."""
   del in_features
-  return (Convolution('conv', features, (3, 3, 3), (stride,) * 3),)
+  return (Convolution('conv', features, (3, 3, 3), (stride, stride, stride)),)
 
 
-def convolution_2d(in_features, features, stride):
+def convolution_2d(
+  in_features: int, features: int, stride: int
+) -> tuple[Convolution, ...]:
   """A convolution that leaves time as it is, '2D' in Table III."""
   del in_features
   return (Convolution('conv', features, (1, 3, 3), (1, stride, stride)),)
 
 
-def convolution_2plus1d(in_features, features, stride):
+def convolution_2plus1d(
+  in_features: int, features: int, stride: int
+) -> tuple[Convolution, ...]:
   """A 2D convolution in space, then a 1D convolution in time (Figure 3)."""
   mid = mid_features(in_features, features)
   return (
@@ -155,7 +161,7 @@ def convolution_2plus1d(in_features, features, stride):
   )
 
 
-def mid_features(in_features, features):
+def mid_features(in_features: int, features: int) -> int:
   """N_i: features between the halves of a (2+1)D block.
 
   Chosen so that the pair has as many parameters as the 3x3x3 convolution that
@@ -176,7 +182,7 @@ def mid_features(in_features, features):
   return (in_features * features * 27) // (in_features * 9 + features * 3)
 
 
-def find(architecture):
+def find(architecture: str | Architecture) -> Architecture:
   """Finds a network by its name.
 
   Args:

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 from flax import linen as nn
+from jaxtyping import Array
+from jaxtyping import Float
 
 from stclr_jax.models import architectures
 
@@ -66,7 +68,15 @@ class ResidualBlock(nn.Module):
     )
 
 
-def convolve_in_turn(x, convolutions, *, channel_multiple, conv, norm, train):
+def convolve_in_turn(
+  x: Float[Array, 'b t h w c'],
+  convolutions: tuple[architectures.Convolution, ...],
+  *,
+  channel_multiple: int,
+  conv: Callable,
+  norm: Callable,
+  train: bool,
+) -> Float[Array, 'b t2 h2 w2 features']:
   """Convolves one after the other, each with its batch norm and a ReLU.
 
   Args:

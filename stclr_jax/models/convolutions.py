@@ -5,12 +5,15 @@ and no bias. Wherever one of time and space has extent one, it is written in
 2D; see `convolutions_xla` for GPUs and TPUs and `convolutions_cpu` for CPUs.
 """
 
+from collections.abc import Callable
 from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Array
+from jaxtyping import Float
 
 from stclr_jax.errors import UserError
 from stclr_jax.models import convolutions_cpu
@@ -57,7 +60,9 @@ class Conv(nn.Module):
   lowering: str = 'auto'
 
   @nn.compact
-  def __call__(self, x):
+  def __call__(
+    self, x: Float[Array, 'b t h w c']
+  ) -> Float[Array, 'b t2 h2 w2 features']:
     """Convolves [b, t, h, w, c] to [b, t', h', w', features]."""
     kernel = self.param(
       'kernel',
@@ -75,7 +80,13 @@ class Conv(nn.Module):
     return checkpoint_name(y, OUTPUT)
 
 
-def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):
+def convolve(
+  x: Float[Array, 'b t h w c'],
+  kernel: Float[Array, 'kt kh kw c features'],
+  *,
+  strides: Sequence[int] = (1, 1, 1),
+  lowering: str = 'auto',
+) -> Float[Array, 'b t2 h2 w2 features']:
   """Convolves a batch of clips with one kernel.
 
   Args:
@@ -111,7 +122,9 @@ def convolve(x, kernel, *, strides=(1, 1, 1), lowering='auto'):
   )
 
 
-def _convolve_2d(x, kernel, strides, convolve_nd, *, short_frames=0):
+def _convolve_2d(
+  x, kernel, strides, convolve_nd: Callable, *, short_frames=0
+) -> Array:
   """Leaves out the axes along which a kernel does not look.
 
   Both reshapes are free.

@@ -13,6 +13,8 @@ import functools
 import jax
 import jax.numpy as jnp
 from flax import linen as nn
+from jaxtyping import Array
+from jaxtyping import Float
 
 from stclr_jax.errors import UserError
 from stclr_jax.models import architectures
@@ -77,7 +79,9 @@ class Encoder(nn.Module):
   channel_multiple: int | None = None
 
   @nn.compact
-  def __call__(self, clips, *, train):
+  def __call__(
+    self, clips: Float[Array, 'b t h w 3'], *, train: bool
+  ) -> Float[Array, 'b d']:
     """Encodes clips.
 
     Args:

@@ -1,10 +1,12 @@
-"""What sits on the encoder, and the two networks that result.
+"""Heads of the encoder, and the two networks that result.
 
 Parameters of both networks are {'encoder': ..., head: ...}: dropping the
 projection head after pretraining is taking one key.
 """
 
 from flax import linen as nn
+from jaxtyping import Array
+from jaxtyping import Float
 
 
 class ProjectionHead(nn.Module):
@@ -22,7 +24,7 @@ class ProjectionHead(nn.Module):
   features: int = 128
 
   @nn.compact
-  def __call__(self, h):
+  def __call__(self, h: Float[Array, 'b d']) -> Float[Array, 'b features']:
     """Projects h, float [b, d], to z, float [b, features]."""
     x = nn.relu(nn.Dense(self.hidden_features, name='hidden')(h))
     return nn.Dense(self.features, name='output')(x)
@@ -39,11 +41,13 @@ class PretrainNetwork(nn.Module):
   encoder: nn.Module
   projection_head: nn.Module
 
-  def __call__(self, clips, *, train):
+  def __call__(
+    self, clips: Float[Array, 'b t h w 3'], *, train: bool
+  ) -> Float[Array, 'b features']:
     """Maps clips [b, t, h, w, 3] to z, float [b, features]."""
     return self.projection_head(self.encoder(clips, train=train))
 
-  def encode(self, clips):
+  def encode(self, clips: Float[Array, 'b t h w 3']) -> Float[Array, 'b d']:
     """Maps clips to h with the running statistics."""
     return self.encoder(clips, train=False)
 
@@ -65,10 +69,12 @@ class ClassifierNetwork(nn.Module):
       self.num_classes, kernel_init=nn.initializers.normal(0.01)
     )
 
-  def __call__(self, clips, *, train):
+  def __call__(
+    self, clips: Float[Array, 'b t h w 3'], *, train: bool
+  ) -> Float[Array, 'b num_classes']:
     """Maps clips [b, t, h, w, 3] to logits, float [b, num_classes]."""
     return self.classifier(self.encoder(clips, train=train))
 
-  def encode(self, clips):
+  def encode(self, clips: Float[Array, 'b t h w 3']) -> Float[Array, 'b d']:
     """Maps clips to h with the running statistics."""
     return self.encoder(clips, train=False)

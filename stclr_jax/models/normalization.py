@@ -14,6 +14,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 from jax.ad_checkpoint import checkpoint_name
+from jaxtyping import Array
+from jaxtyping import Float
 
 from stclr_jax.errors import UserError
 
@@ -53,7 +55,14 @@ class BatchNorm(nn.Module):
   groups: int = 1
 
   @nn.compact
-  def __call__(self, x, *, train, residual=None, relu=False):
+  def __call__(
+    self,
+    x: Float[Array, '*b c'],
+    *,
+    train: bool,
+    residual: Float[Array, '*b c'] | None = None,
+    relu: bool = False,
+  ) -> Float[Array, '*b c']:
     """Normalises by the batch's statistics, or the running ones.
 
     Args:
@@ -110,16 +119,20 @@ def _normalize_groups(
   x, scale, bias, residual, epsilon, relu, axis_name, groups
 ):
   """`normalize_batch` of each group; statistics are the groups' means."""
+
+  def normalize(x, residual) -> tuple[Array, Array, Array]:
+    # `functools.partial` hides from pyright what `custom_vjp` returns.
+    return normalize_batch(  # pyright: ignore[reportReturnType]
+      x, scale, bias, residual, epsilon, relu, axis_name
+    )
+
   if groups == 1:
-    return normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name)
+    return normalize(x, residual)
   if len(x) % groups:
     raise UserError(
       f"A device's batch (of {len(x)} clips) must be divisible by its {groups} "
       'groups of batch norm; change `batch_size` or `batch_norm.groups`.'
     )
-
-  def normalize(x, residual):
-    return normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name)
 
   def cut(x):
     return x.reshape(groups, -1, *x.shape[1:])
@@ -130,7 +143,15 @@ def _normalize_groups(
 
 
 @functools.partial(jax.custom_vjp, nondiff_argnums=(4, 5, 6))
-def normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name):
+def normalize_batch(
+  x: Float[Array, '*b c'],
+  scale: Float[Array, ' c'],
+  bias: Float[Array, ' c'],
+  residual: Float[Array, '*b c'] | None,
+  epsilon: float,
+  relu: bool,
+  axis_name: str | None,
+) -> tuple[Float[Array, '*b c'], Float[Array, ' c'], Float[Array, ' c']]:
   """Normalises by the batch's own statistics, adds, rectifies.
 
   Args:
@@ -184,7 +205,9 @@ def _backward(epsilon, relu, axis_name, kept, cotangents):
 normalize_batch.defvjp(_forward, _backward)
 
 
-def batch_statistics(x, *, axis_name=None):
+def batch_statistics(
+  x: Float[Array, '*b c'], *, axis_name: str | None = None
+) -> tuple[Float[Array, ' c'], Float[Array, ' c']]:
   """Mean and variance of each channel over a batch spread over devices.
 
   Args:

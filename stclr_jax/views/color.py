@@ -5,10 +5,15 @@ that are drawn once per clip and applied to all of its frames.
 """
 
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Array
+from jaxtyping import Float32
+from jaxtyping import Int32
+from jaxtyping import Key
 
 from stclr_jax.errors import UserError
 from stclr_jax.views import draws
@@ -30,14 +35,16 @@ class ColorDistortion(NamedTuple):
     hue: shift in turns of the colour wheel, float32 [].
   """
 
-  order: jax.Array
-  brightness: jax.Array
-  contrast: jax.Array
-  saturation: jax.Array
-  hue: jax.Array
+  order: Int32[Array, '4']
+  brightness: Float32[Array, '']
+  contrast: Float32[Array, '']
+  saturation: Float32[Array, '']
+  hue: Float32[Array, '']
 
 
-def draw_color(key, *, strengths, probability):
+def draw_color(
+  key: Key[Array, ''], *, strengths: Sequence[float], probability: float
+) -> ColorDistortion:
   """Draws the colour distortion of a clip.
 
   Args:
@@ -72,7 +79,9 @@ def draw_color(key, *, strengths, probability):
   return ColorDistortion(order, *values)
 
 
-def apply_color(clip, distortion):
+def apply_color(
+  clip: Float32[Array, 't h w 3'], distortion: ColorDistortion
+) -> Float32[Array, 't h w 3']:
   """Changes the colours of a clip, in the order drawn.
 
   An operation whose factor is 1 (hue: whose shift is 0) leaves every bit as it

@@ -6,17 +6,23 @@ and device. Here an integer is drawn, and looks up a table that NumPy computed.
 """
 
 import math
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array
+from jaxtyping import Bool
+from jaxtyping import Float32
+from jaxtyping import Int32
+from jaxtyping import Key
 
 # chosen: at 320 pixels a step of a crop's edge is then a tenth of a pixel, of
 # a colour factor a twentieth of a grey level.
 NUM_LEVELS = 4096  # a power of two
 
 
-def make_levels(low, high):
+def make_levels(low: float, high: float) -> np.ndarray:
   """Lists the levels of a range: the middles of equal parts.
 
   Args:
@@ -30,7 +36,9 @@ def make_levels(low, high):
   return low + (high - low) * parts
 
 
-def draw_level(key, shape=()):
+def draw_level(
+  key: Key[Array, ''], shape: tuple[int, ...] = ()
+) -> Int32[Array, '...']:
   """Draws levels.
 
   Args:
@@ -45,7 +53,9 @@ def draw_level(key, shape=()):
   return (bits >> (32 - int(math.log2(NUM_LEVELS)))).astype(jnp.int32)
 
 
-def draw_uniform(key, ranges):
+def draw_uniform(
+  key: Key[Array, ''], ranges: Sequence[tuple[float, float]]
+) -> Float32[Array, ' n']:
   """Draws numbers, each uniformly from its range.
 
   Args:
@@ -61,7 +71,7 @@ def draw_uniform(key, ranges):
   return jnp.take_along_axis(tables, picks, axis=1)[:, 0]
 
 
-def draw_event(key, probability):
+def draw_event(key: Key[Array, ''], probability: float) -> Bool[Array, '']:
   """Draws whether something happens.
 
   Args:

@@ -1,4 +1,4 @@
-"""Where a view looks: crop, resize and flip (Sec. III.A.1, spatial).
+"""Crop, resize and flip of a view (Sec. III.A.1, spatial).
 
 Parameters are drawn once per clip and applied to all of its frames. A crop is
 a box of whole pixels, so that keys give the same box everywhere; cutting,
@@ -12,6 +12,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Array
+from jaxtyping import Bool
+from jaxtyping import Float32
+from jaxtyping import Int32
+from jaxtyping import Key
+from jaxtyping import Num
 
 from stclr_jax.errors import UserError
 from stclr_jax.views import draws
@@ -29,13 +35,19 @@ class Box(NamedTuple):
     width: number of columns, int32 [].
   """
 
-  top: jax.Array
-  left: jax.Array
-  height: jax.Array
-  width: jax.Array
+  top: Int32[Array, '']
+  left: Int32[Array, '']
+  height: Int32[Array, '']
+  width: Int32[Array, '']
 
 
-def draw_crop(key, frame_size, *, area, aspect):
+def draw_crop(
+  key: Key[Array, ''],
+  frame_size: tuple[int, int],
+  *,
+  area: tuple[float, float],
+  aspect: tuple[float, float],
+) -> Box:
   """Draws the box of a random resized crop.
 
   Ten boxes are tried, of a uniform area and a log-uniform aspect, and the
@@ -82,7 +94,7 @@ def draw_crop(key, frame_size, *, area, aspect):
   return jax.tree.map(lambda d, f: jnp.where(fitted, d, f), drawn, fallback)
 
 
-def centre_square(frame_size):
+def centre_square(frame_size: tuple[int, int]) -> Box:
   """Finds the largest square in the middle: the evaluation's crop.
 
   Args:
@@ -101,7 +113,7 @@ def centre_square(frame_size):
   )
 
 
-def draw_flip(key, *, probability):
+def draw_flip(key: Key[Array, ''], *, probability: float) -> Bool[Array, '']:
   """Draws whether a clip is mirrored.
 
   Args:
@@ -116,7 +128,14 @@ def draw_flip(key, *, probability):
   return draws.draw_event(key, probability)
 
 
-def apply_crop(clip, box, *, size, flip=False, dtype=None):
+def apply_crop(
+  clip: Num[Array, 't h w 3'],
+  box: Box,
+  *,
+  size: int,
+  flip: Bool[Array, ''] | bool = False,
+  dtype: jax.typing.DTypeLike | None = None,
+) -> Float32[Array, 't {size} {size} 3']:
   """Cuts a box out of every frame, resizes it to a square and may mirror it.
 
   The pixels outside of the box have no influence. A box of `size` by `size` is
@@ -159,7 +178,14 @@ def apply_crop(clip, box, *, size, flip=False, dtype=None):
   return jnp.moveaxis(planes, 1, -1)
 
 
-def make_resize_weights(length, start, extent, size, *, reverse=False):
+def make_resize_weights(
+  length: int,
+  start: Int32[Array, ''],
+  extent: Int32[Array, ''],
+  size: int,
+  *,
+  reverse: Bool[Array, ''] | bool = False,
+) -> Float32[Array, '{size} {length}']:
   """Makes the matrix that cuts and resizes along one axis.
 
   Output pixel i has its centre at `extent / size * (i + 1/2)`, and takes the

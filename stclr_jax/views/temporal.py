@@ -9,6 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import lax
+from jaxtyping import Array
+from jaxtyping import Int32
+from jaxtyping import Key
 
 from stclr_jax.errors import UserError
 
@@ -16,13 +19,13 @@ STRATEGIES = ('random', 'uniform', 'sequential')
 
 
 def sample(
-  key,
-  num_video_frames,
+  key: Key[Array, ''],
+  num_video_frames: Int32[Array, ''] | int,
   *,
-  num_frames,
-  probabilities=None,
-  variant='paper',
-):
+  num_frames: int,
+  probabilities: tuple[float, float, float] | None = None,
+  variant: str = 'paper',
+) -> Int32[Array, ' num_frames']:
   """Picks one of the three strategies at random and samples with it.
 
   Args:
@@ -67,7 +70,12 @@ def sample(
   return indices
 
 
-def sample_random(key, num_video_frames, *, num_frames):
+def sample_random(
+  key: Key[Array, ''],
+  num_video_frames: Int32[Array, ''] | int,
+  *,
+  num_frames: int,
+) -> Int32[Array, ' num_frames']:
   """Draws frames without replacement; every subset is equally likely.
 
   A shorter video gives every frame once, and the places left over to frames
@@ -105,7 +113,9 @@ def sample_random(key, num_video_frames, *, num_frames):
   return jnp.sort(jnp.where(total >= num_frames, chosen, repeated))
 
 
-def sample_uniform(num_video_frames, *, num_frames):
+def sample_uniform(
+  num_video_frames: Int32[Array, ''] | int, *, num_frames: int
+) -> Int32[Array, ' num_frames']:
   """Takes frames at equal distances, from the first to the last.
 
   Rounded to the nearest frame, halves up. A shorter video is repeated evenly:
@@ -131,7 +141,12 @@ def sample_uniform(num_video_frames, *, num_frames):
   return jnp.where(total >= num_frames, spaced, place * total // num_frames)
 
 
-def sample_sequential(key, num_video_frames, *, num_frames):
+def sample_sequential(
+  key: Key[Array, ''],
+  num_video_frames: Int32[Array, ''] | int,
+  *,
+  num_frames: int,
+) -> Int32[Array, ' num_frames']:
   """Takes consecutive frames; every start that fits is equally likely.
 
   A shorter video is played from its start and holds its last frame, the apex.

@@ -4,23 +4,25 @@ All that is random in a view follows from (seed, epoch, video, view): the same
 view can be drawn again in any batch, on any device, after any interruption.
 """
 
-import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+from jaxtyping import Array
+from jaxtyping import Bool
+from jaxtyping import Float32
+from jaxtyping import Int32
+from jaxtyping import Key
+from jaxtyping import UInt8
 
 from stclr_jax.errors import UserError
 from stclr_jax.views import color
 from stclr_jax.views import spatial
 from stclr_jax.views import temporal
-
-# Of the pixels of Kinetics-400; torchvision's video weights and the first
-# author's loader (pytorch-VideoDataloader, README) normalise so.
-KINETICS_MEAN = (0.43216, 0.394666, 0.37645)
-KINETICS_STD = (0.22803, 0.22145, 0.216989)
+from stclr_jax.views.options import ViewOptions
 
 
 class Frames(NamedTuple):
@@ -33,66 +35,9 @@ class Frames(NamedTuple):
     length: number of each video's frames, int32 [num_videos].
   """
 
-  frames: jax.Array | None
-  first: jax.Array
-  length: jax.Array
-
-
-@dataclasses.dataclass(frozen=True)
-class ViewOptions:
-  """How views are drawn; hashable, so that it can be static under `jit`.
-
-  Attributes:
-    num_frames: frames of a clip.
-    size: height and width of a view in pixels.
-    temporal_probabilities: of random, uniform and sequential sampling; None
-      for the variant's own, (0, 1, 0) for temporal sampling switched off.
-    temporal_variant: 'paper' or 'author_code'; see `temporal.sample`.
-    crop_enabled: whether crops are random; if not, all are the evaluation's.
-    crop_area: see `spatial.draw_crop`.
-    crop_aspect: see `spatial.draw_crop`.
-    flip_probability: 0 for flips switched off.
-    color_probability: 0 for colour distortion switched off.
-    color_strengths: of brightness, contrast, saturation and hue; see
-      `color.draw_color`.
-    mean: of red, green and blue, in [0, 1]; subtracted.
-    std: of red, green and blue; divided by.
-  """
-
-  num_frames: int = 16  # Sec. IV.A
-  size: int = 224  # Sec. IV.A
-  temporal_probabilities: tuple[float, float, float] | None = None
-  temporal_variant: str = 'paper'
-  crop_enabled: bool = True
-  crop_area: tuple[float, float] = (0.2, 1.0)  # chosen: ActiveFER
-  crop_aspect: tuple[float, float] = (3 / 4, 4 / 3)  # chosen: torchvision
-  flip_probability: float = 0.5  # chosen: torchvision
-  color_probability: float = 0.8  # chosen: SimCLR, ActiveFER
-  color_strengths: tuple[float, float, float, float] = (
-    *(0.4, 0.4, 0.4, 0.1),  # chosen: ActiveFER, pre_train.py
-  )
-  mean: tuple[float, float, float] = KINETICS_MEAN
-  std: tuple[float, float, float] = KINETICS_STD
-
-  def __post_init__(self):
-    for field in dataclasses.fields(self):
-      value = getattr(self, field.name)
-      if isinstance(value, list):  # as JSON has them; not hashable
-        object.__setattr__(self, field.name, tuple(value))
-    for name in ('num_frames', 'size'):
-      if getattr(self, name) < 1:
-        raise UserError(f'`{name}` (={getattr(self, name)}) must be positive.')
-    for name in ('flip_probability', 'color_probability'):
-      if not 0 <= getattr(self, name) <= 1:
-        raise UserError(
-          f'`{name}` (={getattr(self, name)}) must lie between 0 (never) and '
-          '1 (always).'
-        )
-    if min(self.std) <= 0:
-      raise UserError(f'`std` (={self.std}) must be positive.')
-    temporal.check_options(self.temporal_probabilities, self.temporal_variant)
-    spatial.check_crop(self.crop_area, self.crop_aspect)
-    color.check_strengths(self.color_strengths)
+  frames: UInt8[Array, 'frames h w 3'] | None
+  first: Int32[Array, ' videos']
+  length: Int32[Array, ' videos']
 
 
 class ViewParameters(NamedTuple):
@@ -105,13 +50,18 @@ class ViewParameters(NamedTuple):
     color: a `color.ColorDistortion`.
   """
 
-  indices: jax.Array
+  indices: Int32[Array, ' num_frames']
   box: spatial.Box
-  flip: jax.Array
+  flip: Bool[Array, '']
   color: color.ColorDistortion
 
 
-def view_key(seed, epoch, video, view):
+def view_key(
+  seed: int,
+  epoch: Int32[Array, ''] | int,
+  video: Int32[Array, ''] | int,
+  view: Int32[Array, ''] | int,
+) -> Key[Array, '']:
   """Makes the key of a view.
 
   Args:
@@ -131,7 +81,13 @@ def view_key(seed, epoch, video, view):
   return key
 
 
-def draw_parameters(key, num_video_frames, frame_size, *, options):
+def draw_parameters(
+  key: Key[Array, ''],
+  num_video_frames: Int32[Array, ''] | int,
+  frame_size: tuple[int, int],
+  *,
+  options: ViewOptions,
+) -> ViewParameters:
   """Draws the parameters of a view.
 
   Args:
@@ -170,7 +126,12 @@ def draw_parameters(key, num_video_frames, frame_size, *, options):
   )
 
 
-def apply_parameters(clip, parameters, *, options):
+def apply_parameters(
+  clip: UInt8[Array, 't h w 3'],
+  parameters: ViewParameters,
+  *,
+  options: ViewOptions,
+) -> Float32[Array, 't size size 3']:
   """Augments a clip.
 
   Args:
@@ -187,7 +148,16 @@ def apply_parameters(clip, parameters, *, options):
   return clip
 
 
-def draw_view(frames, video, clip=None, *, seed, epoch, view, options):
+def draw_view(
+  frames: Frames,
+  video: Int32[Array, ''],
+  clip: UInt8[Array, 't h w 3'] | None = None,
+  *,
+  seed: int,
+  epoch: Int32[Array, ''] | int,
+  view: int,
+  options: ViewOptions,
+) -> Float32[Array, 't size size 3']:
   """Draws one view of one video.
 
   Args:
@@ -204,19 +174,28 @@ def draw_view(frames, video, clip=None, *, seed, epoch, view, options):
     float32 [t, size, size, 3], normalised; bit for bit the same wherever the
     frames come from.
   """
-  height, width = (frames.frames if clip is None else clip).shape[-3:-1]
+  height, width = _pixels(frames, clip).shape[-3:-1]
   parameters = draw_parameters(
     view_key(seed, epoch, video, view),
     frames.length[video],
     (height, width),
     options=options,
   )
-  clip = _take(frames, video, parameters.indices, clip)
-  clip = apply_parameters(clip, parameters, options=options)
-  return normalize(clip, options.mean, options.std)
+  taken = _take(frames, video, parameters.indices, clip)
+  augmented = apply_parameters(taken, parameters, options=options)
+  return normalize(augmented, options.mean, options.std)
 
 
-def draw_views(frames, videos, clips=None, *, seed, epoch, view, options):
+def draw_views(
+  frames: Frames,
+  videos: Int32[Array, ' n'],
+  clips: UInt8[Array, 'n t h w 3'] | None = None,
+  *,
+  seed: int,
+  epoch: Int32[Array, ''] | int,
+  view: int,
+  options: ViewOptions,
+) -> Float32[Array, 'n t size size 3']:
   """Draws one view of each of some videos.
 
   Args:
@@ -238,7 +217,13 @@ def draw_views(frames, videos, clips=None, *, seed, epoch, view, options):
   return jax.vmap(draw)(videos, clips)
 
 
-def evaluation_view(frames, video, clip=None, *, options):
+def evaluation_view(
+  frames: Frames,
+  video: Int32[Array, ''],
+  clip: UInt8[Array, 't h w 3'] | None = None,
+  *,
+  options: ViewOptions,
+) -> Float32[Array, 't size size 3']:
   """Takes the view that a video is judged by; nothing in it is random.
 
   Args:
@@ -256,13 +241,20 @@ def evaluation_view(frames, video, clip=None, *, options):
   indices = temporal.sample_uniform(
     frames.length[video], num_frames=options.num_frames
   )
-  clip = _take(frames, video, indices, clip)
-  box = spatial.centre_square(clip.shape[1:3])
-  clip = _crop(clip, box, False, options.size)
-  return normalize(clip, options.mean, options.std)
+  taken = _take(frames, video, indices, clip)
+  height, width = taken.shape[1:3]
+  box = spatial.centre_square((height, width))
+  cropped = _crop(taken, box, False, options.size)
+  return normalize(cropped, options.mean, options.std)
 
 
-def evaluation_views(frames, videos, clips=None, *, options):
+def evaluation_views(
+  frames: Frames,
+  videos: Int32[Array, ' n'],
+  clips: UInt8[Array, 'n t h w 3'] | None = None,
+  *,
+  options: ViewOptions,
+) -> Float32[Array, 'n t size size 3']:
   """Takes the evaluation's view of each of some videos.
 
   Args:
@@ -279,7 +271,9 @@ def evaluation_views(frames, videos, clips=None, *, options):
   return jax.vmap(take)(videos, clips)
 
 
-def normalize(clip, mean, std):
+def normalize(
+  clip: Float32[Array, '*b 3'], mean: Sequence[float], std: Sequence[float]
+) -> Float32[Array, '*b 3']:
   """Subtracts a mean and divides by a deviation, per colour.
 
   Args:
@@ -291,17 +285,30 @@ def normalize(clip, mean, std):
     float32 [..., 3].
   """
   shape = (1,) * (clip.ndim - 1) + (3,)
-  mean = jnp.asarray(mean, clip.dtype).reshape(shape)
-  std = jnp.asarray(std, clip.dtype).reshape(shape)
-  return (clip - mean) / std
+  centre, scale = (
+    jnp.asarray(numbers, clip.dtype).reshape(shape) for numbers in (mean, std)
+  )
+  return (clip - centre) / scale
 
 
 def _take(frames, video, indices, clip):
   """Takes a clip's frames, unless they are there already."""
+  pixels = _pixels(frames, clip)
   if clip is None:
-    clip = frames.frames[frames.first[video] + indices]
+    pixels = pixels[frames.first[video] + indices]
   # What follows is compiled by itself, and so to the same bits either way.
-  return lax.optimization_barrier(clip)
+  return lax.optimization_barrier(pixels)
+
+
+def _pixels(frames, clip):
+  """Gives the array that has the frames: of the clip, or of all videos."""
+  pixels = frames.frames if clip is None else clip
+  if pixels is None:
+    raise UserError(
+      '`clip` (=None) must be the frames of the view, because `frames` has '
+      'none itself; give either.'
+    )
+  return pixels
 
 
 def _crop(clip, box, flip, size):

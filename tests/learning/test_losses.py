@@ -130,3 +130,22 @@ def test_cross_entropy_is_the_log_probability():
   np.testing.assert_allclose(
     losses.cross_entropy(logits, labels), expected, rtol=1e-6
   )
+
+
+@pytest.mark.parametrize('name', losses.CONTRASTIVE_LOSSES)
+def test_every_registered_loss_can_be_a_steps(name):
+  make = losses.CONTRASTIVE_LOSSES[name]
+  # Equal ones share a compiled step, see `compiled_steps`.
+  assert make(0.1, 2) == make(0.1, 2) != make(0.2, 2)
+  assert hash(make(0.1, 2)) == hash(make(0.1, 2))
+  z_1, z_2 = np.random.default_rng(0).standard_normal((2, 4, 3))
+  found = make(0.1, 1)(z_1, z_2, axis_name=None)
+  assert found.loss.shape == found.correct.shape == (8,)
+  # A group of negatives is a batch by itself.
+  halves = [make(0.1, 1)(z_1[h], z_2[h]) for h in np.split(np.arange(4), 2)]
+  grouped = make(0.1, 2)(z_1, z_2)
+  for i, values in enumerate(grouped):
+    expected = np.stack([half[i].reshape(2, 2) for half in halves], axis=1)
+    np.testing.assert_allclose(values, expected.reshape(-1), rtol=1e-5)
+  with pytest.raises(ValueError, match='`temperature` .=0. must be positive'):
+    make(0, 1)

@@ -6,6 +6,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.pipeline import torch_views
+from configs import common
+from stclr_jax.runs import build
+from stclr_jax.views import options
 from stclr_jax.views import spatial
 from stclr_jax.views import temporal
 from stclr_jax.views import views
@@ -220,12 +224,19 @@ def test_no_view_shows_another_video():
 
 
 def test_normalize_uses_the_constants_of_kinetics():
-  clip = jnp.broadcast_to(jnp.array(views.KINETICS_MEAN), (2, 4, 4, 3))
+  clip = jnp.broadcast_to(jnp.array(options.KINETICS_MEAN), (2, 4, 4, 3))
   normalize = views.normalize
-  zero = normalize(clip, views.KINETICS_MEAN, views.KINETICS_STD)
+  zero = normalize(clip, options.KINETICS_MEAN, options.KINETICS_STD)
   np.testing.assert_array_equal(zero, 0)
   one = normalize(jnp.ones((1, 1, 1, 3)), (0.5,) * 3, (0.25,) * 3)
   np.testing.assert_array_equal(one, 2)
+
+
+def test_the_papers_config_is_the_default_of_the_views():
+  # Configs import nothing of ours, and torch's side of a benchmark no JAX.
+  assert build.make_view_options(common.views()) == views.ViewOptions()
+  found = torch_views.MEAN, torch_views.STD
+  assert found == (options.KINETICS_MEAN, options.KINETICS_STD)
 
 
 def test_options_are_hashable_also_when_made_of_lists():
@@ -249,3 +260,8 @@ def test_options_are_hashable_also_when_made_of_lists():
 def test_wrong_options_fail_when_made(options, message):
   with pytest.raises(ValueError, match=message):
     views.ViewOptions(**options)
+
+
+def test_frames_must_come_from_somewhere():
+  with pytest.raises(ValueError, match='`clip` .=None. must be the frames'):
+    take_views(views.Frames(None, FIRST, LENGTHS), np.arange(2), options=OFF)

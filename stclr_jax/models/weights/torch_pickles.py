@@ -147,17 +147,20 @@ class Unpickler(pickle._Unpickler):
     self.storages[key] = storage
     return storage
 
+  # To pyright, Python's own unpickler is the one in C, which has no stack.
+
   def load_dict(self):
     """Makes a dict of what lies on the stack."""
-    items = self.pop_mark()
-    self.append(_Named(zip(items[::2], items[1::2], strict=True)))
+    items = self.pop_mark()  # pyright: ignore[reportAttributeAccessIssue]
+    made = _Named(zip(items[::2], items[1::2], strict=True))
+    self.append(made)  # pyright: ignore[reportAttributeAccessIssue]
 
   def load_empty_dict(self):
     """Makes a dict."""
-    self.append(_Named())
+    self.append(_Named())  # pyright: ignore[reportAttributeAccessIssue]
 
-  dispatch[pickle.DICT[0]] = load_dict
-  dispatch[pickle.EMPTY_DICT[0]] = load_empty_dict
+  dispatch[pickle.DICT[0]] = load_dict  # pyright: ignore[reportArgumentType]
+  dispatch[pickle.EMPTY_DICT[0]] = load_empty_dict  # pyright: ignore[reportArgumentType]
 
 
 class _Pickle:
