@@ -3,7 +3,7 @@
     python -m examples.contrast_in_sixty_lines
 
 Drawn faces, views, R(2+1)D, NT-Xent and optax; no config and no run folder.
-About a minute on a laptop CPU. `workflows/pretrain.py` is the real one: it
+A minute or two on a laptop CPU. `workflows/pretrain.py` is the real one: it
 holds people out, uses all devices, goes on after an interruption and audits.
 """
 
