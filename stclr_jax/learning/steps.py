@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax import lax
 from jaxtyping import Array
@@ -48,7 +49,7 @@ class DeviceVideos(NamedTuple):
 
 
 class Batch(NamedTuple):
-  """Videos of a step.
+  """Videos of a step, of NumPy on the host and of JAX on the devices.
 
   Attributes:
     video: their indices, int32 [n].
@@ -57,11 +58,13 @@ class Batch(NamedTuple):
       `DeviceVideos` has the frames.
   """
 
-  video: Int32[Array, ' n']
-  weight: Float32[Array, ' n'] | None = None
-  clips: UInt8[Array, 'n v t h w 3'] | None = None
+  video: Int32[Array | np.ndarray, ' n']
+  weight: Float32[Array | np.ndarray, ' n'] | None = None
+  clips: UInt8[Array | np.ndarray, 'n v t h w 3'] | None = None
 
-  def clips_of(self, view: int) -> UInt8[Array, 'n t h w 3'] | None:
+  def clips_of(
+    self, view: int
+  ) -> UInt8[Array | np.ndarray, 'n t h w 3'] | None:
     """Clips of one of the v views, uint8 [n, t, h, w, 3], or None."""
     return None if self.clips is None else self.clips[:, view]
 
