@@ -29,7 +29,7 @@ from stclr_jax.workflows import finetune
 
 
 @owners.alone
-def run(config, workdir, store=None):
+def run(config, workdir, *, store=None):
   """Tests a classifier.
 
   Args:

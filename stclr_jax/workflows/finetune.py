@@ -28,7 +28,7 @@ from stclr_jax.workflows import finetune_stages
 
 
 @owners.alone
-def run(config, workdir, store=None):
+def run(config, workdir, *, store=None):
   """Fine-tunes and tests, or goes on where the workdir's run stopped.
 
   Args:

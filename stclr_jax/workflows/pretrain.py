@@ -31,7 +31,7 @@ from stclr_jax.runs.checks import class_checks
 
 
 @owners.alone
-def run(config, workdir, store=None):
+def run(config, workdir, *, store=None):
   """Pretrains an encoder, or goes on where the workdir's run stopped.
 
   Args:

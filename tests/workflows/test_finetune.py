@@ -11,7 +11,6 @@ from configs import pretrain as pretraining_configs
 from stclr_jax.learning import checkpoints
 from stclr_jax.reports import next_commands
 from stclr_jax.runs import loop
-from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
@@ -157,19 +156,8 @@ def test_people_seen_in_pretraining_may_not_be_tested(
   finetune.run(config, tmp_path / 'run')
 
 
-@pytest.fixture
-def imported_anew(tiny_store, monkeypatch):
-  """Makes the data set number its people otherwise from here on."""
-
-  def import_anew():
-    anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
-    monkeypatch.setattr(run_videos, 'load_videos', lambda data: anew)
-
-  return import_anew
-
-
 def test_a_run_does_not_go_on_with_other_people(
-  tiny_store, tiny_config, tmp_path, imported_anew, monkeypatch
+  tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   config = tiny_config('finetune', init='scratch')
   train_epoch = loop._train_epoch
@@ -184,11 +172,10 @@ def test_a_run_does_not_go_on_with_other_people(
     with pytest.raises(KeyboardInterrupt):
       finetune.run(config, tmp_path)
   fold = (tmp_path / 'fold.json').read_bytes()
-  imported_anew()
+  anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
   with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
-    finetune.run(config, tmp_path)
+    finetune.run(config, tmp_path, store=anew)
   assert (tmp_path / 'fold.json').read_bytes() == fold
-  monkeypatch.setattr(run_videos, 'load_videos', lambda data: tiny_store)
   assert finetune.run(config, tmp_path).epochs == 2
 
 

@@ -5,20 +5,18 @@ import dataclasses
 import numpy as np
 import pytest
 
-from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.workflows import pretrain
 
 
 @pytest.fixture
-def run(tiny_store, tiny_config, tmp_path, monkeypatch):
+def run(tiny_store, tiny_config, tmp_path):
   def run(label, label_names):
     store = dataclasses.replace(
       tiny_store, label=np.int32(label), label_names=label_names
     )
-    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
     config = tiny_config('pretrain', num_epochs=1, **{'data.num_folds': 7})
-    return pretrain.run(config, tmp_path)
+    return pretrain.run(config, tmp_path, store=store)
 
   return run
 
