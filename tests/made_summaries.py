@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
@@ -62,6 +63,24 @@ def make_transfer_protocol(**changes):
     leaks=(),
   )
   return transfer_protocol.TransferProtocol(**{**fields, **changes})
+
+
+def make_audit(*, expression, subject, num_videos):
+  """An `Audit` by whose probes such shares are read."""
+
+  def share(of):
+    return audit.Share(round(of * num_videos), num_videos, of, 0.1)
+
+  read = audit.Readings(share(expression), share(subject), None)
+  return audit.Audit(
+    videos=num_videos,
+    people=2,
+    probes=read,
+    retrieval=read,
+    neighbors=audit.Neighbors(share(subject), share(expression), share(0)),
+    pairs=audit.Pairs(0.5, 0.5, 0.5, None),
+    controls={'reversed': audit.Control(1.0, share(expression))},
+  )
 
 
 def make(kind, **changes):

@@ -107,7 +107,7 @@ def describe(name, workdir, unchanged):
   )
   found = paired.comparison
   audits = [
-    summaries.read(folder, summaries.PretrainSummary).audit['probes']
+    summaries.read(folder, summaries.PretrainSummary).audit.probes
     for folder in workdirs.folds_with(workdir, 'pretrain').values()
   ]
   return {
@@ -122,7 +122,7 @@ def describe(name, workdir, unchanged):
     'high': found.by_people.high,
     'p': found.sign_flip_p,
     'probes': {
-      key: sum(one[key]['share'] for one in audits) / len(audits)
+      key: sum(getattr(one, key).share for one in audits) / len(audits)
       for key in ('expression', 'subject')
     },
   }

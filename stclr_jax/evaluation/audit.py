@@ -7,14 +7,134 @@ the videos that pretraining saw; held out are people, or where people are what
 is read, expressions.
 """
 
+import dataclasses
+
 import numpy as np
 
 from stclr_jax.evaluation import probes
+from stclr_jax.files import json_records
 
 # Orders in which a clip's frames are shown; see `frame_orders`.
 FORWARD = 'forward'
 CONTROLS = ('shuffled', 'reversed', 'last_frame')
 NUM_LIGHTS = 3  # chosen: dark, middle and bright thirds
+
+
+@dataclasses.dataclass(frozen=True)
+class Share(json_records.Record):
+  """How many videos something holds of, beside what chance would give.
+
+  Attributes:
+    correct: of how many.
+    total: of how many that were asked.
+    share: `correct` / `total`.
+    chance: the share by guessing, in [0, 1].
+  """
+
+  correct: int
+  total: int
+  share: float
+  chance: float
+
+  def __str__(self):
+    return f'{self.share:.1%} (chance {self.chance:.1%})'
+
+
+@dataclasses.dataclass(frozen=True)
+class Readings(json_records.Record):
+  """What is read off representations; None where that cannot be done.
+
+  Attributes:
+    expression: share of videos whose expression is read rightly.
+    subject: whose person.
+    illumination: whose light.
+  """
+
+  expression: Share | None
+  subject: Share | None
+  illumination: Share | None
+
+  def __str__(self):
+    return ', '.join(
+      f'{name} {_words(share)}'
+      for name, share in (
+        ('expression', self.expression),
+        ('person', self.subject),
+        ('light', self.illumination),
+      )
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class Neighbors(json_records.Record):
+  """What the nearest of all other videos is.
+
+  Attributes:
+    same_subject: share of videos whose nearest one is the same person's.
+    same_expression: is another person's, of the same expression.
+    neither: is neither.
+  """
+
+  same_subject: Share
+  same_expression: Share
+  neither: Share
+
+
+@dataclasses.dataclass(frozen=True)
+class Pairs(json_records.Record):
+  """How alike two videos are; None where there is no such pair.
+
+  Attributes:
+    same_subject: mean cosine of one person's, with different expressions.
+    same_expression: of two people's with one expression.
+    neither: of two people's with different expressions.
+    subject_over_expression: the probability that a pair of the first kind is
+      more alike than one of the second (0.5: neither wins).
+  """
+
+  same_subject: float | None
+  same_expression: float | None
+  neither: float | None
+  subject_over_expression: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Control(json_records.Record):
+  """Representations of clips whose frames come in another order.
+
+  Attributes:
+    cosine: mean, to the representation of the same clip shown forward.
+    expression: share read rightly by a probe of their own, or None.
+  """
+
+  cosine: float
+  expression: Share | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Audit(json_records.Record):
+  """What an embedding holds.
+
+  Attributes:
+    videos: how many.
+    people: how many.
+    probes: by a linear probe, with people held out; for `subject` expressions
+      are held out.
+    retrieval: of the nearest other video (by cosine); for `expression` and
+      `illumination` the same person's videos are left out, who would never or
+      always agree.
+    neighbors: what the nearest video is, of all.
+    pairs: how alike two videos are.
+    controls: by the order of the frames, see `frame_orders`.
+  """
+
+  videos: int
+  people: int
+  probes: Readings
+  retrieval: Readings
+  neighbors: Neighbors
+  pairs: Pairs
+  controls: dict[str, Control]
 
 
 def frame_orders(num_frames, *, seed=0):
@@ -67,101 +187,76 @@ def audit(representations, labels, subjects, lights):
       the condition it was recorded in.
 
   Returns:
-    A JSON-able dict:
-    'videos', 'people': how many.
-    'probes': by 'expression', 'subject' and 'illumination', a `_share` of
-      videos read rightly by a linear probe, with people held out; for
-      'subject' expressions are held out. None where that cannot be done.
-    'retrieval': by the same names, a `_share` of videos whose nearest other
-      video (by cosine) agrees; for 'expression' and 'illumination' the same
-      person's videos are left out, who would never or always agree.
-    'neighbors': of all videos, the `_share` whose nearest one is the same
-      person's ('same_subject'), shows the same expression
-      ('same_expression'), or neither.
-    'pairs': mean cosines of pairs of the same person with other expressions,
-      of other people with the same expression, and of neither; and
-      'subject_over_expression', the probability that a pair of the first kind
-      is more alike than one of the second (0.5: neither wins).
-    'controls': by order of the frames, mean 'cosine' to the forward
-      representation, and a `_share` read rightly by an expression probe of
-      its own ('expression').
+    An `Audit`.
   """
   labels, subjects, lights = map(np.asarray, (labels, subjects, lights))
   forward = representations[FORWARD]
   cosine = _cosines(forward)
   other_person = subjects[:, None] != subjects[None, :]
   everyone = ~np.eye(len(labels), dtype=bool)
-  return {
-    'videos': len(labels),
-    'people': len(np.unique(subjects)),
-    'probes': {
-      'expression': _probe(forward, labels, subjects),
-      'subject': _probe(forward, subjects, labels),
-      'illumination': _probe(forward, lights, subjects),
-    },
-    'retrieval': {
-      'expression': _retrieve(cosine, labels, other_person),
-      'subject': _retrieve(cosine, subjects, everyone),
-      'illumination': _retrieve(cosine, lights, other_person),
-    },
-    'neighbors': _neighbors(cosine, labels, subjects),
-    'pairs': _pairs(cosine, labels, subjects),
-    'controls': {
-      name: {
-        'cosine': float(_paired_cosine(forward, h).mean()),
-        'expression': _probe(h, labels, subjects),
-      }
+  return Audit(
+    videos=len(labels),
+    people=len(np.unique(subjects)),
+    probes=Readings(
+      expression=_probe(forward, labels, subjects),
+      subject=_probe(forward, subjects, labels),
+      illumination=_probe(forward, lights, subjects),
+    ),
+    retrieval=Readings(
+      expression=_retrieve(cosine, labels, other_person),
+      subject=_retrieve(cosine, subjects, everyone),
+      illumination=_retrieve(cosine, lights, other_person),
+    ),
+    neighbors=_neighbors(cosine, labels, subjects),
+    pairs=_pairs(cosine, labels, subjects),
+    controls={
+      name: Control(
+        cosine=float(_paired_cosine(forward, h).mean()),
+        expression=_probe(h, labels, subjects),
+      )
       for name, h in representations.items()
       if name != FORWARD
     },
-  }
+  )
 
 
 def describe(found):
   """Says it in a few lines.
 
   Args:
-    found: as `audit` returns it.
+    found: an `Audit`.
 
   Returns:
     Lines of text.
   """
-  read, retrieved = found['probes'], found['retrieval']
-  neighbors, pairs = found['neighbors'], found['pairs']
   lines = [
-    f'What the embedding holds ({found["videos"]} videos of {found["people"]} '
-    'people that pretraining saw):',
-    f'  read by a linear probe: expression {_words(read["expression"])}, '
-    f'person {_words(read["subject"])}, light {_words(read["illumination"])}',
-    f'  found in the nearest video: expression '
-    f'{_words(retrieved["expression"])}, person '
-    f'{_words(retrieved["subject"])}, light '
-    f'{_words(retrieved["illumination"])}',
-    "  nearest of all: the same person's "
-    f'{_words(neighbors["same_subject"])}, the same expression '
-    f'{_words(neighbors["same_expression"])}',
+    f'What the embedding holds ({found.videos} videos of {found.people} people '
+    'that pretraining saw):',
+    f'  read by a linear probe: {found.probes}',
+    f'  found in the nearest video: {found.retrieval}',
+    f"  nearest of all: the same person's {found.neighbors.same_subject}, the "
+    f'same expression {found.neighbors.same_expression}',
   ]
-  if pairs['subject_over_expression'] is not None:
+  if found.pairs.subject_over_expression is not None:
     lines.append(
       '  two videos of one person are more alike than two of one expression '
-      f'with probability {pairs["subject_over_expression"]:.2f}'
+      f'with probability {found.pairs.subject_over_expression:.2f}'
     )
-  for name, control in found['controls'].items():
+  for name, control in found.controls.items():
     lines.append(
       f'  frames {name.replace("_", " ")}: expression '
-      f'{_words(control["expression"])}, cosine to forward '
-      f'{control["cosine"]:.3f}'
+      f'{_words(control.expression)}, cosine to forward {control.cosine:.3f}'
     )
   return '\n'.join(lines)
 
 
 def _share(right, chance):
-  return {
-    'correct': int(right.sum()),
-    'total': len(right),
-    'share': float(right.mean()),
-    'chance': float(chance),
-  }
+  return Share(
+    correct=int(right.sum()),
+    total=len(right),
+    share=float(right.mean()),
+    chance=float(chance),
+  )
 
 
 def _probe(representations, targets, groups):
@@ -197,13 +292,15 @@ def _neighbors(cosine, labels, subjects):
     'neither': ~same_label & ~same_subject,
   }
   nearest = np.where(others, cosine, -np.inf).argmax(1)
-  return {
-    name: _share(
-      kind[np.arange(len(labels)), nearest],
-      kind.sum() / others.sum(),
-    )
-    for name, kind in kinds.items()
-  }
+  return Neighbors(
+    **{
+      name: _share(
+        kind[np.arange(len(labels)), nearest],
+        kind.sum() / others.sum(),
+      )
+      for name, kind in kinds.items()
+    }
+  )
 
 
 def _pairs(cosine, labels, subjects):
@@ -220,12 +317,12 @@ def _pairs(cosine, labels, subjects):
     kind = np.repeat([1, 0], [len(of_one_person), len(of_one_expression)])
     both = np.concatenate([of_one_person, of_one_expression])
     wins = float(metrics.roc_auc_score(kind, both))
-  return {
-    'same_subject': _mean(of_one_person),
-    'same_expression': _mean(of_one_expression),
-    'neither': _mean(of_neither),
-    'subject_over_expression': wins,
-  }
+  return Pairs(
+    same_subject=_mean(of_one_person),
+    same_expression=_mean(of_one_expression),
+    neither=_mean(of_neither),
+    subject_over_expression=wins,
+  )
 
 
 def _mean(values):
@@ -242,6 +339,4 @@ def _paired_cosine(first, second):
 
 
 def _words(share):
-  if share is None:
-    return 'unknown'
-  return f'{share["share"]:.1%} (chance {share["chance"]:.1%})'
+  return 'unknown' if share is None else str(share)

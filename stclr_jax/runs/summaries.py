@@ -5,6 +5,7 @@ import pathlib
 from typing import Any
 from typing import ClassVar
 
+from stclr_jax.evaluation.audit import Audit
 from stclr_jax.evaluation.calibration import Calibration
 from stclr_jax.evaluation.comparison import Accuracy
 from stclr_jax.evaluation.metrics import PeopleCounts
@@ -80,7 +81,7 @@ class PretrainSummary(Summary):
       out; None if it had no step to time.
     epochs: of the run.
     steps: of the run.
-    audit: see `evaluation.audit`; None without.
+    audit: what the encoder holds; None without.
     fine_tuning: a `FineTuningPlan`.
   """
 
@@ -96,7 +97,7 @@ class PretrainSummary(Summary):
   views_per_second: float | None
   epochs: int
   steps: int
-  audit: Any
+  audit: Audit | None
   fine_tuning: FineTuningPlan
 
 

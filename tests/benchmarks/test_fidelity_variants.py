@@ -39,10 +39,11 @@ def write_run(folder, num_right):
       writer.writerow([video, person, label, named])
   summaries.write(made_summaries.make(CrossvalSummary, data='drawn'), folder)
   for fold, share in enumerate((0.2, 0.4)):
-    probes = {'expression': {'share': share}, 'subject': {'share': 0.9}}
+    audit = made_summaries.make_audit(
+      expression=share, subject=0.9, num_videos=10
+    )
     place = folder / f'fold_{fold}/pretrain'
     place.mkdir(parents=True)
-    audit = {'probes': probes}
     summaries.write(made_summaries.make(PretrainSummary, audit=audit), place)
 
 

@@ -1,4 +1,5 @@
 import json
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -26,43 +27,44 @@ def run(h, **controls):
 
 def test_an_embedding_of_people_is_found_out():
   found = run(make(person=1))
-  read, retrieved = found['probes'], found['retrieval']
-  assert read['subject']['share'] > 0.95 and read['subject']['chance'] == 0.05
-  assert retrieved['subject']['share'] > 0.95
-  assert retrieved['subject']['chance'] == pytest.approx(5 / 119)
+  read, retrieved = found.probes, found.retrieval
+  assert read.subject.share > 0.95 and read.subject.chance == 0.05
+  assert retrieved.subject.share > 0.95
+  assert retrieved.subject.chance == pytest.approx(5 / 119)
   # Nothing else is in it; a fifth is four deviations of chance.
-  assert abs(read['expression']['share'] - 1 / 6) < 0.14
-  assert abs(retrieved['expression']['share'] - 1 / 6) < 0.14
-  assert found['neighbors']['same_subject']['share'] > 0.95
-  assert found['pairs']['subject_over_expression'] > 0.95
+  assert abs(read.expression.share - 1 / 6) < 0.14
+  assert abs(retrieved.expression.share - 1 / 6) < 0.14
+  assert found.neighbors.same_subject.share > 0.95
+  assert found.pairs.subject_over_expression > 0.95
 
 
 def test_an_embedding_of_expressions_is_recognised():
   found = run(make(expression=1))
-  assert found['probes']['expression']['share'] > 0.95
-  assert found['retrieval']['expression']['share'] > 0.95
-  assert found['probes']['subject']['share'] < 0.2
-  assert found['neighbors']['same_expression']['share'] > 0.9
-  assert found['pairs']['subject_over_expression'] < 0.05
-  shares = [kind['share'] for kind in found['neighbors'].values()]
-  chances = [kind['chance'] for kind in found['neighbors'].values()]
+  assert found.probes.expression.share > 0.95
+  assert found.retrieval.expression.share > 0.95
+  assert found.probes.subject.share < 0.2
+  assert found.neighbors.same_expression.share > 0.9
+  assert found.pairs.subject_over_expression < 0.05
+  kinds = [getattr(found.neighbors, f.name) for f in fields(audit.Neighbors)]
+  shares = [kind.share for kind in kinds]
+  chances = [kind.chance for kind in kinds]
   assert sum(shares) == pytest.approx(1) and sum(chances) == pytest.approx(1)
 
 
 def test_light_is_read_from_people_held_out():
-  assert run(make(light=1))['probes']['illumination']['share'] > 0.95
+  assert run(make(light=1)).probes.illumination.share > 0.95
   # A person's light cannot be read off who it is.
-  found = run(make(person=1))['probes']['illumination']
-  assert found['share'] < 0.6
+  found = run(make(person=1)).probes.illumination
+  assert found.share < 0.6
 
 
 def test_controls_show_whether_order_matters():
   h = make(expression=1)
-  found = run(h, reversed=h, shuffled=make(expression=0, seed=1))['controls']
-  assert found['reversed']['cosine'] == pytest.approx(1)
-  assert found['reversed']['expression']['share'] > 0.95
-  assert abs(found['shuffled']['cosine']) < 0.2
-  assert found['shuffled']['expression']['share'] < 0.35
+  found = run(h, reversed=h, shuffled=make(expression=0, seed=1)).controls
+  assert found['reversed'].cosine == pytest.approx(1)
+  assert found['reversed'].expression.share > 0.95
+  assert abs(found['shuffled'].cosine) < 0.2
+  assert found['shuffled'].expression.share < 0.35
 
 
 def test_orders():
@@ -88,7 +90,8 @@ def test_light_classes_are_thirds():
 
 def test_it_is_written_and_told():
   found = run(make(person=1, expression=1), reversed=make())
-  assert json.loads(json.dumps(found)) == found
+  written = json.loads(json.dumps(found.as_dict()))
+  assert audit.Audit.from_dict(written) == found
   text = audit.describe(found)
   assert '120 videos of 20 people' in text and 'reversed' in text
 
@@ -97,8 +100,8 @@ def test_what_cannot_be_known_is_said():
   # One video a person: people cannot be found again.
   h = make(expression=1)[:6]
   found = audit.audit({audit.FORWARD: h}, LABEL[:6], np.arange(6), LIGHT[:6])
-  assert found['probes']['illumination'] is None
-  assert found['pairs']['subject_over_expression'] is None
+  assert found.probes.illumination is None
+  assert found.pairs.subject_over_expression is None
   assert 'unknown' in audit.describe(found)
 
 

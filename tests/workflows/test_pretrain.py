@@ -61,7 +61,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert notes.seen[0].names == {f'P{i:03d}' for i in range(2, 11)}
   described = pretrain.describe(summary, tmp_path)
   assert f'--config.init_from={tmp_path}' in described
-  assert summary.audit['videos'] == 54 and summary.audit['people'] == 9
+  assert summary.audit.videos == 54 and summary.audit.people == 9
   assert 'What the embedding holds' in described
   assert 'frames reversed' in described
 
