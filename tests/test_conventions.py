@@ -29,6 +29,7 @@ CODE = [*SOURCES, ROOT / 'main.py', *sorted((ROOT / 'tests').rglob('*.py'))]
 # main -> experiments -> workflows -> reports -> runs
 #      -> {evaluation, learning, data} -> {views, models} -> files
 FOR_ALL = ('errors', 'oulu_casia')  # modules that any room imports
+MODULES = (*FOR_ALL, 'inference')  # rooms of one module
 MEDIA = {'files', 'data.pictures', 'data.video', 'data.faces'}
 DATA = {'files', 'views', 'data.people', 'data.pictures', 'data.drawn'}
 BELOW_RUNS = {
@@ -56,6 +57,7 @@ ROOMS = {
   'data.listings': {*MEDIA, 'data.people', 'data.drawn'},
   'data.imports': {*MEDIA, *DATA, 'data', 'data.listings'},
   'learning': {'files', 'models', 'views'},
+  'inference': {'files', 'learning', 'models', 'views'},
   'evaluation': {'files', 'models', 'views'},
   'runs.checks': BELOW_RUNS,
   'runs': {*BELOW_RUNS, 'runs.checks'},
@@ -150,7 +152,7 @@ def room_of(module):
   parts = module.split('.')
   if parts[0] == 'main':
     return 'commands'
-  if parts[0] == 'stclr_jax' and len(parts) > 1 and parts[1] in FOR_ALL:
+  if parts[0] == 'stclr_jax' and len(parts) > 1 and parts[1] in MODULES:
     return parts[1]
   ours = parts[0] == 'stclr_jax'
   folder, room = ROOT / parts[0], [] if ours else [parts[0]]
@@ -323,6 +325,41 @@ def test_docs_name_files_that_are_there():
     for path in re.findall(r'`([a-z_./]+\.py)[`:]', (ROOT / name).read_text()):
       if not any((ROOT / room / path).exists() for room in ('', 'stclr_jax')):
         offenders.append(f'{name} speaks of {path}')
+  assert not offenders, '\n'.join(offenders)
+
+
+def test_docs_name_functions_that_are_there():
+  offenders = []
+  for name in ('docs/design.md', 'docs/contributing.md'):
+    text = (ROOT / name).read_text()
+    for path, named in re.findall(r'`([\w/]+\.py)`: ((?:`\w+`(?:, )?)+)', text):
+      rooms = (ROOT, ROOT / 'stclr_jax')
+      there = next(room / path for room in rooms if (room / path).exists())
+      tree = ast.parse(there.read_text())
+      defined = {getattr(node, 'name', None) for node in tree.body}
+      defined |= {
+        target.id
+        for node in tree.body
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+      }
+      for function in set(re.findall(r'`(\w+)`', named)) - defined:
+        offenders.append(f'{name} speaks of {function} in {path}')
+  assert not offenders, '\n'.join(offenders)
+
+
+def test_design_names_each_module():
+  text = (ROOT / 'docs' / 'design.md').read_text()
+  rooms = text[text.index('## The rooms') : text.index('Who imports whom')]
+  named = set(re.findall(r'`(\w+)(?:\.py)?`', rooms))
+  offenders = [
+    identify(path)
+    for path in SOURCES
+    if path.parts[len(ROOT.parts)] in ('stclr_jax', 'tfds_oulu')
+    if path.name != '__init__.py' and not path.name.endswith('_test.py')
+    if path.stem not in named
+  ]
   assert not offenders, '\n'.join(offenders)
 
 
