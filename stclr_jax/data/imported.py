@@ -5,24 +5,21 @@ video), TFDS's descriptions, and what went in: `import.json`, and the same in
 words, `report.txt`.
 """
 
-import json
 import re
 
 import numpy as np
 
 from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
+from stclr_jax.data import imported_report
 from stclr_jax.data import record_files
+from stclr_jax.data.imported_report import NAME as REPORT
+from stclr_jax.data.imported_report import REMEDY
 from stclr_jax.errors import UserError
-from stclr_jax.files import json_records
-from stclr_jax.files import whole
 
 BUILDER = 'imported_videos'
 VERSION = '1.0.0'
 SPLIT = 'videos'
-REPORT = 'import.json'
-FORMAT = 2  # of the records and of REPORT
-REMEDY = 'Import the videos again, with --overwrite.'
 
 
 def check_name(name):
@@ -73,64 +70,9 @@ def list_names(data_dir=None):
   return sorted(name for name in names if not name.startswith('.'))
 
 
-def write_report(path, report):
-  """Writes what went into a data set beside its records.
-
-  Args:
-    path: of the folder of the records.
-    report: JSON-able dict, see `importing.import_items`.
-  """
-  text = json.dumps(report, indent=1, ensure_ascii=False)
-  whole.write_text(path / REPORT, text + '\n')
-
-
 def read_report(name, data_dir=None):
-  """Reads what went into a data set.
-
-  Args:
-    name: see `directory`.
-    data_dir: see `directory`.
-
-  Returns:
-    The dict that `write_report` was given.
-
-  Raises:
-    UserError: if it is damaged, or of another format.
-  """
-  path = directory(name, data_dir)
-  try:
-    report = json.loads((path / REPORT).read_text('utf-8'))
-  except ValueError as error:  # JSON's, or bytes that are no text
-    raise record_files.damaged(path, f'{REPORT}: {error}', REMEDY) from error
-  if not isinstance(report, dict):
-    reason = f'{REPORT} holds a {type(report).__name__}'
-    raise record_files.damaged(path, reason, REMEDY)
-  json_records.check_format(
-    report,
-    source=f'The data set in {path}',
-    remedy='import the videos again, with --overwrite',
-    expected=FORMAT,
-  )
-  return report
-
-
-def read_coverage(path):
-  """Reads in how many of its frames each video's face was found.
-
-  Args:
-    path: of the folder of the records, of any data set.
-
-  Returns:
-    A dict from video id to a share of the frames; None where nobody looked.
-    Empty for a data set that was not imported.
-  """
-  file = path / REPORT
-  if not file.exists():
-    return {}
-  return {
-    video['video_id']: video['coverage']
-    for video in json.loads(file.read_text('utf-8'))['videos']
-  }
+  """Reads the `imported_report.Report` of a data set; see its `read`."""
+  return imported_report.read(directory(name, data_dir))
 
 
 def open_records(name, data_dir=None):
@@ -148,7 +90,7 @@ def open_records(name, data_dir=None):
     ValueError: if files are missing or damaged.
   """
   report = read_report(name, data_dir)
-  classes, number = tuple(report['classes']), report['num_videos']
+  classes, number = report.classes, report.num_videos
   path = directory(name, data_dir)
   try:
     records = open_source(path)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
-from stclr_jax.data import imported_people
+from stclr_jax.data import imported_report
 from stclr_jax.data import record_files
 from stclr_jax.data import streaming
 from stclr_jax.data import videos
@@ -238,7 +238,7 @@ def _open_imported(name, split, data_dir):
     synthetic=False,
     directory=imported.directory(name, data_dir),
     find_who=functools.partial(
-      imported_people.find_who, imported.read_report(name, data_dir)
+      imported_report.find_who, imported.read_report(name, data_dir)
     ),
   )
 

@@ -3,12 +3,11 @@
 import numpy as np
 
 from stclr_jax.data import data_folder
-from stclr_jax.data import imported
+from stclr_jax.data import imported_report
 from stclr_jax.data import placement
 from stclr_jax.files import whole
 from stclr_jax.reports import contact_sheet
 from stclr_jax.reports import pages
-from stclr_jax.views import temporal
 
 _HEIGHT = 96  # of a frame on the page, in pixels; chosen: faces can be told
 _JPEG_QUALITY = 85  # chosen: a page of 24 videos then has one or two megabytes
@@ -33,7 +32,9 @@ def write(path, store, config, options, *, num_videos, num_shown):
   rows = contact_sheet.make_rows(
     store, chosen, options, seed=config.seed, num_shown=num_shown
   )
-  coverage = imported.read_coverage(store.directory) if store.directory else {}
+  coverage = {}
+  if store.directory:
+    coverage = imported_report.read_coverage(store.directory)
   blocks = [
     *_head(store, config.data),
     pages.Text(
@@ -46,7 +47,7 @@ def write(path, store, config, options, *, num_videos, num_shown):
     ),
   ]
   for row in rows:
-    blocks += _section(row, options, coverage.get(row.video_id))
+    blocks += _section(row, coverage.get(row.video_id))
   whole.write_text(path, pages.to_html(blocks))
   return len(chosen)
 
@@ -98,7 +99,7 @@ def _counts_table(counts):
   )
 
 
-def _section(row, options, coverage):
+def _section(row, coverage):
   """Blocks that show a video and its two views."""
   faces = (
     '' if coverage is None else f', face found in {coverage:.0%} of frames'
@@ -113,52 +114,11 @@ def _section(row, options, coverage):
     *(
       _image(
         view.frames,
-        f'view {view.number} ({color}): '
-        f'{describe_view(view.parameters, row, options)}',
+        f'view {view.number} ({color}): {view.drawn}',
       )
       for view, color in zip(row.pair, ('red', 'blue'), strict=True)
     ),
   ]
-
-
-def describe_view(drawn, row, options):
-  """Says what was drawn for a view.
-
-  Args:
-    drawn: a `views.ViewParameters` of NumPy values.
-    row: a `contact_sheet.Row`.
-    options: a `views.ViewOptions`.
-
-  Returns:
-    A line of text.
-  """
-  height, width = row.frames.shape[1:3]
-  box, color = drawn.box, drawn.color
-  share = int(box.height) * int(box.width) / (height * width)
-  uniform = temporal.sample_uniform(row.length, num_frames=options.num_frames)
-  gaps = np.diff(drawn.indices)
-  if np.array_equal(drawn.indices, uniform):
-    how = 'at equal distances'
-  elif row.length >= options.num_frames and (gaps == 1).all():
-    how = 'consecutive'
-  else:
-    how = 'irregular'
-  factors = {
-    name: f'{name} x{float(getattr(color, name)):.2f}'
-    for name in ('brightness', 'contrast', 'saturation')
-  } | {'hue': f'hue {360 * float(color.hue):+.0f}°'}
-  names = ('brightness', 'contrast', 'saturation', 'hue')
-  neutral = all(
-    float(getattr(color, n)) == v
-    for n, v in zip(names, (1, 1, 1, 0), strict=True)
-  )
-  colors = ', '.join(factors[names[int(i)]] for i in color.order)
-  return (
-    f'frames {_numbers(drawn.indices)} ({how}); crop {int(box.width)} x '
-    f'{int(box.height)} at ({int(box.left)}, {int(box.top)}), {share:.0%} of '
-    f'the frame; {"mirrored" if drawn.flip else "not mirrored"}; '
-    f'{"colours as they are" if neutral else colors}'
-  )
 
 
 def _mark_crops(row):
@@ -166,7 +126,7 @@ def _mark_crops(row):
 
   frame = row.frames[len(row.frames) // 2].copy()
   for view, color in zip(row.pair, _BOXES, strict=True):
-    box = view.parameters.box
+    box = view.box
     left, top = int(box.left), int(box.top)
     end = left + int(box.width) - 1, top + int(box.height) - 1
     line = max(1, frame.shape[0] // 80)

@@ -14,7 +14,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from stclr_jax.data import data_folder
-from stclr_jax.data import imported
+from stclr_jax.data import imported_report
 from stclr_jax.data import sources
 from stclr_jax.errors import UserError
 from stclr_jax.files import disk
@@ -92,7 +92,7 @@ def test_frames_of_other_formats_are_stored_and_read(tmp_path, image_format):
   )
   # What a page of it shows beside the videos.
   assert 'vl_strong is ' in data_folder.read_report(store.directory)
-  assert imported.read_coverage(store.directory) == {}
+  assert imported_report.read_coverage(store.directory) == {}
   assert store.length.tolist() == [3] and store.frames.shape == (3, 12, 16, 3)
   for stored, frame in zip(store.frames, frames, strict=True):
     assert (stored == oulu_trees.decode(frame)).all()

@@ -22,7 +22,7 @@ def choose_frame_size(report):
   """Says at which size to train on a data set.
 
   Args:
-    report: as `importing.import_items` returns it.
+    report: an `imported_report.Report`.
 
   Returns:
     ((height, width), others): the shape of most videos, in pixels, no higher
@@ -30,13 +30,13 @@ def choose_frame_size(report):
       would be cut to this one around their centre.
   """
   shapes = collections.defaultdict(list)
-  for height, width, count in report['frame_sizes']:
+  for height, width, count in report.frame_sizes:
     # A few percent of width are no other shape.
     shapes[round(math.log(width / height), 1)] += [(height, width)] * count
   sizes = sorted(max(shapes.values(), key=len))
   height, width = sizes[len(sizes) // 2]
   scale = min(1.0, FRAME_SIZE[0] / min(height, width))
-  others = report['num_videos'] - len(sizes)
+  others = report.num_videos - len(sizes)
   return (round(height * scale), round(width * scale)), others
 
 
@@ -44,33 +44,29 @@ def describe(report, data_dir=None):
   """Says what to type after an import.
 
   Args:
-    report: as `importing.import_items` returns it.
+    report: an `imported_report.Report`.
     data_dir: where TFDS keeps its data; None for its own default.
 
   Returns:
     Lines to print.
   """
-  if report['num_videos'] < _LEAST_BATCH:
+  if report.num_videos < _LEAST_BATCH:
     return (
       'Nothing can be trained on one video, as there is none to tell it apart '
       'from: import more of them, or cut it (--window_seconds).'
     )
   size, others = choose_frame_size(report)
-  data = f'--config.data.name={report["name"]}{_data_dir_flag(data_dir)}'
+  data = f'--config.data.name={report.name}{_data_dir_flag(data_dir)}'
   if size != FRAME_SIZE:
     data += f' --config.data.frame_size={size[0]},{size[1]}'
   # Only people with labels are dealt to folds; without any, nobody is.
   people = len(
-    {
-      report['subjects'][v['subject']]
-      for v in report['videos']
-      if v['frames'] and v['label']
-    }
+    {report.subjects[v.subject] for v in report.videos if v.frames and v.label}
   )
   lines = ['Next, pretrain on it:']
   command = f'  python main.py --config={CONFIG} {data}'
   if people < NUM_FOLDS:
-    batch = _batch_flag(report['num_videos'])
+    batch = _batch_flag(report.num_videos)
     lines.append(f'{command} --config.pretrain_scope=all_unlabelled{batch}')
     if people > 1:
       least = _count_training_videos(report, people)
@@ -88,7 +84,7 @@ def describe(report, data_dir=None):
       f'  ({others} videos have another shape than {size[1]}x{size[0]}, and '
       'are cut to it around their centre)'
     )
-  named = [name for name, count in report['labels'].items() if count]
+  named = [name for name, count in report.labels.items() if count]
   if len(named) == 1:
     lines.append(
       f'  (all labels are {named[0]!r}: fine-tuning needs two classes or more)'
@@ -108,11 +104,11 @@ def _data_dir_flag(data_dir):
 
 def _count_training_videos(report, num_folds):
   """Number of videos to pretrain on in the fold that has fewest."""
-  videos = [video for video in report['videos'] if video['frames']]
+  videos = [video for video in report.videos if video.frames]
   dealt = folds.make_folds(
-    [report['subjects'][video['subject']] for video in videos],
+    [report.subjects[video.subject] for video in videos],
     num_folds=num_folds,
-    labels=[0 if v['label'] else folds.UNLABELLED for v in videos],
+    labels=[0 if v.label else folds.UNLABELLED for v in videos],
   )
   return min(len(dealt.fold(i).pretrain) for i in range(num_folds))
 

@@ -9,6 +9,7 @@ import socket
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
+from stclr_jax.data import imported_report
 from stclr_jax.files import locks
 
 # chosen: of windows of four seconds at 240 pixels, half a gigabyte.
@@ -141,7 +142,7 @@ class Writer:
     """Puts the finished data set in its place.
 
     Args:
-      report: JSON-able dict.
+      report: an `imported_report.Report`.
       text: the same in words.
 
     Raises:
@@ -150,7 +151,7 @@ class Writer:
     self._writer.close_all()
     # Again: on a file system without locks another import may have come first.
     self._target.check()
-    imported.write_report(self._partial / imported.VERSION, report)
+    imported_report.write(self._partial / imported.VERSION, report)
     data_folder.write_report(self._partial / imported.VERSION, text)
     target = self._target.path.parent
     replaced = self._partial.with_suffix(_REPLACED)
@@ -177,7 +178,7 @@ def _make_writer(path, target):
         config_name=target.name,
       ),
       description=f'Videos imported by stclr_jax as {target.name}; '
-      f'see {imported.REPORT}.',
+      f'see {imported_report.NAME}.',
       features=imported.features(target.classes),
     ),
     max_examples_per_shard=_VIDEOS_PER_FILE,

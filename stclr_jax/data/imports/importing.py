@@ -10,7 +10,7 @@ import time
 
 from tqdm import tqdm
 
-from stclr_jax.data import imported
+from stclr_jax.data import imported_report
 from stclr_jax.data.imports import import_report
 from stclr_jax.data.imports import import_writer
 from stclr_jax.data.imports import recordings
@@ -64,7 +64,7 @@ def import_items(
     progress: whether to show a progress bar on a terminal.
 
   Returns:
-    The report, also written beside the records; JSON-able.
+    An `imported_report.Report`, also written beside the records.
 
   Raises:
     UserError: if something cannot be imported and `on_error` is 'stop'; if
@@ -88,59 +88,61 @@ def import_items(
     disk.naming_full_disk(target.path),
     import_writer.Writer(target) as writer,
   ):
-    for place, entry, window in _read_all(shown, checksums, options, problems):
+    for place, video, window in _read_all(shown, checksums, options, problems):
       label = items[place].label
       if window.frames and (not problems or on_error == 'skip'):
         writer.add(
-          video_id=entry['video_id'],
+          video_id=video.video_id,
           frames=window.frames,
           label=-1 if label is None else target.classes.index(label),
-          subject=subjects[entry['subject']],
-          subject_name=entry['subject'],
+          subject=subjects[video.subject],
+          subject_name=video.subject,
         )
-      videos.append(entry)
+      videos.append(video)
       places.append(place)
     # Names of files that are not UTF-8 are in them.
     problems = [Problem(*map(listings.as_text, each)) for each in problems]
-    written = [video for video in videos if video['frames']]
+    written = [video for video in videos if video.frames]
     if problems and (on_error == 'stop' or not written):
       listed = len(listing.items) + len(listing.problems)
       raise UserError(_complain(problems, listed, on_error))
     if not written:
       raise UserError('No window has a face, so nothing is left to import.')
-    twice = same_recordings.note_repeated(videos, places, same)
+    twice = same_recordings.find_repeated(videos, places, same)
+    for i, note in twice.of_videos.items():
+      notes = (*videos[i].notes, note)
+      videos[i] = dataclasses.replace(videos[i], notes=notes)
     # Copies in another container are seen only now that they are decoded.
     shared = same_recordings.names_of_pairs(twice.pairs, items)
     numbered = listed_people.number_people(listing.items, linked + shared)
     if numbered != subjects:
       subjects = numbered
-      writer.renumber({v['video_id']: subjects[v['subject']] for v in written})
-    notes = [*listing.notes, *twice.lines]
-    report = {
-      'format': imported.FORMAT,
-      'name': target.name,
-      'source': listings.as_text(origin.source),
-      'recipe': origin.recipe,
-      'created': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
-      'options': dataclasses.asdict(options) | {'on_error': on_error},
-      'versions': _versions(),
-      'classes': list(target.classes),
-      **import_report.summarize(videos, target.classes, subjects),
-      **import_report.count_notes(notes, videos),
-      'checksum': _checksum_of_set(written),
-      'seconds': round(time.monotonic() - started, 2),
-      'notes': notes,
-      'ignored_files': listing.ignored,
-      'skipped': [problem._asdict() for problem in problems],
-      'subjects': subjects,
-      'videos': videos,
-    }
+      writer.renumber({v.video_id: subjects[v.subject] for v in written})
+    notes = (*listing.notes, *twice.lines)
+    totals = import_report.summarize(videos, notes, target.classes, subjects)
+    report = imported_report.Report(
+      name=target.name,
+      source=listings.as_text(origin.source),
+      recipe=origin.recipe,
+      created=datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
+      options=dataclasses.asdict(options) | {'on_error': on_error},
+      versions=_versions(),
+      classes=tuple(target.classes),
+      **vars(totals),
+      checksum=_checksum_of_set(written),
+      seconds=round(time.monotonic() - started, 2),
+      notes=notes,
+      ignored_files=listing.ignored,
+      skipped=tuple(imported_report.Skipped(*each) for each in problems),
+      subjects=subjects,
+      videos=tuple(videos),
+    )
     writer.commit(report, import_report.describe(report, target.path))
   return report
 
 
 def _read_all(items, checksums, options, problems):
-  """Yields (place of the item, the report's entry, window).
+  """Yields (place of the item, `imported_report.Video`, window).
 
   What cannot be read is added to `problems`.
   """
@@ -148,14 +150,13 @@ def _read_all(items, checksums, options, problems):
   for place, item in enumerate(items):
     kept = 0
     try:
-      for entry, window in _read(item, checksums[place], options):
-        video_id = entry['video_id']
-        if video_id in names:  # such as a#0001.mp4 beside a long a.mp4
+      for video, window in _read(item, checksums[place], options):
+        if video.video_id in names:  # such as a#0001.mp4 beside a long a.mp4
           raise UnreadableError(
-            f'another video is called {video_id}; rename one'
+            f'another video is called {video.video_id}; rename one'
           )
-        names.add(video_id)
-        yield place, entry, window
+        names.add(video.video_id)
+        yield place, video, window
         kept += 1
     except UnreadableError as error:
       what = f' ({kept} windows before it are kept)' if kept else ''
@@ -175,7 +176,7 @@ def _named_windows(item, options):
 
 
 def _read(item, source_checksum, options):
-  """Yields (the report's entry, window); whatever goes wrong is the item's."""
+  """Yields (`imported_report.Video`, window); what goes wrong is the item's."""
   windows = _named_windows(item, options)
   while True:
     # The last net: nothing that a file holds ends the import of the others.
@@ -183,37 +184,37 @@ def _read(item, source_checksum, options):
       video_id, window = next(windows, (None, None))
       if window is None:
         return
-      entry = _describe(item, video_id, window, source_checksum, options)
-    yield entry, window
+      video = _describe(item, video_id, window, source_checksum, options)
+    yield video, window
 
 
 def _describe(item, video_id, window, source_checksum, options):
-  return {
-    'video_id': video_id,
-    'label': item.label,
-    'subject': listed_people.person_of(item),
-    'subject_named': item.subject is not None,
-    'frames': len(window.frames),
-    'frame_size': _size_of(window.frames),
-    'fps': options.fps,
-    'start': round(window.start, 3),
-    'seconds': round(len(window.frames) / options.fps, 3),
-    'bytes': sum(map(len, window.frames)),
-    'coverage': window.coverage,
-    'checksum': _checksum(window.frames),
-    'picture_checksum': same_recordings.picture_checksum(window.frames),
-    'source_checksum': source_checksum,
-    'notes': window.notes,
-    **({'attributes': item.attributes} if item.attributes else {}),
-  }
+  return imported_report.Video(
+    video_id=video_id,
+    label=item.label,
+    subject=listed_people.person_of(item),
+    subject_named=item.subject is not None,
+    frames=len(window.frames),
+    frame_size=_size_of(window.frames),
+    fps=options.fps,
+    start=round(window.start, 3),
+    seconds=round(len(window.frames) / options.fps, 3),
+    bytes=sum(map(len, window.frames)),
+    coverage=window.coverage,
+    checksum=_checksum(window.frames),
+    picture_checksum=same_recordings.picture_checksum(window.frames),
+    source_checksum=source_checksum,
+    notes=tuple(window.notes),
+    attributes=item.attributes,
+  )
 
 
 def _size_of(frames):
-  """[height, width] of the first, in pixels; None where there is none."""
+  """(height, width) of the first, in pixels; None where there is none."""
   if not frames:
     return None
   with picture_files.open_picture(frames[0]) as image:  # its header only
-    return [image.height, image.width]
+    return image.height, image.width
 
 
 def _show(items, words, progress):
@@ -235,8 +236,7 @@ def _checksum(frames):
 def _checksum_of_set(videos):
   """One number for ids, labels, people and frames, in any order of files."""
   lines = sorted(
-    repr([v['video_id'], v['label'], v['subject'], v['checksum']])
-    for v in videos
+    repr([v.video_id, v.label, v.subject, v.checksum]) for v in videos
   )
   return hashlib.sha256('\n'.join(lines).encode()).hexdigest()
 

@@ -110,17 +110,19 @@ class Repeated(NamedTuple):
   Attributes:
     pairs: of indices of items that share a video's frames.
     lines: of words for the whole set, one a group of recordings.
+    of_videos: of words for a video, by its index.
   """
 
   pairs: list
   lines: list
+  of_videos: dict
 
 
-def note_repeated(entries, places, same):
-  """Finds the videos that show the same frames, and notes it in each.
+def find_repeated(videos, places, same):
+  """Finds the videos that show the same frames.
 
   Args:
-    entries: of the report, of all videos; their 'notes' are added to.
+    videos: list of `imported_report.Video`.
     places: index of the item that each is of.
     same: pairs of items that show the same frames, see `pair_sources`.
 
@@ -134,26 +136,27 @@ def note_repeated(entries, places, same):
     (i, j)
     for a, b in same
     for i, j in itertools.product(of_item[a], of_item[b])
-    if _overlap(entries[i], entries[j])
+    if _overlap(videos[i], videos[j])
   ]
   equal = collections.defaultdict(list)
-  for i, entry in enumerate(entries):
-    if entry['frames'] and entry['picture_checksum']:
-      equal[entry['picture_checksum']].append(i)
+  for i, video in enumerate(videos):
+    if video.frames and video.picture_checksum:
+      equal[video.picture_checksum].append(i)
   for group in equal.values():
     pairs += itertools.pairwise(group)
-  for group in _join(pairs, len(entries)):
+  of_videos = {}
+  for group in _join(pairs, len(videos)):
     for i in group:
-      others = [entries[j]['video_id'] for j in group if j != i]
-      entries[i]['notes'].append(
+      others = [videos[j].video_id for j in group if j != i]
+      of_videos[i] = (
         f'shows the same frames as {_some(others)}; they count as one person'
       )
-  found = sorted({(places[i], places[j]) for i, j in pairs})
+  of_items = sorted({(places[i], places[j]) for i, j in pairs})
   lines = []
-  for group in _join(found, max(places, default=-1) + 1):
-    videos = [entries[i] for place in group for i in of_item[place]]
-    names = dict.fromkeys(v['video_id'].partition('#')[0] for v in videos)
-    labels = dict.fromkeys(v['label'] or 'unlabelled' for v in videos)
+  for group in _join(of_items, max(places, default=-1) + 1):
+    found = [videos[i] for place in group for i in of_item[place]]
+    names = dict.fromkeys(v.video_id.partition('#')[0] for v in found)
+    labels = dict.fromkeys(v.label or 'unlabelled' for v in found)
     lines.append(
       f'{_some(list(names))} are the same recording, or share frames; they '
       'count as one person, who is never trained on and tested'
@@ -161,7 +164,7 @@ def note_repeated(entries, places, same):
          if len(labels) > 1 else '')
       + '; leave out all but one'
     )  # fmt: skip
-  return Repeated([(a, b) for a, b in found if a != b], lines)
+  return Repeated([(a, b) for a, b in of_items if a != b], lines, of_videos)
 
 
 def names_of_pairs(pairs, items):
@@ -189,8 +192,8 @@ def _checksum(files):
 
 def _overlap(a, b):
   """Whether two videos of one recording show the same times of it."""
-  ends = (v['start'] + v['seconds'] for v in (a, b))
-  return max(a['start'], b['start']) < min(ends)
+  ends = (v.start + v.seconds for v in (a, b))
+  return max(a.start, b.start) < min(ends)
 
 
 def _end(item):

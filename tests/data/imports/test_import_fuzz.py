@@ -145,8 +145,8 @@ def run_case(case, pristine, folder):
   store = sources.load_videos(
     'mine', split='', frame_size=(16, 24), data_dir=folder / 'data'
   )
-  assert store.num_videos == report['num_videos']
-  assert len(store.frames) == report['num_frames']
+  assert store.num_videos == report.num_videos
+  assert len(store.frames) == report.num_frames
   return 'accounted'
 
 
@@ -157,11 +157,11 @@ def check_error(message, root, found):
 
 
 def check_account(report, root, found, others, pristine):
-  imported = {video['video_id']: video['frames'] for video in report['videos']}
-  notes = {video['video_id']: video['notes'] for video in report['videos']}
-  skipped = {entry['name'] for entry in report['skipped']}
-  assert all(entry['reason'] for entry in report['skipped'])
-  ignored = dict(report['ignored_files'])
+  imported = {video.video_id: video.frames for video in report.videos}
+  notes = {video.video_id: video.notes for video in report.videos}
+  skipped = {entry.name for entry in report.skipped}
+  assert all(entry.reason for entry in report.skipped)
+  ignored = dict(report.ignored_files)
   left_out = ignored.pop('pictures left out of sequences', 0)
   assert sum(ignored.values()) == others
   assert len(found) == len(imported) + len(skipped)

@@ -2,6 +2,8 @@ import itertools
 import re
 
 import numpy as np
+from made_imports import make_report
+from made_imports import make_video as entry
 
 from configs import pretrain
 from stclr_jax.data import folds
@@ -9,43 +11,9 @@ from stclr_jax.data.imports import import_commands
 from stclr_jax.data.imports import import_report
 
 
-def entry(name, frames=10, **values):
-  return {
-    'video_id': name,
-    'label': None,
-    'subject': name,
-    'frames': frames,
-    'frame_size': [240, 320] if frames else None,
-    'bytes': 100 * frames,
-    'coverage': None,
-    'notes': [],
-  } | values
-
-
-def make_report(videos, *, classes=(), **values):
-  names = dict.fromkeys(v['subject'] for v in videos)
-  subjects = {name: number for number, name in enumerate(names)}
-  subjects |= values.get('subjects', {})
-  notes = values.get('notes', [])
-  return {
-    'name': 'mine',
-    'options': {'fps': 25.0},
-    'seconds': 1.0,
-    'notes': notes,
-    'ignored_files': {},
-    'skipped': [],
-    'checksum': 'f' * 64,
-    'videos': videos,
-    'subjects': subjects,
-    **import_report.count_notes(notes, videos),
-    **import_report.summarize(videos, classes, subjects),
-  } | (values | {'subjects': subjects})
-
-
 def sized(*sizes, label=None):
   videos = [
-    entry(f'v{i}', frame_size=list(size), label=label)
-    for i, size in enumerate(sizes)
+    entry(f'v{i}', frame_size=size, label=label) for i, size in enumerate(sizes)
   ]
   return make_report(videos, classes=[label] if label else ())
 
@@ -58,8 +26,8 @@ def test_totals_are_of_what_was_kept():
     entry('d', 0, coverage=0.0),
   ]
   subjects = {'p': 1, 'c': 2, 'd': 3}
-  totals = import_report.summarize(videos, ('x', 'y', 'z'), subjects)
-  assert totals == {
+  totals = import_report.summarize(videos, ['all'], tuple('xyz'), subjects)
+  assert totals.as_dict() == {
     'num_videos': 3,
     'num_subjects': 2,
     'num_frames': 60,
@@ -71,6 +39,8 @@ def test_totals_are_of_what_was_kept():
     'left_out': 1,
     'face_coverage': 0.5 / 3,
     'without_face': 2,
+    'num_notes': 1,
+    'num_videos_noted': 0,
   }
 
 
@@ -78,7 +48,7 @@ def test_videos_whose_face_is_lost_are_listed_worst_first():
   videos = [
     entry('whole', coverage=1.0),
     entry('half', coverage=0.5),
-    entry('none', coverage=0.0, notes=['no face: whole frames']),
+    entry('none', coverage=0.0, notes=('no face: whole frames',)),
   ]
   text = import_report.describe(make_report(videos), 'here')
   assert 'Faces found in 50% of the frames; 1 video(s) without one' in text
@@ -94,7 +64,7 @@ def test_nobody_looked_for_faces_nobody_tells_of_them():
 
 def test_long_lists_are_cut_and_counted():
   videos = [
-    entry(f'v{i:02d}', coverage=i / 100, notes=['odd']) for i in range(50)
+    entry(f'v{i:02d}', coverage=i / 100, notes=('odd',)) for i in range(50)
   ]
   text = import_report.describe(make_report(videos), 'here')
   assert 'and 30 more below 100%' in text and 'and 30 more, see' in text
@@ -160,14 +130,14 @@ def test_nothing_is_offered_that_would_be_refused(monkeypatch, tmp_path):
 def test_people_of_one_recording_are_counted_once():
   videos = [entry('a', label='x'), entry('a copy', label='x'), entry('b')]
   report = make_report(videos, classes=('x',), subjects={'a copy': 0})
-  assert report['num_subjects'] == 2
+  assert report.num_subjects == 2
   assert 'num_folds' not in import_commands.describe(report)
 
 
 def test_notes_are_counted():
-  videos = [entry('a', notes=['odd', 'even']), entry('b', notes=['odd'])]
-  report = make_report([*videos, entry('c')], notes=['all are odd'])
-  assert (report['num_notes'], report['num_videos_noted']) == (4, 2)
+  videos = [entry('a', notes=('odd', 'even')), entry('b', notes=('odd',))]
+  report = make_report([*videos, entry('c')], notes=('all are odd',))
+  assert (report.num_notes, report.num_videos_noted) == (4, 2)
   text = import_report.describe(report, 'here')
   assert '4 notes, 3 of them on 2 videos; all are in import.json' in text
 

@@ -55,7 +55,7 @@ def folder(tmp_path, monkeypatch):
 
 
 def labels_and_people(report):
-  return [(v['video_id'], v['label'], v['subject']) for v in report['videos']]
+  return [(v.video_id, v.label, v.subject) for v in report.videos]
 
 
 def test_a_folder_without_further_words(folder, capsys):
@@ -79,21 +79,21 @@ def test_labels_and_people_from_a_pattern(folder):
     '--label_map=oulu_casia',
   )
   assert labels_and_people(report)[3] == ('Zoë 2/sad', 'Sadness', 'Zoë 2')
-  assert report['classes'] == list(EXPRESSIONS)
-  assert report['subjects'] == {'P1': 1, 'Zoë 2': 2}
+  assert report.classes == EXPRESSIONS
+  assert report.subjects == {'P1': 1, 'Zoë 2': 2}
 
 
 def test_people_from_folders(folder):
   report = run(folder, "'my videos' --out=mine --subject_from=folder")
-  assert report['num_subjects'] == 2 and report['unlabelled'] == 4
+  assert report.num_subjects == 2 and report.unlabelled == 4
 
 
 def test_a_csv_file_with_renamed_and_dropped_labels(folder, capsys):
   report = run(folder, 'list.csv --out=mine --label_map=traurig=sad,happy=')
-  assert [(v['label'], v['frames']) for v in report['videos']] == [
+  assert [(v.label, v.frames) for v in report.videos] == [
     (None, 6), ('sad', 3),
   ]  # fmt: skip
-  assert report['classes'] == ['sad']
+  assert report.classes == ('sad',)
   assert "1 video of 'happy' is unlabelled" in capsys.readouterr().out
 
 
@@ -103,12 +103,12 @@ def test_a_recipe_keeps_its_own_classes(tmp_path, monkeypatch):
   )
   arguments = f'{tmp_path / "crema"} --recipe=crema_d --out=mine'
   report = run(tmp_path, arguments)
-  assert report['classes'] == [
+  assert report.classes == (
     'anger', 'disgust', 'fear', 'happy', 'neutral', 'sad',
-  ]  # fmt: skip
-  assert report['options']['window_seconds'] == 0
+  )  # fmt: skip
+  assert report.options['window_seconds'] == 0
   renamed = run(tmp_path, f'{arguments} --label_map=oulu_casia --overwrite')
-  assert renamed['labels']['Anger'] == 1 and len(renamed['classes']) == 6
+  assert renamed.labels['Anger'] == 1 and len(renamed.classes) == 6
 
 
 def test_people_spelled_alike_are_refused_until_it_is_said_who_is_who(folder):
@@ -140,15 +140,13 @@ def test_people_spelled_alike_are_refused_until_it_is_said_who_is_who(folder):
     'people.csv --out=mine --subject_map="anna=Anna,ＡＮＮＡ=Anna,An  na=an na,'
     '07=7,7.0=seven,P01=P1"',
   )
-  assert list(report['subjects'].values()) == sorted(
-    report['subjects'].values()
-  )
+  assert list(report.subjects.values()) == sorted(report.subjects.values())
   # Nobody is called nan: each of the two is a person of its own.
-  assert set(report['subjects']) == {
+  assert set(report.subjects) == {
     'Anna', 'an na', 'Zoé', '7', 'seven', 'P1', 'videos/12', 'videos/13',
   }  # fmt: skip
-  assert report['num_subjects'] == 8
-  assert any("called 'nan'" in note for note in report['notes'])
+  assert report.num_subjects == 8
+  assert any("called 'nan'" in note for note in report.notes)
   for text, words in (('Bo=x', "nobody is called 'Bo'"), ('anna', 'no "="')):
     with pytest.raises(SystemExit, match=words):
       run(folder, f"people.csv --out=mine --overwrite --subject_map='{text}'")
@@ -160,9 +158,9 @@ def test_faces_are_cut_out(folder, monkeypatch, capsys):
     face_detection, 'make_detector', lambda *_, **__: lambda frame: [found]
   )
   report = run(folder, "'my videos' --out=mine --face_crop --face_margin=0.1")
-  assert report['face_coverage'] == 1
-  assert report['frame_sizes'] == [[24, 24, 4]]
-  assert report['options']['face_crop']['margin'] == 0.1
+  assert report.face_coverage == 1
+  assert report.frame_sizes == ((24, 24, 4),)
+  assert report.options['face_crop']['margin'] == 0.1
   assert '--config.data.frame_size=24,24' in capsys.readouterr().out
 
 
@@ -170,8 +168,8 @@ def test_windows_and_rates(folder):
   report = run(
     folder, "'my videos' --out=mine --fps=12.5 --window_seconds=0 --max_size=32"
   )
-  assert [v['frames'] for v in report['videos']] == [3] * 4
-  assert report['frame_sizes'] == [[32, 43, 4]]
+  assert [v.frames for v in report.videos] == [3] * 4
+  assert report.frame_sizes == ((32, 43, 4),)
 
 
 @pytest.mark.parametrize(
@@ -220,7 +218,7 @@ def test_a_name_that_is_taken_is_told_before_anything_is_read(folder):
   with pytest.raises(SystemExit, match='There is a data set mine already'):
     run(folder, 'absent --out=mine')
   again = run(folder, 'list.csv --out=mine --overwrite')
-  assert (first['num_videos'], again['num_videos']) == (4, 2)
+  assert (first.num_videos, again.num_videos) == (4, 2)
 
 
 def test_an_interruption_says_that_nothing_was_written(
@@ -245,7 +243,7 @@ def test_a_reader_who_goes_away_gets_a_whole_set(folder, monkeypatch):
     patch.setattr(sys, 'stdout', stdout)
     report = run(folder, "'my videos' --out=mine")
     stdout.write('more')  # what Python flushes at its end must not fail either
-  assert report['num_videos'] == 4
+  assert report.num_videos == 4
 
 
 def test_a_missing_detector_is_no_traceback(folder, monkeypatch):
@@ -281,6 +279,6 @@ def test_every_option_is_in_the_report(folder):
   report = run(
     folder, "'my videos' --out=mine --jpeg_quality=80 --min_frames=3"
   )
-  options = json.loads(json.dumps(report['options']))
+  options = json.loads(json.dumps(report.options))
   assert options['jpeg_quality'] == 80 and options['min_frames'] == 3
-  assert report['source'] == 'my videos'
+  assert report.source == 'my videos'

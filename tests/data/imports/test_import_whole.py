@@ -23,9 +23,9 @@ def test_a_set_is_replaced_only_where_told(tmp_path):
   before = tree(tmp_path / 'data')
   with pytest.raises(FileExistsError, match='--overwrite'):
     import_items(items[:1], tmp_path / 'data')
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
+  assert imported.read_report('mine', tmp_path / 'data').num_videos == 2
   import_items(items[:1], tmp_path / 'data', overwrite=True)
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 1
+  assert imported.read_report('mine', tmp_path / 'data').num_videos == 1
   assert tree(tmp_path / 'data') == before
   # A failed replacement leaves the old one.
   items[1].frames[0].write_bytes(b'')
@@ -95,7 +95,7 @@ def test_a_replacement_that_is_interrupted_leaves_the_old_set(
   with pytest.raises(KeyboardInterrupt):
     import_items(items[:1], tmp_path / 'data', overwrite=True)
   assert tree(tmp_path / 'data') == before
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
+  assert imported.read_report('mine', tmp_path / 'data').num_videos == 2
 
 
 def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
@@ -104,6 +104,7 @@ def test_what_a_killed_replacement_put_away_is_put_back(tmp_path):
   before = tree(tmp_path / 'data')
   program = """
 import os, pathlib, sys
+from stclr_jax.data import imported_report
 from stclr_jax.data.imports import import_writer
 writer = import_writer.Writer(
   import_writer.Target('mine', ('a',), sys.argv[1], overwrite=True))
@@ -113,7 +114,8 @@ def rename_one(path, target):
     os._exit(9)
   return rename(path, target)
 pathlib.Path.rename = rename_one
-writer.commit({}, '')
+imported_report.write = lambda *_: None
+writer.commit(None, '')
 """
   arguments = [sys.executable, '-c', program, tmp_path / 'data']
   assert subprocess.run(arguments, cwd=ROOT).returncode == 9
@@ -121,7 +123,7 @@ writer.commit({}, '')
   with pytest.raises(FileExistsError, match='--overwrite'):
     import_items(items[:1], tmp_path / 'data')
   assert tree(tmp_path / 'data') == before
-  assert imported.read_report('mine', tmp_path / 'data')['num_videos'] == 2
+  assert imported.read_report('mine', tmp_path / 'data').num_videos == 2
 
 
 @pytest.mark.parametrize(

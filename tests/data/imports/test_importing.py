@@ -15,6 +15,7 @@ from small_imports import tree
 from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
+from stclr_jax.data import imported_report
 from stclr_jax.data import sources
 from stclr_jax.data.imports import import_report
 from stclr_jax.data.imports.importing import Origin
@@ -46,11 +47,11 @@ def test_what_goes_in_comes_out(tmp_path):
   assert store.length.tolist() == [3, 5, 4]
   # In natural order: P9, P10, then the one called by its video.
   assert store.subject.tolist() == [2, 1, 3]
-  assert report['subjects'] == {'P9': 1, 'P10': 2, 'v02': 3}
+  assert report.subjects == {'P9': 1, 'P10': 2, 'v02': 3}
   shown = store.frames[store.first[1] :][:5]
   assert making_videos.numbers_of(shown) == [0, 1, 2, 3, 4]
-  assert report['labels'] == {'a': 1, 'ü': 1} and report['unlabelled'] == 1
-  assert report['frames_min_median_max'] == [3, 4, 5]
+  assert report.labels == {'a': 1, 'ü': 1} and report.unlabelled == 1
+  assert report.frames_min_median_max == (3, 4, 5)
   assert report == imported.read_report('mine', tmp_path / 'data')
   assert imported.list_names(tmp_path / 'data') == ['mine']
 
@@ -108,13 +109,13 @@ def test_checksums_tell_sets_apart_and_alike(tmp_path):
   items = folder_items(tmp_path, [3, 4], label='a')
   first = import_items(items, tmp_path / 'one')
   again = import_items(items[::-1], tmp_path / 'two')
-  assert first['checksum'] == again['checksum']
-  sums = [video['checksum'] for video in first['videos']]
+  assert first.checksum == again.checksum
+  sums = [video.checksum for video in first.videos]
   making_videos.write_image(items[0].frames[1], np.zeros((12, 16, 3), np.uint8))
   changed = import_items(items, tmp_path / 'three')
-  assert changed['checksum'] != first['checksum']
-  assert changed['videos'][0]['checksum'] != sums[0]
-  assert changed['videos'][1]['checksum'] == sums[1]
+  assert changed.checksum != first.checksum
+  assert changed.videos[0].checksum != sums[0]
+  assert changed.videos[1].checksum == sums[1]
 
 
 def test_windows_have_names_and_one_person(tmp_path):
@@ -123,11 +124,11 @@ def test_windows_have_names_and_one_person(tmp_path):
   report = import_items(
     [Item('a', path)], tmp_path, options=Options(window_seconds=0.4)
   )
-  assert [v['video_id'] for v in report['videos']] == [
+  assert [v.video_id for v in report.videos] == [
     'a#0000', 'a#0001', 'a#0002',
   ]  # fmt: skip
-  assert [v['start'] for v in report['videos']] == [0, 0.4, 0.8]
-  assert report['num_subjects'] == 1
+  assert [v.start for v in report.videos] == [0, 0.4, 0.8]
+  assert report.num_subjects == 1
 
 
 def broken_items(tmp_path):
@@ -152,8 +153,8 @@ def test_bad_ones_are_left_out_where_told(tmp_path):
   report = import_items(
     broken_items(tmp_path), tmp_path / 'data', on_error='skip'
   )
-  assert [v['video_id'] for v in report['videos']] == ['v00', 'v03']
-  assert [s['name'] for s in report['skipped']] == ['v01', 'v02']
+  assert [v.video_id for v in report.videos] == ['v00', 'v03']
+  assert [s.name for s in report.skipped] == ['v01', 'v02']
   text = import_report.describe(report, 'somewhere')
   assert '2 videos' in text and 'v02: 1 different' in text
   with pytest.raises(ValueError, match='Nothing is left to import'):
@@ -174,9 +175,9 @@ def test_windows_before_the_damage_are_kept_and_told(tmp_path):
     [Item('a', path)], tmp_path, options=Options(window_seconds=0.4),
     on_error='skip',
   )  # fmt: skip
-  (skipped,) = report['skipped']
-  assert 'cut off' in skipped['reason'] and 'are kept)' in skipped['reason']
-  assert report['num_videos'] >= 2
+  (skipped,) = report.skipped
+  assert 'cut off' in skipped.reason and 'are kept)' in skipped.reason
+  assert report.num_videos >= 2
 
 
 def test_names_that_occur_twice_are_problems(tmp_path):
@@ -194,12 +195,12 @@ def test_of_one_name_the_first_or_none_is_kept(tmp_path):
   (other,) = folder_items(tmp_path / 'other', [3])
   items = [*here, *there, dataclasses.replace(other, video_id='other')]
   report = import_items(items, tmp_path / 'data', on_error='skip')
-  assert [v['video_id'] for v in report['videos']] == ['v00', 'other']
-  assert [s['name'] for s in report['skipped']] == ['v00', 'v01', 'v02', 'v03']
-  for i, entry in enumerate(report['skipped']):
-    assert ('the same' if i == 0 else 'different') in entry['reason']
-    assert str(here[i].path) in entry['reason']
-    assert str(there[i].path) in entry['reason']
+  assert [v.video_id for v in report.videos] == ['v00', 'other']
+  assert [s.name for s in report.skipped] == ['v00', 'v01', 'v02', 'v03']
+  for i, entry in enumerate(report.skipped):
+    assert ('the same' if i == 0 else 'different') in entry.reason
+    assert str(here[i].path) in entry.reason
+    assert str(there[i].path) in entry.reason
   store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
@@ -214,9 +215,9 @@ def test_a_name_may_not_be_that_of_a_window(tmp_path):
   items = [Item('a', path), dataclasses.replace(other, video_id='a#0001')]
   options = {'options': Options(window_seconds=0.4), 'on_error': 'skip'}
   report = import_items(items, tmp_path / 'data', **options)
-  assert [v['video_id'] for v in report['videos']] == ['a#0000', 'a#0001']
-  assert report['skipped'][0]['name'] == 'a#0001'
-  assert 'rename one' in report['skipped'][0]['reason']
+  assert [v.video_id for v in report.videos] == ['a#0000', 'a#0001']
+  assert report.skipped[0].name == 'a#0001'
+  assert 'rename one' in report.skipped[0].reason
 
 
 def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
@@ -233,9 +234,9 @@ def test_names_that_are_not_utf_8_are_imported_and_told(tmp_path, capsys):
     listing.items, tmp_path / 'data', on_error='skip',
     origin=Origin(os.fsdecode(folder + b'/\xff')),
   )  # fmt: skip
-  assert [v['video_id'] for v in report['videos']] == ['\\xfc', '\\xff']
-  assert [s['name'] for s in report['skipped']] == ['bad', '\\xe9']
-  assert r'0\xff.png' in report['skipped'][0]['reason']
+  assert [v.video_id for v in report.videos] == ['\\xfc', '\\xff']
+  assert [s.name for s in report.skipped] == ['bad', '\\xe9']
+  assert r'0\xff.png' in report.skipped[0].reason
   assert import_report.describe(report, 'here').encode('utf-8')
   store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
@@ -277,18 +278,18 @@ def test_the_report_is_readable_and_complete(tmp_path):
   items = folder_items(tmp_path, [3], attributes={'intensity': 'high'})
   import_items(items, tmp_path / 'data')
   path = imported.directory('mine', tmp_path / 'data')
-  report = json.loads((path / imported.REPORT).read_text())
+  report = imported_report.read(path)
   assert data_folder.read_report(path) == import_report.describe(report, path)
-  assert imported.read_coverage(path) == {'v00': None}
-  assert report['videos'][0]['attributes'] == {'intensity': 'high'}
-  assert report['versions']['av'] and report['options']['fps'] == 25
+  assert imported_report.read_coverage(path) == {'v00': None}
+  assert report.videos[0].attributes == {'intensity': 'high'}
+  assert report.versions['av'] and report.options['fps'] == 25
 
 
-@pytest.mark.parametrize('found', [None, 1, imported.FORMAT + 1])
+@pytest.mark.parametrize('found', [None, 1, imported_report.FORMAT + 1])
 def test_a_set_of_another_format_is_named_with_what_to_do(tmp_path, found):
   items = folder_items(tmp_path, [3])
   import_items(items, tmp_path / 'data')
-  path = imported.directory('mine', tmp_path / 'data') / imported.REPORT
+  path = imported.directory('mine', tmp_path / 'data') / imported_report.NAME
   report = json.loads(path.read_text()) | {'format': found}
   if found is None:  # as nobody wrote it yet
     del report['format']

@@ -1,9 +1,11 @@
 import json
 import types
 
+import made_imports
 import numpy as np
 import pytest
 
+from stclr_jax.data import imported_report
 from stclr_jax.data.people import identity
 from stclr_jax.data.people import recording_parts
 
@@ -142,19 +144,19 @@ def test_people_are_described_by_name():
 
 @pytest.mark.parametrize('named', [True, False])
 def test_what_an_import_writes_tells_who_is_who(named):
-  from stclr_jax.data import imported_people
-
-  report = {
-    'recipe': 'mmi',
-    'videos': [
-      {'video_id': 'a#0001', 'subject': 'A' if named else 'a',
-       'subject_named': named, 'source_checksum': 'f' * 64,
-       'picture_checksum': '', 'start': 0.5, 'frames': 6, 'fps': 10},
-      {'video_id': 'b', 'subject': 'B' if named else 'b',
-       'subject_named': named, 'source_checksum': '', 'picture_checksum': ''},
+  report = made_imports.make_report(
+    [
+      made_imports.make_video(
+        'a#0001', 6, subject='A' if named else 'a', subject_named=named,
+        source_checksum='f' * 64, start=0.5, fps=10,
+      ),
+      made_imports.make_video(
+        'b', subject='B' if named else 'b', subject_named=named
+      ),
     ],
-  }  # fmt: skip
-  who = imported_people.find_who(
+    recipe='mmi',
+  )  # fmt: skip
+  who = imported_report.find_who(
     report, make_store(people=(2, 1), videos=('b', 'a#0001'))
   )
   assert who.name == (('B', 'A') if named else ('b', 'a'))
@@ -162,4 +164,4 @@ def test_what_an_import_writes_tells_who_is_who(named):
   part, of_all = f'{"f" * 16}@0.500-1.000', f'{"f" * 16}@unnamed'
   assert who.recordings == ((), (part,) if named else (part, of_all))
   with pytest.raises(ValueError, match='does not know the video a'):
-    imported_people.find_who(report, make_store())
+    imported_report.find_who(report, make_store())

@@ -57,15 +57,15 @@ def people_read(report, data_dir):
   import tensorflow_datasets as tfds
 
   source = tfds.builder_from_directory(
-    imported.directory(report['name'], data_dir)
+    imported.directory(report.name, data_dir)
   ).as_data_source('videos')
   numbers = {
     example['video_id'].decode(): int(example['subject']) for example in source
   }
-  for video in report['videos']:
-    number = report['subjects'][video['subject']]
-    assert numbers[video['video_id']] == number
-  assert report['num_subjects'] == len(set(numbers.values()))
+  for video in report.videos:
+    number = report.subjects[video.subject]
+    assert numbers[video.video_id] == number
+  assert report.num_subjects == len(set(numbers.values()))
   return numbers
 
 
@@ -101,15 +101,15 @@ def test_a_recording_that_occurs_twice_is_of_one_person(tmp_path):
   items[2] = dataclasses.replace(items[2], label='sad')
   report = import_items(items, tmp_path / 'data')
   number = people_read(report, tmp_path / 'data')
-  assert report['num_subjects'] == 3
+  assert report.num_subjects == 3
   assert len({number[name] for name in names[1:]}) == 1
   assert number['png'] == number['png2'] != number['b.mp4'] != number['a.mp4']
-  lines = report['notes']
+  lines = report.notes
   assert len(lines) == 2 and 'happy and sad' in lines[0]
   assert all(name in lines[0] for name in names[1:])
-  for video in report['videos']:
-    noted = [note for note in video['notes'] if 'same frames as' in note]
-    assert len(noted) == (video['video_id'] != 'b.mp4')
+  for video in report.videos:
+    noted = [note for note in video.notes if 'same frames as' in note]
+    assert len(noted) == (video.video_id != 'b.mp4')
   store = sources.load_videos(
     'mine', split='', frame_size=(12, 16), data_dir=tmp_path / 'data'
   )
@@ -161,8 +161,8 @@ def test_parts_share_a_person_where_they_share_frames(
     ]
     report = import_items(items, tmp_path / 'data', overwrite=True)
     people_read(report, tmp_path / 'data')
-    assert report['num_subjects'] == num_people
-    assert bool(report['num_notes']) is (num_people == 1 and bool(parts[0][2]))
+    assert report.num_subjects == num_people
+    assert bool(report.num_notes) is (num_people == 1 and bool(parts[0][2]))
 
 
 def test_parts_are_joined_as_all_pairs_that_overlap_would_join_them():
@@ -226,10 +226,8 @@ def test_whatever_a_recording_causes_is_its_own_problem(tmp_path, monkeypatch):
 
   monkeypatch.setattr(recordings, 'read_windows', stumble)
   report = import_items(items, tmp_path / 'data', on_error='skip')
-  (skipped,) = report['skipped']
-  assert (
-    skipped['name'] == 'v01' and "KeyError: 'nonsense'" in (skipped['reason'])
-  )
+  (skipped,) = report.skipped
+  assert skipped.name == 'v01' and "KeyError: 'nonsense'" in (skipped.reason)
 
 
 def test_the_same_class_names_are_read_by_tfds_alone(tmp_path):
@@ -252,6 +250,6 @@ def test_the_same_class_names_are_read_by_tfds_alone(tmp_path):
     .info.features['label']
     .names
   )
-  assert names == report['classes'] == list(classes)
+  assert names == list(report.classes) == list(classes)
   assert len(names) == 7 and names[:2] == ['9', '10']
   assert all(name.isprintable() for name in names)
