@@ -14,10 +14,7 @@ import numpy as np
 from stclr_jax.evaluation import probes
 from stclr_jax.files import json_records
 
-# Orders in which a clip's frames are shown; see `frame_orders`.
-FORWARD = 'forward'
-CONTROLS = ('shuffled', 'reversed', 'last_frame')
-NUM_LIGHTS = 3  # chosen: dark, middle and bright thirds
+FORWARD = 'forward'  # the order in which a clip's frames are shown otherwise
 
 
 @dataclasses.dataclass(frozen=True)
@@ -125,7 +122,7 @@ class Audit(json_records.Record):
       always agree.
     neighbors: what the nearest video is, of all.
     pairs: how alike two videos are.
-    controls: by the order of the frames, see `frame_orders`.
+    controls: by the order of the frames.
   """
 
   videos: int
@@ -137,54 +134,14 @@ class Audit(json_records.Record):
   controls: dict[str, Control]
 
 
-def frame_orders(num_frames, *, seed=0):
-  """Makes the controls: what of a clip is shown, and when.
-
-  Args:
-    num_frames: of a clip.
-    seed: int, of the shuffle, which is the same for all clips.
-
-  Returns:
-    By name, indices into the clip's frames, int [num_frames].
-  """
-  forward = np.arange(num_frames)
-  shuffled = forward
-  random = np.random.RandomState(seed)
-  # Neither of the orders that have a name, where there is another one.
-  while num_frames > 2 and (
-    np.array_equal(shuffled, forward) or np.array_equal(shuffled, forward[::-1])
-  ):
-    shuffled = random.permutation(num_frames)
-  return {
-    FORWARD: forward,
-    'shuffled': shuffled,
-    'reversed': forward[::-1].copy(),
-    'last_frame': np.full(num_frames, num_frames - 1),
-  }
-
-
-def light_classes(brightness):
-  """Deals videos to thirds by their brightness.
-
-  Args:
-    brightness: mean of each video's pixels, float [n].
-
-  Returns:
-    int [n] in [0, NUM_LIGHTS).
-  """
-  ranks = np.argsort(np.argsort(brightness, kind='stable'), kind='stable')
-  return ranks * NUM_LIGHTS // len(ranks)
-
-
 def audit(representations, labels, subjects, lights):
   """Reads expression, person and light off representations.
 
   Args:
-    representations: by order of the frames, see `frame_orders`, float [n, d].
+    representations: by the order of the frames, float [n, d].
     labels: expression of each video, int [n].
     subjects: person of each video, int [n].
-    lights: illumination of each video, int [n], such as `light_classes` or
-      the condition it was recorded in.
+    lights: illumination of each video, int [n].
 
   Returns:
     An `Audit`.

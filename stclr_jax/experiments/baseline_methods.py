@@ -164,7 +164,7 @@ class Predictor:
       self._encoded, self._encoded_part = {}, part
     order = 'last_frame' if method == 'last_frame_probe' else audit.FORWARD
     if order not in self._encoded:
-      orders = audit.frame_orders(encoder.view_options.num_frames)
+      orders = representations.frame_orders(encoder.view_options.num_frames)
       encode = representations.make_encode(
         encoder.network,
         self._placed(),

@@ -11,6 +11,8 @@ from stclr_jax.learning import compiled_steps
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
 
+_NUM_LIGHTS = 3  # chosen: dark, middle and bright thirds
+
 
 def make_encode(network, videos, *, view_options, batch_size):
   """Makes a function from videos to representations.
@@ -23,7 +25,7 @@ def make_encode(network, videos, *, view_options, batch_size):
 
   Returns:
     `encode(variables, indices, order) -> float32 [m, d]`: `order` are indices
-    into the frames of a clip, see `audit.frame_orders`.
+    into the frames of a clip, see `frame_orders`.
   """
   infer = videos.inference(
     _encode_step(network, view_options),
@@ -66,6 +68,8 @@ def grey(colors):
   Returns:
     float32 [...], in the same range.
   """
+  # The standard's own weights; `views.color.GREY` are torchvision's, which
+  # rounds the first to 0.2989.
   return np.asarray(colors, np.float32) @ np.float32([0.299, 0.587, 0.114])
 
 
@@ -87,6 +91,45 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   normalized = infer((), indices)
   colors = normalized * np.array(view_options.std) + view_options.mean
   return grey(colors)
+
+
+def light_classes(brightness):
+  """Deals videos to thirds by their brightness.
+
+  Args:
+    brightness: mean of each video's pixels, float [n].
+
+  Returns:
+    int [n] in [0, 3).
+  """
+  ranks = np.argsort(np.argsort(brightness, kind='stable'), kind='stable')
+  return ranks * _NUM_LIGHTS // len(ranks)
+
+
+def frame_orders(num_frames, *, seed=0):
+  """Makes the controls: what of a clip is shown, and when.
+
+  Args:
+    num_frames: of a clip.
+    seed: int, of the shuffle, which is the same for all clips.
+
+  Returns:
+    By name, indices into the clip's frames, int [num_frames].
+  """
+  forward = np.arange(num_frames)
+  shuffled = forward
+  random = np.random.RandomState(seed)
+  # Neither of the orders that have a name, where there is another one.
+  while num_frames > 2 and (
+    np.array_equal(shuffled, forward) or np.array_equal(shuffled, forward[::-1])
+  ):
+    shuffled = random.permutation(num_frames)
+  return {
+    audit.FORWARD: forward,
+    'shuffled': shuffled,
+    'reversed': forward[::-1].copy(),
+    'last_frame': np.full(num_frames, num_frames - 1),
+  }
 
 
 def audit_encoder(
@@ -116,7 +159,7 @@ def audit_encoder(
   encode = make_encode(
     network, videos, view_options=view_options, batch_size=batch_size
   )
-  orders = audit.frame_orders(view_options.num_frames, seed=seed)
+  orders = frame_orders(view_options.num_frames, seed=seed)
   brightness = measure_brightness(
     videos, labelled, view_options=view_options, batch_size=batch_size
   )
@@ -124,7 +167,7 @@ def audit_encoder(
     {name: encode(variables, labelled, one) for name, one in orders.items()},
     store.label[labelled],
     store.subject[labelled],
-    audit.light_classes(brightness),
+    light_classes(brightness),
   )
 
 

@@ -67,27 +67,6 @@ def test_controls_show_whether_order_matters():
   assert found['shuffled'].expression.share < 0.35
 
 
-def test_orders():
-  orders = audit.frame_orders(16)
-  assert set(orders) == {audit.FORWARD, *audit.CONTROLS}
-  for name, order in orders.items():
-    kept = set(order.tolist())
-    assert kept == ({15} if name == 'last_frame' else set(range(16)))
-  assert orders['reversed'].tolist() == list(range(15, -1, -1))
-  for num_frames in (1, 2, 3, 4):
-    for order in audit.frame_orders(num_frames).values():
-      assert len(order) == num_frames
-  named = [
-    audit.frame_orders(3)[n].tolist() for n in (audit.FORWARD, 'reversed')
-  ]
-  assert audit.frame_orders(3)['shuffled'].tolist() not in named
-
-
-def test_light_classes_are_thirds():
-  light = audit.light_classes(np.array([5.0, 1.0, 9.0, 2.0, 7.0, 3.0]))
-  assert light.tolist() == [1, 0, 2, 0, 2, 1]
-
-
 def test_it_is_written_and_told():
   found = run(make(person=1, expression=1), reversed=make())
   written = json.loads(json.dumps(found.as_dict()))

@@ -9,6 +9,8 @@ from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
 from stclr_jax.workflows import pretrain
 
+CONTROLS = ('shuffled', 'reversed', 'last_frame')
+
 
 def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   config = tiny_config('pretrain')
@@ -18,7 +20,7 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   videos = run_videos.place(tiny_store, config.data)
   common = dict(view_options=options, batch_size=8)
   encode = representations.make_encode(network, videos, **common)
-  orders = audit.frame_orders(options.num_frames)
+  orders = representations.frame_orders(options.num_frames)
   shown = np.arange(12)
   h = {name: encode(variables, shown, one) for name, one in orders.items()}
   plain = videos.inference(
@@ -29,7 +31,7 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
     batch_size=8,
   )(variables, shown)
   np.testing.assert_allclose(h[audit.FORWARD], plain, rtol=1e-5, atol=1e-6)
-  for name in audit.CONTROLS:
+  for name in CONTROLS:
     assert np.abs(h[name] - plain).max() > 1e-4, name
   # Of a video with one frame, no order is another.
   single = tiny_store.length.copy()
@@ -39,7 +41,7 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   )
   encode = representations.make_encode(network, still, **common)
   forward = encode(variables, shown, orders[audit.FORWARD])
-  for name in audit.CONTROLS:
+  for name in CONTROLS:
     np.testing.assert_array_equal(
       encode(variables, shown, orders[name]), forward
     )
@@ -82,3 +84,27 @@ def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
     )
     encode(variables, np.arange(8), np.arange(options.num_frames))
   assert len(traced) == 1
+
+
+def test_orders():
+  orders = representations.frame_orders(16)
+  assert set(orders) == {audit.FORWARD, *CONTROLS}
+  for name, order in orders.items():
+    kept = set(order.tolist())
+    assert kept == ({15} if name == 'last_frame' else set(range(16)))
+  assert orders['reversed'].tolist() == list(range(15, -1, -1))
+  for num_frames in (1, 2, 3, 4):
+    for order in representations.frame_orders(num_frames).values():
+      assert len(order) == num_frames
+  named = [
+    representations.frame_orders(3)[n].tolist()
+    for n in (audit.FORWARD, 'reversed')
+  ]
+  assert representations.frame_orders(3)['shuffled'].tolist() not in named
+
+
+def test_light_classes_are_thirds():
+  light = representations.light_classes(
+    np.array([5.0, 1.0, 9.0, 2.0, 7.0, 3.0])
+  )
+  assert light.tolist() == [1, 0, 2, 0, 2, 1]
