@@ -63,7 +63,7 @@ def list_unread(monkeypatch, configs, run):
     for config in configs:
       leaves = list_leaves(config)
       patch.setattr(ml_collections.ConfigDict, '__getitem__', recording_get)
-      with contextlib.suppress(UserError):
+      with contextlib.suppress(UserError, FileNotFoundError):
         run(config)
       patch.setattr(ml_collections.ConfigDict, '__getitem__', get)
       left = {key for place, key in leaves.items() if place not in reads}

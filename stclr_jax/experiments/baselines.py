@@ -24,9 +24,12 @@ from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.workflows import pretrain
 
+# Later calls may ask for others in the same folder.
+OF_CALL = ('folds', 'methods')
+
 
 @owners.alone
-def run(config, workdir, *, root=''):
+def run(config, workdir, *, root='', store=None):
   """Runs methods on folds; those that are finished are not run again.
 
   Args:
@@ -34,6 +37,7 @@ def run(config, workdir, *, root=''):
     workdir: path of the run's folder.
     root: folder that a relative `encoder_from` starts from; '' for the one
       that the command was given in.
+    store: the `VideoStore` to read in place of `config.data`'s.
 
   Returns:
     A `BaselinesSummary`, also written to `summary.json`.
@@ -44,7 +48,7 @@ def run(config, workdir, *, root=''):
     UserError: for a config that cannot run, before anything is written.
   """
   _check(config)
-  store = run_videos.load_videos(config.data)
+  store = store or run_videos.load_videos(config.data)
   dealt = build.make_folds(store, config.data)
   parts = {fold: dealt.fold(fold) for fold in config.folds}
   for fold, part in parts.items():
@@ -55,13 +59,13 @@ def run(config, workdir, *, root=''):
       fold: _read_encoder(config, root, store, fold, part)
       for fold, part in parts.items()
     }
-  workdir = open_workdir(config, workdir)
+  begun = owners.begin(workdir, config, store, of_call=OF_CALL)
   predictor = baseline_methods.Predictor(
     store, config.data, _read_options(config)
   )
   for fold, part in parts.items():
     for method in config.methods:
-      place = workdirs.fold_dir(workdir / method, fold)
+      place = workdirs.fold_dir(begun.workdir / method, fold)
       if not summaries.is_finished(place):
         print(f'Fold {fold}: {baseline_methods.TITLES[method]}', flush=True)
         started = time.monotonic()
@@ -86,25 +90,7 @@ def run(config, workdir, *, root=''):
           place / workdirs.PREDICTIONS, store, part.test, probabilities
         )
         summaries.write(found, place)
-  return _summarize(config, store, workdir)
-
-
-def open_workdir(config, workdir):
-  """Creates the folder of a run, or finds the one to go on in.
-
-  Args:
-    config: as `configs/baselines.py` gives it; later calls may ask for other
-      folds and methods.
-    workdir: path.
-
-  Returns:
-    The path.
-
-  Raises:
-    UserError: see `workdirs.open_workdir`.
-  """
-  lasting = {k: v for k, v in config.items() if k not in ('folds', 'methods')}
-  return workdirs.open_workdir(workdir, ml_collections.ConfigDict(lasting))
+  return _summarize(config, store, begun.workdir)
 
 
 def describe(summary, workdir):

@@ -185,6 +185,7 @@ def _under(recipe, condition):
 
 def _evaluation_config(recipe, classifier, batch_size):
   """Makes a config as `configs/evaluate.py` gives it."""
+  read = [one.name for one in dataclasses.fields(run_videos.DataOptions)]
   return ml_collections.ConfigDict(
     {
       'workflow': 'evaluate',
@@ -193,7 +194,7 @@ def _evaluation_config(recipe, classifier, batch_size):
       'people_seen': 'drop',  # what is left is the fold's test people
       'label_map': '',
       'batch_size': batch_size,
-      'data': recipe.data.to_dict(),
+      'data': {key: recipe.data[key] for key in (*read, 'same_names')},
     }
   )
 

@@ -3,8 +3,6 @@ them."""
 
 import pathlib
 
-import ml_collections
-
 from stclr_jax.errors import UserError
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments.finished import fold_summaries
@@ -41,7 +39,7 @@ def run(config, workdir):
       f'`data.num_folds` (={config.data.num_folds}) must be at least 3 with '
       '`inner_validation`: one fold tests, one validates, the others train.'
     )
-  workdir = owners.open_tree(workdir, without_folds(config))
+  workdir = owners.open_tree(workdir, config, of_call=('folds',))
   with owners.owned_folds(workdir, folds):
     _check_unfinished(config, folds, workdir)
     for fold in folds:
@@ -73,12 +71,6 @@ def run_fold(config, fold, workdir):
       ),
       workdirs.fold_dir(workdir, fold, VALIDATION),
     )
-
-
-def without_folds(config):
-  """Returns what stays the same whichever folds are run where."""
-  lasting = {name: value for name, value in config.items() if name != 'folds'}
-  return ml_collections.ConfigDict(lasting)
 
 
 def describe(summary, workdir):

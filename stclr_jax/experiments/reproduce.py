@@ -65,7 +65,7 @@ def run(config, workdir):
     # Refused now rather than after all training. Whose pretraining serves all
     # folds is known only when one is finished.
     options = _baseline_config(config, runs['table2'][0][0], folds, workdir)
-    baselines.open_workdir(options, workdir / _BASELINES)
+    owners.open_tree(workdir / _BASELINES, options, of_call=baselines.OF_CALL)
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
       table_runs.note(workdir, tables, runs)

@@ -2,16 +2,19 @@
 
 import copy
 import dataclasses
+import difflib
 import pathlib
 from typing import Any
 from typing import NamedTuple
 
 import ml_collections
 
+from stclr_jax.errors import UserError
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
 from stclr_jax.files import json_records
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.checks import config_checks
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,6 +81,9 @@ def recipe_of(config, row, *, seed, draw):
 
   Returns:
     A recipe, see `recipe_runs`.
+
+  Raises:
+    UserError: if the row changes what no recipe has.
   """
   recipe = copy.deepcopy(config.recipe)
   recipe.seed = seed
@@ -88,8 +94,21 @@ def recipe_of(config, row, *, seed, draw):
     changes = changes | {'data.labelled_draw': draw}
   if changes.get('pretrain.num_epochs'):
     changes = changes | {'pretrain.checkpoint.keep_epochs': ()}
+  _check_keys(row.name, changes, recipe)
   recipe.update_from_flattened_dict(changes)
   return recipe
+
+
+def _check_keys(name, changes, recipe):
+  known = [key for key, _ in config_checks.flatten(recipe)]
+  for key in changes:
+    if key not in known:
+      near = difflib.get_close_matches(key, known, n=1)
+      meant = f'; is {near[0]!r} meant?' if near else '.'
+      raise UserError(
+        f'The row {name!r} of a table changes {key!r}, and must change a '
+        f'setting that the recipe (configs/crossval.py) has{meant}'
+      )
 
 
 def seeds(config):

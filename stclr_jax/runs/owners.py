@@ -10,6 +10,8 @@ import pathlib
 import time
 from typing import NamedTuple
 
+import ml_collections
+
 from stclr_jax.files import locks
 from stclr_jax.files import whole
 from stclr_jax.runs import provenance
@@ -36,7 +38,7 @@ class Begun(NamedTuple):
     return earlier + time.monotonic() - self.started
 
 
-def begin(workdir, config, store, *kinds):
+def begin(workdir, config, store, *kinds, of_call=()):
   """Opens the folder of a run, once nothing forbids it any more.
 
   Args:
@@ -44,6 +46,8 @@ def begin(workdir, config, store, *kinds):
     config: the run's ConfigDict.
     store: the `VideoStore` of its data.
     *kinds: see `summaries.read`.
+    of_call: names of settings that may differ from call to call; with any, a
+      run is never finished, as the next call may ask for more.
 
   Returns:
     `Begun`; if the run is finished already, that is printed.
@@ -52,8 +56,8 @@ def begin(workdir, config, store, *kinds):
     UserError: see `workdirs.open_workdir`; if the data has changed since the
       run was begun.
   """
-  workdir = workdirs.open_workdir(workdir, config)
-  finished = summaries.read(workdir, *kinds)
+  workdir = workdirs.open_workdir(workdir, _without(config, of_call))
+  finished = None if of_call else summaries.read(workdir, *kinds)
   if finished is None:
     provenance.refuse_other_data(workdir, store)
   else:
@@ -157,23 +161,31 @@ def in_turn(tree):
   )
 
 
-def open_tree(workdir, config):
+def open_tree(workdir, config, *, of_call=()):
   """Creates the folder of a tree of runs, or finds the one to go on in.
 
   Args:
-    workdir: see `open_workdir`.
-    config: of the tree, without what its processes may differ in.
+    workdir: see `workdirs.open_workdir`.
+    config: of the tree.
+    of_call: names of settings that may differ from call to call.
 
   Returns:
     The path.
 
   Raises:
-    ValueError: see `open_workdir`.
+    UserError: see `workdirs.open_workdir`.
   """
   config_checks.check(config)
+  config = _without(config, of_call)
   workdir = pathlib.Path(workdir)
   if (workdir / workdirs.CONFIG).exists():
     return workdirs.open_workdir(workdir, config)
   workdirs.make_folder(workdir)
   with in_turn(workdir):
     return workdirs.open_workdir(workdir, config)
+
+
+def _without(config, names):
+  return ml_collections.ConfigDict(
+    {name: value for name, value in config.items() if name not in names}
+  )

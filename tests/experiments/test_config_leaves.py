@@ -1,6 +1,7 @@
 """No knob of a config of many runs is without effect."""
 
 import copy
+import pathlib
 
 import config_leaves
 import numpy as np
@@ -16,6 +17,7 @@ from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import reproduce
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
+from stclr_jax.runs import owners
 
 # A value unlike the one that a config has, by its type.
 OTHERS = {
@@ -93,8 +95,9 @@ def test_every_setting_of_the_baselines_is_read(
   tiny_store, monkeypatch, tmp_path
 ):
   monkeypatch.setattr(
-    baselines, 'open_workdir', lambda config, workdir: workdir
-  )
+    owners, 'begin',
+    lambda workdir, *_, **__: owners.Begun(pathlib.Path(workdir), None, 0),
+  )  # fmt: skip
   monkeypatch.setattr(
     baseline_methods.Predictor,
     'predict',
@@ -105,7 +108,7 @@ def test_every_setting_of_the_baselines_is_read(
   unread = config_leaves.list_unread(
     monkeypatch,
     [frames, encoders],
-    lambda config: baselines.run(config, tmp_path / 'run'),
+    lambda config: baselines.run(config, tmp_path / 'run', store=tiny_store),
   )
   # How data is opened is in the tests of single runs.
   assert [key for key in unread if not key.startswith('data.')] == []

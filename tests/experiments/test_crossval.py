@@ -14,6 +14,7 @@ from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.experiments.finished.fold_summaries import CrossvalSummary
 from stclr_jax.runs import build
+from stclr_jax.runs import owners
 from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
@@ -133,7 +134,7 @@ def test_a_fold_keeps_the_pretraining_it_has_begun_with(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
   config = tiny_crossval(pretrain_scope='all_unlabelled')
-  workdirs.open_workdir(tmp_path, crossval.without_folds(config))
+  owners.open_tree(tmp_path, config, of_call=('folds',))
   for fold in (2, 0):  # 2 is finished first, but 0 has one of its own
     done = tmp_path / f'fold_{fold}/pretrain'
     recipe_runs.run(recipe_runs.pretrain_config(config, fold), done)

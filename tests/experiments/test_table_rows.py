@@ -4,6 +4,7 @@ import pytest
 
 from configs import crossval as crossval_config
 from configs import reproduce as reproduce_config
+from stclr_jax.errors import UserError
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
@@ -76,6 +77,13 @@ def test_scratch_is_compared_with_as_many_labels():
     other = rows[row.against]
     key = 'data.labelled_fraction'
     assert row.changes[key] == other.changes[key]
+
+
+def test_a_row_of_a_setting_that_is_not_there_is_named():
+  config = reproduce_config.get_config('table4,paper')
+  row = table_rows.Row('no crop', {'pretrain.views.crops.enabled': False})
+  with pytest.raises(UserError, match="'no crop'.*'pretrain.views.crop.ena"):
+    table_runs.recipe_of(config, row, seed=0, draw=0)
 
 
 def test_configs_of_runs_are_those_of_their_own_files():

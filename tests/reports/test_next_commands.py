@@ -8,6 +8,7 @@ import made_summaries
 import numpy as np
 import pytest
 
+from configs import common
 from configs import pretrain as pretrain_configs
 from stclr_jax.reports import next_commands
 from stclr_jax.runs import build
@@ -90,7 +91,8 @@ def test_a_pretraining_has_a_batch_that_its_videos_fill(monkeypatch, videos):
   )
   *_, line = next_commands.after_fine_tuning(summary, {'data': {}})
   assert ('main.py' in line) == (videos > 1)
-  batch = pretrain_configs.get_config('demo').batch_size
+  configs = map(pretrain_configs.get_config, common.PRESETS)
+  batch = max(config.batch_size for config in configs)
   if '--config.batch_size=' in line:
     batch = int(line.rpartition('=')[2])
   assert videos == 1 or 2 <= batch <= videos

@@ -143,7 +143,7 @@ def check(config):
     UserError: for the first such setting.
   """
   pretraining = config.workflow == 'pretrain'
-  for key, value in _flatten(config):
+  for key, value in flatten(config):
     for end, allowed in WORDS.items():
       if f'.{key}'.endswith(f'.{end}'):
         if end == 'init' and pretraining:
@@ -179,9 +179,10 @@ def check_batch(config):
     )
 
 
-def _flatten(config, prefix=''):
+def flatten(config, prefix=''):
+  """Yields (key, value) of all settings; keys of nodes with dots between."""
   for name, value in config.items():
     if isinstance(value, ml_collections.ConfigDict):
-      yield from _flatten(value, f'{prefix}{name}.')
+      yield from flatten(value, f'{prefix}{name}.')
     else:
       yield f'{prefix}{name}', value
