@@ -78,23 +78,26 @@ def _head(store, data):
   ]
   report = data_folder.read_report(store.directory) if store.directory else ''
   if report:
-    blocks += [pages.Heading('The report beside the records', 3)]
-    blocks += [pages.Code(report)]
+    title = 'What went in (the report beside the records)'
+    blocks.append(pages.Details(title, [pages.Code(report)]))
   return blocks
 
 
 def _counts_table(counts):
+  most = max([1, *(count.videos for count in counts[1:])])
+  bars = ['', *(pages.Bar(count.videos / most) for count in counts[1:])]
   return pages.Table(
-    ('class', 'videos', 'people', 'frames', 'shortest / median / longest'),
+    ('class', 'videos', '', 'people', 'frames', 'shortest / median / longest'),
     [
       (
         count.name,
         str(count.videos or 'none'),
+        bar,
         str(count.subjects),
         f'{count.frames:,}',
         f'{count.shortest} / {count.median:g} / {count.longest}',
       )
-      for count in counts
+      for count, bar in zip(counts, bars, strict=True)
     ],
   )
 

@@ -41,16 +41,30 @@ class Text:
 
 
 @dataclasses.dataclass(frozen=True)
+class Bar:
+  """A cell of a table: a bar as long as a number is large.
+
+  Attributes:
+    share: of the longest bar, in [0, 1].
+  """
+
+  share: float
+
+  def __str__(self):
+    return '█' * round(20 * self.share)
+
+
+@dataclasses.dataclass(frozen=True)
 class Table:
   """A table.
 
   Attributes:
     header: names of the columns.
-    rows: strings, as many a row as there are columns.
+    rows: strings or `Bar`s, as many a row as there are columns.
   """
 
   header: tuple[str, ...]
-  rows: list[tuple[str, ...]]
+  rows: list[tuple[str | Bar, ...]]
 
   def __post_init__(self):
     for row in self.rows:
@@ -98,6 +112,19 @@ class Code:
   text: str
 
 
+@dataclasses.dataclass(frozen=True)
+class Details:
+  """Blocks that a reader can fold away.
+
+  Attributes:
+    title: stays when they are.
+    blocks: list of blocks.
+  """
+
+  title: str
+  blocks: list
+
+
 def write(directory, blocks, *, watermark=''):
   """Writes `report.html` and `report.md`.
 
@@ -131,6 +158,7 @@ def to_markdown(blocks, directory):
         line = ' '.join(text.split('\n'))
         parts.append(f'> **{line}**' if warning else line)
       case Table(header, rows):
+        rows = [tuple(map(str, row)) for row in rows]
         parts.append('\n'.join(text_table.to_markdown(header, rows)))
       case Image(path, caption):
         relative = pathlib.Path(path).relative_to(directory).as_posix()
@@ -139,6 +167,8 @@ def to_markdown(blocks, directory):
         parts.append(caption)
       case Code(text):
         parts.append(f'```\n{text}\n```')
+      case Details(title, inner):
+        parts.append(f'**{title}**\n\n{to_markdown(inner, directory).rstrip()}')
   return '\n\n'.join(parts) + '\n'
 
 
@@ -168,7 +198,7 @@ def _html_block(block):
       head = ''.join(f'<th>{html.escape(cell)}</th>' for cell in header)
       lines = [
         '<tr>'
-        + ''.join(f'<td>{html.escape(cell)}</td>' for cell in row)
+        + ''.join(f'<td>{_html_cell(cell)}</td>' for cell in row)
         + '</tr>'
         for row in rows
       ]
@@ -182,6 +212,17 @@ def _html_block(block):
       return _figure(jpeg, 'jpeg', caption)
     case Code(text):
       return f'<pre>{html.escape(text)}</pre>'
+    case Details(title, inner):
+      return (
+        f'<details open><summary>{html.escape(title)}</summary>'
+        f'{"".join(map(_html_block, inner))}</details>'
+      )
+
+
+def _html_cell(cell):
+  if isinstance(cell, Bar):
+    return f'<span class="bar" style="width:{10 * cell.share:.2f}rem"></span>'
+  return html.escape(cell)
 
 
 def _figure(encoded, kind, caption):
@@ -209,6 +250,8 @@ th, td {{ padding: .3rem .7rem; text-align: left; border-bottom: 1px solid
 th {{ border-bottom: 2px solid #8793a3; }}
 pre {{ background: #f3f5f8; padding: .8rem; overflow-x: auto; font-size: 13px;
   white-space: pre-wrap; }}
+.bar {{ background: #88aabb; height: .7em; display: inline-block; }}
+summary {{ font-weight: 600; cursor: pointer; }}
 figure {{ margin: 1rem 0; }} img {{ max-width: 100%; }}
 figcaption {{ color: #55606e; font-size: 13px; }}
 .warning {{ background: #fff2d6; border-left: 4px solid #d08b00;

@@ -47,6 +47,7 @@ def make_blocks(picture):
     pages.Image(picture, 'who is "who"'),
     pages.InlineImage(b'as it is', 'seen <here>'),
     pages.Code('python main.py --config=a && b'),
+    pages.Details('What <else>', [pages.Code('</pre> & more')]),
   ]
 
 
@@ -69,8 +70,23 @@ def test_page_shows_text_as_it_is_written(picture):
     'Title & more',
     '1 < 2\n2 < 3',
     'python main.py --config=a && b',
+    'What <else>',
+    '</pre> & more',
   ):
     assert words in parsed.words
+
+
+def test_bars_are_as_long_as_their_shares(tmp_path):
+  rows = [('a', pages.Bar(1.0)), ('b', pages.Bar(0.25)), ('c', pages.Bar(0.0))]
+  blocks = [pages.Heading('t'), pages.Table(('class', ''), rows)]
+  widths = re.findall(
+    r'class="bar" style="width:([\d.]+)rem', pages.to_html(blocks)
+  )
+  longest, quarter, none = map(float, widths)
+  assert longest == 4 * quarter > 0 == none
+  text = pages.to_markdown(blocks, tmp_path).splitlines()[-3:]
+  longest, quarter, none = (line.count('█') for line in text)
+  assert longest == 4 * quarter > 0 == none
 
 
 def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
@@ -86,6 +102,7 @@ def test_markdown_has_the_same_cells_and_relative_pictures(picture, tmp_path):
   ]
   assert '(figures/confusion.png)' in text and '\nseen <here>\n' in text
   assert '> **1 < 2 2 < 3**' in text
+  assert '**What <else>**\n\n```\n</pre> & more\n```' in text
 
 
 def test_watermark_only_where_asked_for(picture):
