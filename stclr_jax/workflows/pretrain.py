@@ -1,7 +1,6 @@
 """Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
 
 import math
-from typing import NamedTuple
 
 import jax
 import numpy as np
@@ -9,7 +8,6 @@ import numpy as np
 from stclr_jax.data import folds
 from stclr_jax.data.people import identity
 from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import probes
 from stclr_jax.learning import batches
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import losses
@@ -27,7 +25,7 @@ from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
-from stclr_jax.runs.checks import class_checks
+from stclr_jax.workflows import pretrain_progress
 
 
 @owners.alone
@@ -83,8 +81,10 @@ def run(config, workdir, *, store=None):
   run_pictures.save_view_pairs(
     begun.workdir, store, seen[:3], view_options, config.seed
   )
-  knn = _make_knn(config.knn, network, view_options, videos, seen)
-  chance = _Chance(
+  knn = pretrain_progress.make_knn(
+    config.knn, network, view_options, videos, seen
+  )
+  chance = pretrain_progress.Chance(
     math.log(2 * config.batch_size // config.negatives.groups - 1),
     1 / len(store.label_names) if knn else None,
   )
@@ -107,7 +107,9 @@ def run(config, workdir, *, store=None):
     variables,
     videos.arrays,
     plan,
-    _make_end_epoch(config.knn.every_epochs, plan, knn, chance),
+    pretrain_progress.make_end_epoch(
+      config.knn.every_epochs, plan, knn, chance
+    ),
   )
   audited = None
   if config.audit.enabled:
@@ -155,8 +157,10 @@ def describe(summary, workdir):
   Returns:
     Lines to print.
   """
-  chance = _Chance(summary.loss_at_chance, summary.knn_accuracy_at_chance)
-  found = _words(
+  chance = pretrain_progress.Chance(
+    summary.loss_at_chance, summary.knn_accuracy_at_chance
+  )
+  found = pretrain_progress.describe(
     summary.loss, summary.contrastive_accuracy, summary.knn_accuracy, chance
   )
   lines = [f'Pretrained: {found}.']
@@ -204,18 +208,6 @@ def videos_seen(store, folding, *, pretrain_scope, hold_out_validation=False):
   return fold.pretrain
 
 
-class _Chance(NamedTuple):
-  """What an encoder that has learned nothing would reach.
-
-  Attributes:
-    loss: of embeddings that are all alike, or random.
-    knn_accuracy: of guessing; None where neighbours do not vote.
-  """
-
-  loss: float
-  knn_accuracy: float | None
-
-
 def _notes(config, store, seen):
   return trained.PretrainNotes(
     encoder=workdirs.as_json(config.encoder),
@@ -254,65 +246,3 @@ def _stage(config, network, view_options, steps_per_epoch):
       steps_per_epoch=steps_per_epoch,
     ),
   )
-
-
-def _make_end_epoch(every_epochs, plan, knn, chance):
-  """Makes `end_epoch` of `loop.train`: neighbours vote, and it says so."""
-  num_epochs = plan.stages[-1].stop
-
-  def end_epoch(epoch, variables, figures, journal):
-    if epoch % every_epochs and epoch != num_epochs:
-      return
-    journal.pause()
-    figures['knn_accuracy'] = knn(variables) if knn else None
-    if knn:
-      journal.write(
-        step=epoch * plan.steps_per_epoch,
-        epoch=epoch,
-        knn_accuracy=figures['knn_accuracy'],
-      )
-    found = _words(
-      figures['loss'],
-      figures['contrastive_accuracy'],
-      figures['knn_accuracy'],
-      chance,
-    )
-    journal.say(f'epoch {epoch}/{num_epochs}: {found}, {journal.pace()}')
-
-  return end_epoch
-
-
-def _make_knn(options, network, view_options, videos, seen):
-  """Makes `knn(variables)`; None unless there is anything to tell apart."""
-  store = videos.store
-  labelled = seen[store.label[seen] != folds.UNLABELLED]
-  if not class_checks.can_tell_apart(store, labelled):
-    return None
-  encode = videos.inference(
-    compiled_steps.inference_step(
-      network, view_options=view_options, method='encode'
-    ),
-    options=view_options,
-    batch_size=options.batch_size,
-  )
-  num_neighbors = options.num_neighbors
-
-  def knn(variables):
-    return probes.knn_accuracy(
-      encode(variables, labelled),
-      store.label[labelled],
-      store.subject[labelled],
-      num_neighbors=num_neighbors,
-    )
-
-  return knn
-
-
-def _words(loss, contrastive_accuracy, knn_accuracy, chance):
-  words = (
-    f'loss {loss:.3f} (chance {chance.loss:.3f}), contrastive accuracy '
-    f'{contrastive_accuracy:.1%}'
-  )
-  if knn_accuracy is None:
-    return f'{words}, no kNN without labels of two people and two classes'
-  return f'{words}, kNN {knn_accuracy:.1%} (chance {chance.knn_accuracy:.1%})'
