@@ -243,6 +243,7 @@ def _table_5(config):
 def _table_6(config):
   rows = []
   draws = tuple(config.rows.labelled_draws)
+  published = {row.name: row for row in paper.TABLE_6}
   for init in ('pretrained', 'scratch'):
     for i, fraction in enumerate(config.rows.labelled_fractions):
       first = init == 'pretrained'
@@ -254,7 +255,7 @@ def _table_6(config):
           draws=draws if fraction < 1 else (0,),
           # from scratch: against ST-CLR with as many labels
           against=(0 if i else None) if first else i,
-          published=_fraction_row(fraction) if first else None,
+          published=published.get(f'{100 * fraction:g}%') if first else None,
         )
       )
   return Table(
@@ -269,11 +270,6 @@ def _table_6(config):
       'the same.',
     ),
   )
-
-
-def _fraction_row(fraction):
-  named = {row.name: row for row in paper.TABLE_6}
-  return named.get(f'{100 * fraction:g}%')
 
 
 def _figure_6(config):
