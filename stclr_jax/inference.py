@@ -2,6 +2,8 @@
 
 import pathlib
 import warnings
+from typing import Any
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -30,15 +32,14 @@ def load_encoder(directory):
   Raises:
     FileNotFoundError: if there is no finished checkpoint.
   """
-  checkpoint = _read(directory)
-  encoder = _make_encoder(checkpoint.notes)
+  trained = _read(directory)
   variables = {
-    collection: checkpoint.state[collection]['encoder']
+    collection: trained.state[collection]['encoder']
     for collection in ('params', 'batch_stats')
   }
   return _on_clips(
-    lambda clips: encoder.apply(variables, clips, train=False),
-    checkpoint.notes['views'],
+    lambda clips: trained.encoder.apply(variables, clips, train=False),
+    trained.view_options,
   )
 
 
@@ -59,37 +60,76 @@ def load_classifier(directory):
     FileNotFoundError: if there is no finished checkpoint.
     ValueError: if the run trained no classifier.
   """
-  checkpoint = _read(directory)
-  if checkpoint.notes['workflow'] != 'finetune':
+  trained = _read(directory)
+  if trained.labels is None:
     raise UserError(
-      f'The run in {directory} is a {checkpoint.notes["workflow"]} run and '
-      'has no classifier; give a fine-tuning workdir, or use load_encoder.'
+      f'The run in {directory} is a {trained.workflow} run and has no '
+      'classifier; give a fine-tuning workdir, or use load_encoder.'
     )
-  _warn_of_another_epoch(directory, checkpoint.epoch)
-  labels = tuple(checkpoint.notes['labels'])
-  network = heads.ClassifierNetwork(
-    _make_encoder(checkpoint.notes), len(labels)
-  )
+  _warn_of_another_epoch(directory, trained.epoch)
+  network = heads.ClassifierNetwork(trained.encoder, len(trained.labels))
   variables = {
-    'params': checkpoint.state['params'],
-    'batch_stats': checkpoint.state['batch_stats'],
+    'params': trained.state['params'],
+    'batch_stats': trained.state['batch_stats'],
   }
   classifier = _on_clips(
     lambda clips: jax.nn.softmax(network.apply(variables, clips, train=False)),
-    checkpoint.notes['views'],
+    trained.view_options,
   )
-  classifier.labels = labels
+  classifier.labels = trained.labels
   return classifier
 
 
+class _Trained(NamedTuple):
+  """What a checkpoint holds of a network.
+
+  Attributes:
+    workflow: 'pretrain' or 'finetune'.
+    epoch: epochs done.
+    state: see `checkpoints.read`.
+    encoder: an `Encoder`.
+    view_options: `views.ViewOptions` of what evaluation sees.
+    labels: names of the classes, in order; None without a classifier.
+  """
+
+  workflow: str
+  epoch: int
+  state: dict[str, Any]
+  encoder: Encoder
+  view_options: views.ViewOptions
+  labels: tuple[str, ...] | None
+
+
 def _read(directory):
+  """Reads a `_Trained`; `runs/trained` reads the same notes for other runs."""
   checkpoint = checkpoints.read(directory)
+  notes = checkpoint.notes
   json_records.check_format(
-    checkpoint.notes,
+    notes,
     source=f'The checkpoint in {directory}',
     remedy='train again, or use the version that wrote it',
   )
-  return checkpoint
+  labels = notes.get('labels')
+  network, looked = notes['encoder'], notes['views']
+  return _Trained(
+    workflow=notes['workflow'],
+    epoch=checkpoint.epoch,
+    state=checkpoint.state,
+    encoder=Encoder(
+      architecture=network['architecture'],
+      width=network['width'],
+      dtype=jnp.dtype(network['dtype']),
+      lowering=network['lowering'],
+      epsilon=notes['batch_norm']['epsilon'],
+    ),
+    view_options=views.ViewOptions(
+      num_frames=looked['num_frames'],
+      size=looked['size'],
+      mean=tuple(looked['mean']),
+      std=tuple(looked['std']),
+    ),
+    labels=None if labels is None else tuple(labels),
+  )
 
 
 def _warn_of_another_epoch(directory, epoch):
@@ -106,21 +146,8 @@ def _warn_of_another_epoch(directory, epoch):
     )
 
 
-def _make_encoder(notes):
-  options = notes['encoder']
-  return Encoder(
-    architecture=options['architecture'],
-    width=options['width'],
-    dtype=jnp.dtype(options['dtype']),
-    lowering=options['lowering'],
-    epsilon=notes['batch_norm']['epsilon'],
-  )
-
-
-def _on_clips(function, options):
+def _on_clips(function, view_options):
   """Puts the evaluation's view before a function of normalised clips."""
-  names = ('num_frames', 'size', 'mean', 'std')
-  view_options = views.ViewOptions(**{name: options[name] for name in names})
 
   @jax.jit
   def look_and_apply(clips):

@@ -12,6 +12,23 @@ from stclr_jax.views import views
 
 OPTIONS = views.ViewOptions(num_frames=4, size=16)
 LABELS = ('a', 'b', 'c')
+NOTES = {
+  'format': 1,
+  'workflow': 'pretrain',
+  'encoder': {
+    'architecture': 'r2plus1d_18',
+    'width': 1 / 16,
+    'dtype': 'float32',
+    'lowering': 'auto',
+  },
+  'views': {
+    'num_frames': 4,
+    'size': 16,
+    'mean': OPTIONS.mean,
+    'std': OPTIONS.std,
+  },
+  'batch_norm': {'epsilon': 0.3},
+}
 
 
 @pytest.fixture
@@ -23,21 +40,7 @@ def workdir(tmp_path, shallow_encoder):
   init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
   variables = jax.tree.map(lambda x: x + 0.1, init())
   identity = optax.identity()
-  notes = {
-    'format': 1,
-    'workflow': 'finetune',
-    'labels': LABELS,
-    'encoder': {
-      'architecture': 'r2plus1d_18',
-      'width': 1 / 16,
-      'dtype': 'float32',
-      'lowering': 'auto',
-    },
-    'views': {
-      'num_frames': 4, 'size': 16, 'mean': OPTIONS.mean, 'std': OPTIONS.std,
-    },
-    'batch_norm': {'epsilon': 0.3},
-  }  # fmt: skip
+  notes = {**NOTES, 'workflow': 'finetune', 'labels': LABELS}
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
     saved.save(1, states.create_state(variables, identity), notes)
   return tmp_path, network, variables
@@ -70,9 +73,8 @@ def test_other_inputs_are_refused(workdir):
 
 
 def test_a_pretraining_run_has_no_classifier(tmp_path):
-  notes = {'format': 1, 'workflow': 'pretrain'}
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
-    saved.save(1, {'params': np.zeros(1)}, notes)
+    saved.save(1, {'params': np.zeros(1)}, NOTES)
   with pytest.raises(ValueError, match='has no classifier.*load_encoder'):
     stclr_jax.load_classifier(tmp_path)
 
