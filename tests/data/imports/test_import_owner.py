@@ -1,6 +1,8 @@
 """Two imports of one name: nothing of either is lost."""
 
 import pytest
+from made_imports import make_report
+from made_imports import make_video
 
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
@@ -12,7 +14,7 @@ def write(data_dir, *, before_commit=lambda: None, **options):
   target = import_writer.Target('mine', data_dir=data_dir, **options)
   with import_writer.Writer(target) as writer:
     before_commit()
-    writer.commit({'name': 'mine'}, 'in words')
+    writer.commit(make_report([make_video('a')]), 'in words')
 
 
 def test_a_second_import_of_a_name_is_refused(tmp_path):
