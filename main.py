@@ -90,7 +90,10 @@ def _run(config, workdir):
 def _parse_flags(argv):
   """Parses the flags; a mistyped setting ends in a line, not in a traceback."""
   with commands.naming_mistyped_settings():
-    return app.parse_flags_with_usage(argv)
+    try:
+      return flags.FLAGS(argv)
+    except flags.Error as error:
+      sys.exit(commands.describe_flags_error(error))
 
 
 def _read_config():

@@ -123,11 +123,12 @@ def naming_mistyped_settings():
   try:
     yield
   except (AttributeError, KeyError, TypeError) as error:
-    # A message within a message has come to it escaped.
-    told = str(error.args[0]).replace('\\n', '\n').replace("\\'", "'")
+    told = error.args[0]
+    while isinstance(told, BaseException) and told.args:
+      told = told.args[0]  # ml_collections hands an error on within another
     sys.exit(
       'A setting, --config.KEY=VALUE, does not fit the config: '
-      f'{told.replace(chr(10), ". ")}'
+      f'{str(told).replace(chr(10), ". ")}'
     )
 
 
@@ -161,9 +162,25 @@ def read_config(arguments, default):
       _ = values.config.workflow  # a file that cannot be read says so only now
   except OSError as error:
     sys.exit(f'The config file cannot be read. {error}')
-  except flags.Error as error:  # which may hold the traceback of a config
-    sys.exit(f'Error: {str(error).strip().splitlines()[-1]}')
+  except flags.Error as error:
+    sys.exit(describe_flags_error(error))
   return values.config, others
+
+
+def describe_flags_error(error):
+  """Returns a line of what is wrong with flags.
+
+  Args:
+    error: absl's, which may hold the traceback of what a config file refused;
+      one of a mistake in the file is kept.
+  """
+  *before, said = str(error).strip().splitlines()
+  kind, is_traceback, rest = said.strip().partition(': ')
+  if not before:
+    return f'Error: {said}'
+  if kind.strip() == 'ValueError' and is_traceback:
+    return f'Error: {rest}'
+  return f'Error: {error}'
 
 
 @contextlib.contextmanager

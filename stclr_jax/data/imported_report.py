@@ -7,6 +7,7 @@ from typing import Any
 from stclr_jax.data import record_files
 from stclr_jax.data.people import identity
 from stclr_jax.data.people import recording_parts
+from stclr_jax.errors import UserError
 from stclr_jax.files import json_records
 from stclr_jax.files import whole
 
@@ -194,7 +195,10 @@ def read(path):
     expected=FORMAT,
   )
   del written['format']
-  return Report.from_dict(written)
+  try:
+    return Report.from_dict(written)
+  except UserError as error:
+    raise record_files.damaged(path, f'{NAME}: {error}', REMEDY) from error
 
 
 def read_coverage(path):

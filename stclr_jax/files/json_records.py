@@ -4,6 +4,7 @@ Dicts begin where JSON does: what is written is `as_dict`, what is read goes
 through `from_dict`, which refuses fields that it does not know.
 """
 
+import contextlib
 import dataclasses
 import json
 import types
@@ -76,7 +77,8 @@ def read(path, kind, *, remedy):
   """
   written = json_files.read(path)
   check_format(written, source=path, remedy=remedy)
-  return kind.from_dict({k: v for k, v in written.items() if k != 'format'})
+  with _naming(path):
+    return kind.from_dict({k: v for k, v in written.items() if k != 'format'})
 
 
 class Document(Record):
@@ -123,7 +125,8 @@ def read_document(written, kinds, *, source, remedy):
   by_workflow = {kind.workflow: kind for kind in kinds}
   found = written.get('workflow')
   check_one_of(f'workflow of {source}', found, by_workflow)
-  return by_workflow[found].from_dict(written)
+  with _naming(source):
+    return by_workflow[found].from_dict(written)
 
 
 def check_format(written, *, source, remedy, expected=FORMAT):
@@ -147,6 +150,15 @@ def check_format(written, *, source, remedy, expected=FORMAT):
     )
 
 
+@contextlib.contextmanager
+def _naming(source):
+  """Says in which file a record is that cannot be read."""
+  try:
+    yield
+  except UserError as error:
+    raise UserError(f'{source}: {error}') from error
+
+
 def _as_json(value):
   if hasattr(value, 'as_dict'):
     return value.as_dict()
@@ -165,6 +177,7 @@ def _as_json(value):
 
 
 def _read_fields(cls, written):
+  _refuse_other(dict, written)
   fields = dataclasses.fields(cls)
   needed = {
     field.name
@@ -192,11 +205,21 @@ def _read(hint, value):
     (hint,) = (one for one in inner if one is not types.NoneType)
     return _read(hint, value)
   if origin in (tuple, frozenset):
+    _refuse_other(list | tuple, value)
     return origin(_read(inner[0], one) for one in value)
   if origin is dict:
+    _refuse_other(dict, value)
     return {key: _read(inner[1], one) for key, one in value.items()}
   if hasattr(hint, 'from_dict'):
     return hint.from_dict(value)
   if dataclasses.is_dataclass(hint):
     return _read_fields(hint, value)
   return value
+
+
+def _refuse_other(kinds, value):
+  if not isinstance(value, kinds):
+    raise UserError(
+      f'{str(value):.60} is not of the kind that this version writes there; '
+      'read it with the version that wrote it.'
+    )

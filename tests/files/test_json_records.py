@@ -43,8 +43,19 @@ def test_records_come_back_from_json_or_are_refused():
       Whole.from_dict(wrong)
   with pytest.raises(UserError, match='Plain differs.*high'):
     Whole.from_dict(written | {'by_name': {'x': {'low': 1.0, 'high': 2.0}}})
+  for kind in ({'parts': 3}, {'parts': [3]}, {'by_name': []}, {'maybe': 'x'}):
+    with pytest.raises(UserError, match='not of the kind'):
+      Whole.from_dict(written | kind)
   del written['rows']  # has a default
   assert Whole.from_dict(written).rows == ()
+
+
+def test_a_file_that_holds_another_record_is_named(tmp_path):
+  path = tmp_path / 'part.json'
+  json_records.write(path, Part(frozenset('a')))
+  assert json_records.read(path, Part, remedy='') == Part(frozenset('a'))
+  with pytest.raises(UserError, match='part.json: A Whole differs.* by_name'):
+    json_records.read(path, Whole, remedy='')
 
 
 def test_other_formats_are_refused_by_name():
