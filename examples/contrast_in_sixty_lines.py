@@ -18,6 +18,7 @@ from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.learning import losses
 from stclr_jax.models import encoders
 from stclr_jax.models import heads
+from stclr_jax.views import augmentations
 from stclr_jax.views import views
 
 NUM_PEOPLE = 16
@@ -36,7 +37,8 @@ def main(num_steps=60):
   frames = views.Frames(jnp.concatenate(videos), first, length)
 
   # As in the demo: few frames and pixels, of which crops leave the mouth.
-  options = views.ViewOptions(num_frames=4, size=32, crop_area=(0.6, 1.0))
+  crop = augmentations.Crop(area=(0.6, 1.0))
+  options = views.ViewOptions(num_frames=4, size=32, crop=crop)
   network = heads.PretrainNetwork(
     encoders.Encoder('r2plus1d_18', width=0.125),
     heads.ProjectionHead(hidden_features=128, features=128),

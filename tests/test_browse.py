@@ -17,6 +17,7 @@ from stclr_jax.data.listings import listing_folder
 from stclr_jax.reports import contact_page
 from stclr_jax.reports import contact_sheet
 from stclr_jax.runs import build
+from stclr_jax.views import view_parameters
 from stclr_jax.views import views
 
 
@@ -55,9 +56,16 @@ def test_page_shows_counts_videos_and_views(config, tmp_path):
   said = browse.browse(config, out, num_shown=3)
   assert '3 of 3 videos' in said
   page = out.read_text()
-  assert '<td>happy</td><td>2</td>' in page and '<td>sad</td><td>1</td>' in page
+  counts = re.findall(
+    r'<tr><td>(\w+)</td><td>(\d+)</td><td>(?:<span .*?width:([\d.]+)rem)?', page
+  )
+  assert counts == [
+    ('all', '3', ''),
+    ('happy', '2', '10.00'),
+    ('sad', '1', '5.00'),
+  ]
   assert 'b &lt;&amp;' in page and 'b <&' not in page
-  assert 'Checksum' in page  # of the import's report
+  assert re.search('<details open>.*Checksum.*</details>', page, re.DOTALL)
   assert 'drawn' not in page  # these faces are not
   assert len(re.findall('<h2>', page)) == 3
   shapes = [image.shape for image in images(page)]
@@ -80,10 +88,15 @@ def test_views_shown_are_those_a_run_draws(config):
     )[0]  # fmt: skip
     pixels = 255 * (np.asarray(drawn) * options.std + options.mean)
     assert np.abs(pixels - view.frames).max() < 0.51
-    said = contact_page.describe_view(view.parameters, row, options)
-    numbers = ' '.join(map(str, view.parameters.indices.tolist()))
-    assert f'frames {numbers} (' in said
-    assert ('not mirrored' in said) == (not view.parameters.flip)
+    # The first epoch's parameters, in words.
+    parameters = view_parameters.draw_parameters(
+      view_parameters.view_key(5, 0, 2, view.number),
+      kept.length[2], kept.frames.shape[1:3], options=options,
+    )  # fmt: skip
+    numbers = ' '.join(map(str, parameters.indices.tolist()))
+    assert f'frames {numbers} (' in view.drawn
+    assert ('not mirrored' in view.drawn) == (not parameters.flip)
+    assert view.box == parameters.box
 
 
 def test_the_middle_frame_is_marked_in_its_copy_only(config):

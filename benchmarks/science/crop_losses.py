@@ -32,7 +32,7 @@ from stclr_jax.data.drawn import performances
 from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.data.faces import face_crops
 from stclr_jax.runs import build
-from stclr_jax.views import views
+from stclr_jax.views import view_parameters
 
 RESULTS = pathlib.Path(__file__).parents[1] / 'results'
 FEATURES = {'mouth': ('lips',), 'brows': ('brow0', 'brow1')}
@@ -174,12 +174,14 @@ def draw_parameters(video, length, frame_size, options, num_draws):
     num_draws: how many views.
 
   Returns:
-    `views.ViewParameters`, a leading axis of `num_draws`.
+    `view_parameters.ViewParameters`, a leading axis of `num_draws`.
   """
 
   def draw(epoch):
-    key = views.view_key(0, epoch, video, 1)
-    return views.draw_parameters(key, length, frame_size, options=options)
+    key = view_parameters.view_key(0, epoch, video, 1)
+    return view_parameters.draw_parameters(
+      key, length, frame_size, options=options
+    )
 
   return jax.vmap(draw)(np.arange(num_draws))
 

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from stclr_jax.views import temporal
-from stclr_jax.views import views
+from stclr_jax.views import view_parameters
 
 
 class Request(NamedTuple):
@@ -33,9 +33,9 @@ def draw_frame_indices(length, videos, *, seed, epoch, view_numbers, options):
   Args:
     length: number of frames of every video in the store, int32 [num_videos].
     videos: which videos, int32 [n].
-    seed: see `views.view_key`.
-    epoch: see `views.view_key`.
-    view_numbers: see `views.view_key`; v of them.
+    seed: see `view_parameters.view_key`.
+    epoch: see `view_parameters.view_key`.
+    view_numbers: see `view_parameters.view_key`; v of them.
     options: a `views.ViewOptions`.
 
   Returns:
@@ -97,9 +97,11 @@ def read_clips(store, requests):
 @functools.partial(jax.jit, static_argnames=('seed', 'options'))
 def _draw(videos, lengths, epoch, view_numbers, *, seed, options):
   def draw(video, length, view):
-    key = views.view_key(seed, epoch, video, view)
+    key = view_parameters.view_key(seed, epoch, video, view)
     # The size of a frame has no influence on which ones are taken.
-    drawn = views.draw_parameters(key, length, (1, 1), options=options)
+    drawn = view_parameters.draw_parameters(
+      key, length, (1, 1), options=options
+    )
     return drawn.indices
 
   of_views = jax.vmap(draw, in_axes=(None, None, 0))

@@ -12,7 +12,8 @@ from stclr_jax.data import sources
 from stclr_jax.errors import UserError
 from stclr_jax.learning import steps
 from stclr_jax.runs import run_videos
-from stclr_jax.views import views
+from stclr_jax.views import spatial
+from stclr_jax.views import view_parameters
 
 UNLABELLED = 'unlabelled'
 
@@ -46,12 +47,14 @@ class View:
   Attributes:
     number: 1 or 2.
     frames: uint8 [t, size, size, 3], not normalised.
-    parameters: what was drawn, a `views.ViewParameters` of NumPy values.
+    drawn: what was drawn, in words.
+    box: its crop, of NumPy values.
   """
 
   number: int
   frames: np.ndarray
-  parameters: views.ViewParameters
+  drawn: str
+  box: spatial.Box
 
 
 @dataclasses.dataclass(frozen=True)
@@ -160,7 +163,9 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
     functools.partial(_draw_parameters, seed=seed, options=options),
     static_argnums=2,
   )
-  apply = jax.jit(functools.partial(views.apply_parameters, options=options))
+  apply = jax.jit(
+    functools.partial(view_parameters.apply_parameters, options=options)
+  )
   for i in map(int, indices):
     length = int(store.length[i])
     frames = store.only([i]).frames
@@ -170,7 +175,10 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
       view = apply(frames[np.asarray(parameters.indices)], parameters)
       view = np.round(np.asarray(view) * 255).astype(np.uint8)
       parameters = jax.tree.map(np.asarray, parameters)
-      pair.append(View(number, view, parameters))
+      words = view_parameters.describe_parameters(
+        parameters, length, frames.shape[1:3], options=options
+      )
+      pair.append(View(number, view, words, parameters.box))
     shown = np.linspace(0, length - 1, min(num_shown, length))
     shown = shown.round().astype(int)
     label = int(store.label[i])
@@ -186,8 +194,9 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
 
 
 def _draw_parameters(video, length, frame_size, view, *, seed, options):
-  return views.draw_parameters(
-    views.view_key(seed, 0, video, view), length, frame_size, options=options
+  key = view_parameters.view_key(seed, 0, video, view)
+  return view_parameters.draw_parameters(
+    key, length, frame_size, options=options
   )
 
 

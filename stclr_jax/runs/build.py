@@ -10,6 +10,7 @@ from stclr_jax.errors import UserError
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
+from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import summaries
@@ -37,13 +38,20 @@ def read_options(kind, node):
   """Reads what some code needs of a config, and nothing else.
 
   Args:
-    kind: a dataclass whose fields are settings.
-    node: the part of a config that has them.
+    kind: a dataclass whose fields are settings, or such dataclasses.
+    node: the part of a config that has them, by the same names.
 
   Returns:
-    An instance of it.
+    An instance of it, hashable.
   """
-  return kind(**{one.name: node[one.name] for one in dataclasses.fields(kind)})
+
+  def read(field):
+    value = node[field.name]
+    if dataclasses.is_dataclass(field.type):
+      return read_options(field.type, value)
+    return tuple(value) if isinstance(value, list) else value
+
+  return kind(**{one.name: read(one) for one in dataclasses.fields(kind)})
 
 
 def make_folds(store, options):
@@ -94,30 +102,7 @@ def make_view_options(options):
       f'`views.size` (={options.size}) must be at least '
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
-  temporal, crop, flip, color = (
-    options.temporal,
-    options.crop,
-    options.flip,
-    options.color,
-  )
-  strengths = (color.brightness, color.contrast, color.saturation, color.hue)
-  probabilities = tuple(temporal.probabilities) or None  # the variant's own
-  if not temporal.enabled:
-    probabilities = (0.0, 1.0, 0.0)
-  return views.ViewOptions(
-    num_frames=options.num_frames,
-    size=options.size,
-    temporal_probabilities=probabilities,
-    temporal_variant=temporal.variant,
-    crop_enabled=crop.enabled,
-    crop_area=tuple(crop.area),
-    crop_aspect=tuple(crop.aspect),
-    flip_probability=flip.probability if flip.enabled else 0.0,
-    color_probability=color.probability if color.enabled else 0.0,
-    color_strengths=strengths,
-    mean=tuple(options.mean),
-    std=tuple(options.std),
-  )
+  return read_options(views.ViewOptions, options)
 
 
 def make_encoder(config):
@@ -131,7 +116,8 @@ def make_encoder(config):
   """
   options = config.encoder
   return encoders.Encoder(
-    architecture=options.architecture,
+    # Not its name: compiled steps are found by what they compute.
+    architecture=architectures.find(options.architecture),
     width=options.width,
     dtype=jnp.dtype(options.dtype),
     momentum=config.batch_norm.momentum,

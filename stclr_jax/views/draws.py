@@ -17,6 +17,8 @@ from jaxtyping import Float32
 from jaxtyping import Int32
 from jaxtyping import Key
 
+from stclr_jax.errors import UserError
+
 # chosen: at 320 pixels a step of a crop's edge is then a tenth of a pixel, of
 # a colour factor a twentieth of a grey level.
 NUM_LEVELS = 4096  # a power of two
@@ -83,3 +85,11 @@ def draw_event(key: Key[Array, ''], probability: float) -> Bool[Array, '']:
   """
   # In [0, 1): never below 0, always below 1.
   return jax.random.uniform(key, dtype=jnp.float32) < probability
+
+
+def check_probability(name, probability):
+  """Raises UserError unless it lies in [0, 1]; `name` is for the message."""
+  if not 0 <= probability <= 1:
+    raise UserError(
+      f'`{name}` (={probability}) must lie between 0 (never) and 1 (always).'
+    )

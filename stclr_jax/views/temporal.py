@@ -16,6 +16,7 @@ from jaxtyping import Key
 from stclr_jax.errors import UserError
 
 STRATEGIES = ('random', 'uniform', 'sequential')
+ONLY_UNIFORM = (0.0, 1.0, 0.0)  # probabilities: temporal sampling switched off
 
 
 def sample(

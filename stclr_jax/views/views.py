@@ -12,17 +12,13 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array
-from jaxtyping import Bool
 from jaxtyping import Float32
 from jaxtyping import Int32
-from jaxtyping import Key
 from jaxtyping import UInt8
 
 from stclr_jax.errors import UserError
-from stclr_jax.views import color
-from stclr_jax.views import spatial
-from stclr_jax.views import temporal
-from stclr_jax.views.options import ViewOptions
+from stclr_jax.views import view_parameters
+from stclr_jax.views.augmentations import ViewOptions
 
 
 class Frames(NamedTuple):
@@ -38,114 +34,6 @@ class Frames(NamedTuple):
   frames: UInt8[Array, 'frames h w 3'] | None
   first: Int32[Array, ' videos']
   length: Int32[Array, ' videos']
-
-
-class ViewParameters(NamedTuple):
-  """All that is random in one view.
-
-  Attributes:
-    indices: frames of the video, int32 [num_frames].
-    box: the crop, a `spatial.Box`.
-    flip: whether the view is mirrored, bool [].
-    color: a `color.ColorDistortion`.
-  """
-
-  indices: Int32[Array, ' num_frames']
-  box: spatial.Box
-  flip: Bool[Array, '']
-  color: color.ColorDistortion
-
-
-def view_key(
-  seed: int,
-  epoch: Int32[Array, ''] | int,
-  video: Int32[Array, ''] | int,
-  view: Int32[Array, ''] | int,
-) -> Key[Array, '']:
-  """Makes the key of a view.
-
-  Args:
-    seed: int, of the run.
-    epoch: int32 [], counted from 0.
-    video: int32 [], index of the video in its store.
-    view: int32 [], number of the view of that video in that epoch.
-
-  Returns:
-    Typed key [].
-  """
-  # Named: JAX's default may be set to generators whose numbers depend on the
-  # batch under `vmap`.
-  key = jax.random.key(seed, impl='threefry2x32')
-  for number in (epoch, video, view):
-    key = jax.random.fold_in(key, number)
-  return key
-
-
-def draw_parameters(
-  key: Key[Array, ''],
-  num_video_frames: Int32[Array, ''] | int,
-  frame_size: tuple[int, int],
-  *,
-  options: ViewOptions,
-) -> ViewParameters:
-  """Draws the parameters of a view.
-
-  Args:
-    key: see `view_key`.
-    num_video_frames: frames in the video, int32 [].
-    frame_size: (height, width) of a frame in pixels; static.
-    options: a `ViewOptions`.
-
-  Returns:
-    A `ViewParameters`.
-  """
-  # One key each: switching one augmentation off leaves the others as drawn.
-  key_frames, key_crop, key_flip, key_color = jax.random.split(key, 4)
-  indices = temporal.sample(
-    key_frames,
-    num_video_frames,
-    num_frames=options.num_frames,
-    probabilities=options.temporal_probabilities,
-    variant=options.temporal_variant,
-  )
-  if options.crop_enabled:
-    box = spatial.draw_crop(
-      key_crop, frame_size, area=options.crop_area, aspect=options.crop_aspect
-    )
-  else:
-    box = spatial.centre_square(frame_size)
-  return ViewParameters(
-    indices=indices,
-    box=box,
-    flip=spatial.draw_flip(key_flip, probability=options.flip_probability),
-    color=color.draw_color(
-      key_color,
-      strengths=options.color_strengths,
-      probability=options.color_probability,
-    ),
-  )
-
-
-def apply_parameters(
-  clip: UInt8[Array, 't h w 3'],
-  parameters: ViewParameters,
-  *,
-  options: ViewOptions,
-) -> Float32[Array, 't size size 3']:
-  """Augments a clip.
-
-  Args:
-    clip: uint8 [t, h, w, 3], the frames of `parameters.indices`.
-    parameters: a `ViewParameters`.
-    options: a `ViewOptions`.
-
-  Returns:
-    float32 [t, size, size, 3] in [0, 1].
-  """
-  clip = _crop(clip, parameters.box, parameters.flip, options.size)
-  if options.color_probability > 0 and any(options.color_strengths):
-    clip = color.apply_color(clip, parameters.color)
-  return clip
 
 
 def draw_view(
@@ -165,9 +53,9 @@ def draw_view(
     video: which video, int32 [].
     clip: the frames that the view takes, uint8 [t, h, w, 3], where somebody
       has read them already (`data.clips`); None to take them from `frames`.
-    seed: see `view_key`.
-    epoch: see `view_key`.
-    view: see `view_key`.
+    seed: see `view_parameters.view_key`.
+    epoch: see `view_parameters.view_key`.
+    view: see `view_parameters.view_key`.
     options: a `ViewOptions`.
 
   Returns:
@@ -175,15 +63,13 @@ def draw_view(
     frames come from.
   """
   height, width = _pixels(frames, clip).shape[-3:-1]
-  parameters = draw_parameters(
-    view_key(seed, epoch, video, view),
+  parameters = view_parameters.draw_parameters(
+    view_parameters.view_key(seed, epoch, video, view),
     frames.length[video],
     (height, width),
     options=options,
   )
-  taken = _take(frames, video, parameters.indices, clip)
-  augmented = apply_parameters(taken, parameters, options=options)
-  return normalize(augmented, options.mean, options.std)
+  return _make_view(frames, video, clip, parameters, options)
 
 
 def draw_views(
@@ -202,9 +88,9 @@ def draw_views(
     frames: see `draw_view`.
     videos: which videos, int32 [n].
     clips: uint8 [n, t, h, w, 3] or None; see `draw_view`.
-    seed: see `view_key`.
-    epoch: see `view_key`.
-    view: see `view_key`; the same for all.
+    seed: see `view_parameters.view_key`.
+    epoch: see `view_parameters.view_key`.
+    view: see `view_parameters.view_key`; the same for all.
     options: a `ViewOptions`.
 
   Returns:
@@ -235,17 +121,13 @@ def evaluation_view(
   Returns:
     float32 [t, size, size, 3], normalised.
 
-  Source: chosen: one uniformly sampled clip (Sec. III.A.1 (2)) and the largest
-    centred square; the paper does not describe its test clips.
+  Source: chosen, see `view_parameters.evaluation_parameters`.
   """
-  indices = temporal.sample_uniform(
-    frames.length[video], num_frames=options.num_frames
+  height, width = _pixels(frames, clip).shape[-3:-1]
+  parameters = view_parameters.evaluation_parameters(
+    frames.length[video], (height, width), options=options
   )
-  taken = _take(frames, video, indices, clip)
-  height, width = taken.shape[1:3]
-  box = spatial.centre_square((height, width))
-  cropped = _crop(taken, box, False, options.size)
-  return normalize(cropped, options.mean, options.std)
+  return _make_view(frames, video, clip, parameters, options)
 
 
 def evaluation_views(
@@ -291,6 +173,14 @@ def normalize(
   return (clip - centre) / scale
 
 
+def _make_view(frames, video, clip, parameters, options):
+  taken = _take(frames, video, parameters.indices, clip)
+  augmented = view_parameters.apply_parameters(
+    taken, parameters, options=options
+  )
+  return normalize(augmented, options.mean, options.std)
+
+
 def _take(frames, video, indices, clip):
   """Takes a clip's frames, unless they are there already."""
   pixels = _pixels(frames, clip)
@@ -309,9 +199,3 @@ def _pixels(frames, clip):
       'none itself; give either.'
     )
   return pixels
-
-
-def _crop(clip, box, flip, size):
-  clip = spatial.apply_crop(clip, box, size=size, flip=flip)
-  # The weights of a pixel sum to 1 only up to rounding.
-  return jnp.clip(clip / 255, 0, 1)

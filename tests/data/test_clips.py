@@ -3,6 +3,8 @@ import numpy as np
 import pytest
 
 from stclr_jax.data import clips
+from stclr_jax.views import augmentations
+from stclr_jax.views import view_parameters
 from stclr_jax.views import views
 
 LENGTHS = np.array([9, 21, 1, 6, 30, 16], np.int32)
@@ -10,7 +12,9 @@ LENGTHS = np.array([9, 21, 1, 6, 30, 16], np.int32)
 
 @pytest.mark.parametrize('variant', ['paper', 'author_code'])
 def test_the_host_draws_the_frames_that_the_device_takes(variant):
-  options = views.ViewOptions(num_frames=8, size=16, temporal_variant=variant)
+  options = views.ViewOptions(
+    num_frames=8, size=16, temporal=augmentations.Temporal(variant=variant)
+  )
   shown = np.array([4, 0, 2, 5, 1, 3, 4])
   drawn = clips.draw_frame_indices(
     LENGTHS, shown, seed=3, epoch=7, view_numbers=(1, 2), options=options
@@ -19,9 +23,11 @@ def test_the_host_draws_the_frames_that_the_device_takes(variant):
 
   @jax.jit
   def on_device(video, length, view):
-    key = views.view_key(3, 7, video, view)
+    key = view_parameters.view_key(3, 7, video, view)
     # The crop, too, is drawn: from another key, of the frames' true size.
-    return views.draw_parameters(key, length, (24, 32), options=options).indices
+    return view_parameters.draw_parameters(
+      key, length, (24, 32), options=options
+    ).indices
 
   for i, video in enumerate(shown):
     for place, view in enumerate((1, 2)):

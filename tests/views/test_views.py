@@ -1,17 +1,23 @@
 import dataclasses
+import functools
 import itertools
+import json
 
 import jax
 import jax.numpy as jnp
+import ml_collections
 import numpy as np
 import pytest
 
 from benchmarks.pipeline import torch_views
 from configs import common
+from stclr_jax.errors import UserError
 from stclr_jax.runs import build
-from stclr_jax.views import options
+from stclr_jax.views import augmentations
+from stclr_jax.views import color
 from stclr_jax.views import spatial
 from stclr_jax.views import temporal
+from stclr_jax.views import view_parameters
 from stclr_jax.views import views
 
 LENGTHS = np.array([9, 21, 1, 6, 30, 16, 8, 7], np.int32)
@@ -22,10 +28,10 @@ WHERE = {'seed': 3, 'epoch': 5, 'view': 1}
 OFF = views.ViewOptions(
   num_frames=8,
   size=16,
-  temporal_probabilities=(0, 1, 0),
-  crop_enabled=False,
-  flip_probability=0,
-  color_probability=0,
+  temporal=augmentations.Temporal(enabled=False),
+  crop=augmentations.Crop(enabled=False),
+  flip=augmentations.Flip(enabled=False),
+  color=augmentations.Color(enabled=False),
 )
 # A thousandth of a grey level, in normalised units.
 PIXEL_TOLERANCE = 1e-3 / 255 / min(OPTIONS.std)
@@ -46,9 +52,13 @@ take_views = jax.jit(views.evaluation_views, static_argnames='options')
 @jax.jit
 def draw_parameters(videos):
   def draw(video):
-    key = views.view_key(WHERE['seed'], WHERE['epoch'], video, WHERE['view'])
+    key = view_parameters.view_key(
+      WHERE['seed'], WHERE['epoch'], video, WHERE['view']
+    )
     length = jnp.asarray(LENGTHS)[video]
-    return views.draw_parameters(key, length, FRAME_SIZE, options=OPTIONS)
+    return view_parameters.draw_parameters(
+      key, length, FRAME_SIZE, options=OPTIONS
+    )
 
   return jax.vmap(draw)(videos)
 
@@ -110,16 +120,16 @@ def test_views_are_the_same_in_a_sharded_program(draw_some):
 def test_every_seed_epoch_video_and_view_has_its_key():
   numbers = itertools.product(range(3), repeat=4)
   keys = {
-    tuple(jax.random.key_data(views.view_key(*four)).tolist())
+    tuple(jax.random.key_data(view_parameters.view_key(*four)).tolist())
     for four in numbers
   }
   assert len(keys) == 3**4
 
 
 def test_key_ignores_the_default_generator():
-  expected = views.view_key(0, 1, 2, 3)
+  expected = view_parameters.view_key(0, 1, 2, 3)
   with jax.default_prng_impl('rbg'):
-    assert views.view_key(0, 1, 2, 3) == expected
+    assert view_parameters.view_key(0, 1, 2, 3) == expected
 
 
 def test_two_views_and_two_epochs_differ(draw_some):
@@ -137,7 +147,8 @@ def test_a_view_is_its_parameters_applied_in_order(frames, draw_some):
   clip = frames[start : start + LENGTHS[video]][np.asarray(parameters.indices)]
   clip = spatial.apply_crop(clip, parameters.box, size=OPTIONS.size) / 255
   clip = clip[:, :, ::-1] if parameters.flip else clip
-  clip = views.color.apply_color(jnp.clip(clip, 0, 1), parameters.color)
+  (distortion,) = parameters.pixels
+  clip = color.apply_color(jnp.clip(clip, 0, 1), distortion)
   expected = (np.asarray(clip) - OPTIONS.mean) / np.asarray(OPTIONS.std)
   np.testing.assert_allclose(
     draw_some(np.array([video]))[0], expected, rtol=0, atol=PIXEL_TOLERANCE
@@ -152,32 +163,114 @@ def test_views_are_normalised_float32_of_their_size(draw_some):
 
 
 def draw_one(video, options):
-  key = views.view_key(0, 0, video, 0)
-  return views.draw_parameters(key, LENGTHS[video], FRAME_SIZE, options=options)
+  key = view_parameters.view_key(0, 0, video, 0)
+  return view_parameters.draw_parameters(
+    key, LENGTHS[video], FRAME_SIZE, options=options
+  )
 
 
 @pytest.mark.parametrize(
-  'part, off',
+  'part, name',
   [
-    ('indices', {'temporal_probabilities': (0, 1, 0)}),
-    ('box', {'crop_enabled': False}),
-    ('flip', {'flip_probability': 0}),
-    ('color', {'color_probability': 0}),
+    ('indices', 'temporal'),
+    ('box', 'crop'),
+    ('flip', 'flip'),
+    ('pixels', 'color'),
   ],
 )
-def test_each_augmentation_can_be_switched_off_alone(part, off):
-  on = dataclasses.replace(OPTIONS, flip_probability=1, color_probability=1)
-  without = draw_one(4, dataclasses.replace(on, **off))
-  neutral = draw_one(4, OFF)
-  # The order of no operations is of no consequence.
-  compare = (lambda x: x[1:]) if part == 'color' else (lambda x: x)
-  assert_bits_equal(
-    compare(getattr(without, part)), compare(getattr(neutral, part))
+def test_each_augmentation_can_be_switched_off_alone(part, name):
+  on = dataclasses.replace(
+    OPTIONS,
+    flip=augmentations.Flip(probability=1),
+    color=augmentations.Color(probability=1),
   )
+  without = draw_one(4, dataclasses.replace(on, **{name: getattr(OFF, name)}))
+  assert_bits_equal(getattr(without, part), getattr(draw_one(4, OFF), part))
   drawn = draw_one(4, on)
   for other in drawn._fields:
     if other != part:
       assert_bits_equal(getattr(without, other), getattr(drawn, other))
+
+
+@dataclasses.dataclass(frozen=True)
+class Noise(augmentations.PixelAugmentation):
+  """Adds one number to all pixels of a clip."""
+
+  enabled: bool = True
+  strength: float = 0.1
+
+  def draw(self, key):
+    return jax.random.uniform(key, minval=0, maxval=self.strength)
+
+  def apply(self, clip, drawn):
+    return clip + drawn
+
+  def describe(self, drawn):
+    return f'{float(drawn):+.3f}'
+
+
+@dataclasses.dataclass(frozen=True)
+class NoisyOptions(views.ViewOptions):
+  first: Noise = Noise()
+  second: Noise = Noise()
+
+
+def test_another_augmentation_is_found_and_leaves_the_others_as_drawn(frames):
+  noisy = NoisyOptions(num_frames=8, size=16)
+  plain, drawn = draw_one(4, OPTIONS), draw_one(4, noisy)
+  assert_bits_equal(drawn[:3], plain[:3])
+  assert_bits_equal(drawn.pixels[0], plain.pixels[0])
+  first, second = drawn.pixels[1:]
+  assert first != second  # each has a key of its own
+  without = draw_one(4, dataclasses.replace(noisy, first=Noise(enabled=False)))
+  assert without.pixels[1] is None and without.pixels[2] == second
+
+  clip = frames[:8]
+  apply = view_parameters.apply_parameters
+  added = apply(clip, drawn, options=noisy) - apply(
+    clip, plain, options=OPTIONS
+  )
+  np.testing.assert_allclose(added, first + second, rtol=1e-4)
+
+  drawn = jax.tree.map(np.asarray, drawn)
+  where = LENGTHS[4], FRAME_SIZE
+  said = view_parameters.describe_parameters(drawn, *where, options=noisy)
+  plainly = view_parameters.describe_parameters(
+    jax.tree.map(np.asarray, plain), *where, options=OPTIONS
+  )
+  assert said == f'{plainly}; {float(first):+.3f}; {float(second):+.3f}'
+
+
+def test_what_was_drawn_is_said():
+  drawn = view_parameters.ViewParameters(
+    indices=np.arange(3, 11),
+    box=spatial.Box(top=2, left=4, height=12, width=16),
+    flip=np.bool_(True),
+    pixels=(color.ColorDistortion(np.array([3, 1, 0, 2]), 1.1, 0.5, 1, -0.25),),
+  )
+  say = functools.partial(
+    view_parameters.describe_parameters,
+    num_video_frames=21,
+    frame_size=FRAME_SIZE,
+    options=OPTIONS,
+  )
+  assert say(drawn) == (
+    'frames 3 4 5 6 7 8 9 10 (consecutive); '
+    'crop 16 x 12 at (4, 2), 25% of the frame; mirrored; '
+    'hue -90°, contrast x0.50, brightness x1.10, saturation x1.00'
+  )
+  neutral = color.ColorDistortion(np.arange(4), 1, 1, 1, 0)
+  others = {
+    'irregular': {'indices': np.array([0, 0, 1, 2, 5, 9, 9, 20])},
+    'at equal distances': {
+      'indices': np.asarray(temporal.sample_uniform(21, num_frames=8))
+    },
+    '; not mirrored; ': {'flip': np.bool_(False)},
+    'colours as they are': {'pixels': (neutral,)},
+  }
+  for words, change in others.items():
+    assert words in say(drawn._replace(**change))
+  assert say(drawn._replace(pixels=(None,))).endswith('; mirrored')
 
 
 def test_everything_switched_off_is_the_evaluations_view(frames):
@@ -212,7 +305,7 @@ def test_no_view_shows_another_video():
     grey[:, None, None, None], (len(grey), *FRAME_SIZE, 3)
   )
   options = dataclasses.replace(
-    OPTIONS, color_probability=0, mean=(0, 0, 0), std=(1, 1, 1)
+    OPTIONS, color=OFF.color, mean=(0, 0, 0), std=(1, 1, 1)
   )
   clips = draw_views(
     views.Frames(frames, FIRST, LENGTHS), videos, **WHERE, options=options
@@ -224,9 +317,11 @@ def test_no_view_shows_another_video():
 
 
 def test_normalize_uses_the_constants_of_kinetics():
-  clip = jnp.broadcast_to(jnp.array(options.KINETICS_MEAN), (2, 4, 4, 3))
+  clip = jnp.broadcast_to(jnp.array(augmentations.KINETICS_MEAN), (2, 4, 4, 3))
   normalize = views.normalize
-  zero = normalize(clip, options.KINETICS_MEAN, options.KINETICS_STD)
+  zero = normalize(
+    clip, augmentations.KINETICS_MEAN, augmentations.KINETICS_STD
+  )
   np.testing.assert_array_equal(zero, 0)
   one = normalize(jnp.ones((1, 1, 1, 3)), (0.5,) * 3, (0.25,) * 3)
   np.testing.assert_array_equal(one, 2)
@@ -236,30 +331,45 @@ def test_the_papers_config_is_the_default_of_the_views():
   # Configs import nothing of ours, and torch's side of a benchmark no JAX.
   assert build.make_view_options(common.views()) == views.ViewOptions()
   found = torch_views.MEAN, torch_views.STD
-  assert found == (options.KINETICS_MEAN, options.KINETICS_STD)
+  assert found == (augmentations.KINETICS_MEAN, augmentations.KINETICS_STD)
+
+
+def test_settings_of_the_config_are_those_of_the_options(subtests):
+  node = common.views()
+  assert set(node) == {
+    field.name for field in dataclasses.fields(views.ViewOptions)
+  }
+  for field in dataclasses.fields(views.ViewOptions):
+    if dataclasses.is_dataclass(field.type):
+      with subtests.test(node=field.name):
+        names = {setting.name for setting in dataclasses.fields(field.type)}
+        assert set(node[field.name]) == names
 
 
 def test_options_are_hashable_also_when_made_of_lists():
-  made = views.ViewOptions(mean=list(OPTIONS.mean), crop_area=[0.2, 1.0])
-  assert hash(made) == hash(views.ViewOptions()) and made == views.ViewOptions()
+  # As JSON has them.
+  node = json.loads(common.views().to_json())
+  made = build.make_view_options(ml_collections.ConfigDict(node))
+  assert made == views.ViewOptions() and hash(made) == hash(views.ViewOptions())
 
 
 @pytest.mark.parametrize(
-  'options, message',
+  'make, message',
   [
-    ({'num_frames': 0}, r'`num_frames` \(=0\)'),
-    ({'size': 0}, r'`size` \(=0\)'),
-    ({'flip_probability': 1.2}, r'`flip_probability` \(=1.2\)'),
-    ({'temporal_variant': 'mine'}, "'mine'"),
-    ({'temporal_probabilities': (1, 1, 1)}, 'sum'),
-    ({'crop_area': (0, 1)}, '`area`'),
-    ({'color_strengths': (1, 1, 1, 1)}, '`hue`'),
-    ({'std': (1, 0, 1)}, '`std`'),
+    (lambda: views.ViewOptions(num_frames=0), r'`num_frames` \(=0\)'),
+    (lambda: views.ViewOptions(size=0), r'`size` \(=0\)'),
+    (lambda: views.ViewOptions(std=(1, 0, 1)), '`std`'),
+    (lambda: augmentations.Flip(probability=1.2), r'`flip.pro.*` \(=1.2\)'),
+    (lambda: augmentations.Color(probability=-1), r'`color.pro.*` \(=-1\)'),
+    (lambda: augmentations.Color(hue=1), '`hue`'),
+    (lambda: augmentations.Temporal(variant='mine'), "'mine'"),
+    (lambda: augmentations.Temporal(probabilities=(1, 1, 1)), 'sum'),
+    (lambda: augmentations.Crop(area=(0, 1)), '`area`'),
   ],
 )
-def test_wrong_options_fail_when_made(options, message):
-  with pytest.raises(ValueError, match=message):
-    views.ViewOptions(**options)
+def test_wrong_options_fail_when_made(make, message):
+  with pytest.raises(UserError, match=message):
+    make()
 
 
 def test_frames_must_come_from_somewhere():
