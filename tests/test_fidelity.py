@@ -5,6 +5,8 @@ import importlib
 import pathlib
 import re
 
+import ml_collections
+
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / 'docs/fidelity.md').read_text()
 SWITCHES = re.findall(r'`((?:pretrain|finetune)\.[\w.]+)` = `([^`]*)`', TEXT)
@@ -34,6 +36,15 @@ def test_every_switch_exists_and_has_its_default(subtests):
         assert part in value, f'configs/{workflow}.py has no {key}.'
         value = value[part]
       assert value == ast.literal_eval(default)
+
+
+def test_every_augmentation_is_in_the_ledger(subtests):
+  views = importlib.import_module('configs.pretrain').get_config('paper').views
+  for name, node in views.items():
+    if isinstance(node, ml_collections.ConfigDict):
+      with subtests.test(augmentation=name):
+        prefix = f'pretrain.views.{name}.'
+        assert any(switch.startswith(prefix) for switch, _ in SWITCHES)
 
 
 def test_every_choice_is_in_the_ledger():

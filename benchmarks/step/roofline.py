@@ -73,6 +73,11 @@ class Layer:
     """Whether the input is pixels, which need no gradient."""
     return self.in_shape[-1] == 3
 
+  @property
+  def is_shortcut(self):
+    """Whether it lies beside a block's convolutions."""
+    return self.name.endswith('downsample')
+
 
 def layers(architecture='r2plus1d_18', *, frames=16, size=224, width=1.0):
   """Lists the convolutions in the order of computation.
@@ -147,7 +152,7 @@ def kernels(found, mode):
   """
   if mode not in ('xla', 'epilogue', 'ideal', 'torch'):
     raise ValueError(f'`mode` (={mode!r}) is not xla, epilogue, ideal, torch.')
-  for i, layer in enumerate(found):
+  for layer in found:
     flops, read, out = layer.flops, layer.inputs, layer.outputs
     if layer.kernel == (1, 1, 1):
       read //= math.prod(layer.strides)
@@ -171,13 +176,14 @@ def kernels(found, mode):
       passes = 2 + 3  # normalise; its gradient
       passes += (2 + 3) * layer.relu
       passes += 3 * added + 3 * shared  # the sum; gradients that meet
-      meeting = 3 * found[i - 3].inputs * (layer.residual == 'convolution')
+      # At the block's input, which a shortcut has too.
+      meeting = 3 * layer.inputs * layer.is_shortcut
       yield 'passes', layer, 0, passes * out + meeting
       continue
     yield 'sums backward', layer, 0, (2 + added) * out
     yield 'passes backward', layer, 0, (3 + added + shared) * out
     # A shortcut's batch norm is computed with the block's last one.
-    if not layer.name.endswith('downsample'):
+    if not layer.is_shortcut:
       yield 'passes', layer, 0, (2 + added) * out
 
 

@@ -94,6 +94,37 @@ def test_no_bound_is_below_the_arithmetic():
     assert flops == roofline.training_flops(found)
 
 
+def test_gradients_meet_at_the_input_of_a_block_with_a_shortcut(subtests):
+  for name in architectures.ARCHITECTURES:
+    with subtests.test(architecture=name):
+      found = roofline.layers(name)
+      # What leaves the stem or a block enters the next block.
+      stem = len(architectures.find(name).stem)
+      blocks = [layer for layer in found if layer.residual]
+      entries = [layer.outputs for layer in (found[stem - 1], *blocks[:-1])]
+      meeting = sum(
+        3 * entry
+        for entry, block in zip(entries, blocks, strict=True)
+        if block.residual == 'convolution'
+      )
+      own = sum(
+        layer.outputs
+        * (
+          5
+          + 5 * layer.relu
+          + 3 * (layer.residual is not None)
+          + 3 * (layer.residual == 'identity')
+        )
+        for layer in found
+      )
+      moved = [
+        m
+        for kind, *_, m in roofline.kernels(found, 'torch')
+        if kind == 'passes'
+      ]
+      assert sum(moved) == own + meeting
+
+
 def test_memory_kept_for_the_backward_pass():
   found = roofline.layers()
   kept = {r: roofline.kept_bytes(found, remat=r) for r in encoders.REMAT}

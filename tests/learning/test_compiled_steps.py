@@ -34,3 +34,11 @@ def test_whatever_a_step_computes_with_makes_it_another(tiny_config):
     {'optimizer.weight_decay': 0.5},
   ):
     assert step_of(tiny_config('pretrain', **changes)) is not step, changes
+
+
+def test_another_network_under_the_same_name_makes_another_step(
+  tiny_config, request
+):
+  step = step_of(tiny_config('pretrain'))
+  request.getfixturevalue('shallow_encoder')
+  assert step_of(tiny_config('pretrain')) is not step
