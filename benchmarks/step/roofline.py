@@ -20,7 +20,6 @@ from stclr_jax.models import encoders
 
 PAPER_VIEWS = 480 * 2 * 1000  # videos, views of each, epochs: Sec. IV.A
 
-
 # The share of both ceilings that good convolutions and passes reach. chosen:
 # between MLPerf's ResNet-50 and a bare matrix product.
 CONVOLUTION_SHARE, PASS_SHARE = 0.65, 0.85
@@ -176,8 +175,7 @@ def kernels(found, mode):
       passes = 2 + 3  # normalise; its gradient
       passes += (2 + 3) * layer.relu
       passes += 3 * added + 3 * shared  # the sum; gradients that meet
-      # At the block's input, which a shortcut has too.
-      meeting = 3 * layer.inputs * layer.is_shortcut
+      meeting = 3 * layer.inputs * layer.is_shortcut  # at the block's input
       yield 'passes', layer, 0, passes * out + meeting
       continue
     yield 'sums backward', layer, 0, (2 + added) * out
@@ -271,10 +269,8 @@ def main():
   )
   parser.add_argument('--layers', action='store_true', help='a row a layer')
   options = parser.parse_args()
-  if options.device == 'this':
-    device = ceilings.this_device()
-  else:
-    device = DEVICES[options.device]
+  measured = options.device == 'this'
+  device = ceilings.this_device() if measured else DEVICES[options.device]
   found = layers(options.architecture, frames=options.frames, size=options.size)
   training = training_flops(found)
   print(

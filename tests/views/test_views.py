@@ -147,7 +147,7 @@ def test_a_view_is_its_parameters_applied_in_order(frames, draw_some):
   clip = frames[start : start + LENGTHS[video]][np.asarray(parameters.indices)]
   clip = spatial.apply_crop(clip, parameters.box, size=OPTIONS.size) / 255
   clip = clip[:, :, ::-1] if parameters.flip else clip
-  (distortion,) = parameters.pixels
+  distortion, *_ = parameters.pixels  # no other is on
   clip = color.apply_color(jnp.clip(clip, 0, 1), distortion)
   expected = (np.asarray(clip) - OPTIONS.mean) / np.asarray(OPTIONS.std)
   np.testing.assert_allclose(
@@ -219,11 +219,11 @@ def test_another_augmentation_is_found_and_leaves_the_others_as_drawn(frames):
   noisy = NoisyOptions(num_frames=8, size=16)
   plain, drawn = draw_one(4, OPTIONS), draw_one(4, noisy)
   assert_bits_equal(drawn[:3], plain[:3])
-  assert_bits_equal(drawn.pixels[0], plain.pixels[0])
-  first, second = drawn.pixels[1:]
+  assert_bits_equal(drawn.pixels[:-2], plain.pixels)
+  *_, first, second = drawn.pixels
   assert first != second  # each has a key of its own
   without = draw_one(4, dataclasses.replace(noisy, first=Noise(enabled=False)))
-  assert without.pixels[1] is None and without.pixels[2] == second
+  assert without.pixels[-2] is None and without.pixels[-1] == second
 
   clip = frames[:8]
   apply = view_parameters.apply_parameters
@@ -241,12 +241,18 @@ def test_another_augmentation_is_found_and_leaves_the_others_as_drawn(frames):
   assert said == f'{plainly}; {float(first):+.3f}; {float(second):+.3f}'
 
 
+def only_color(*distortion):
+  """What is drawn for pixels where only colours are distorted."""
+  others = len(OPTIONS.pixel_augmentations) - 1
+  return (color.ColorDistortion(*distortion), *(None,) * others)
+
+
 def test_what_was_drawn_is_said():
   drawn = view_parameters.ViewParameters(
     indices=np.arange(3, 11),
     box=spatial.Box(top=2, left=4, height=12, width=16),
     flip=np.bool_(True),
-    pixels=(color.ColorDistortion(np.array([3, 1, 0, 2]), 1.1, 0.5, 1, -0.25),),
+    pixels=only_color(np.array([3, 1, 0, 2]), 1.1, 0.5, 1, -0.25),
   )
   say = functools.partial(
     view_parameters.describe_parameters,
@@ -259,18 +265,19 @@ def test_what_was_drawn_is_said():
     'crop 16 x 12 at (4, 2), 25% of the frame; mirrored; '
     'hue -90°, contrast x0.50, brightness x1.10, saturation x1.00'
   )
-  neutral = color.ColorDistortion(np.arange(4), 1, 1, 1, 0)
+  neutral = only_color(np.arange(4), 1, 1, 1, 0)
   others = {
     'irregular': {'indices': np.array([0, 0, 1, 2, 5, 9, 9, 20])},
     'at equal distances': {
       'indices': np.asarray(temporal.sample_uniform(21, num_frames=8))
     },
     '; not mirrored; ': {'flip': np.bool_(False)},
-    'colours as they are': {'pixels': (neutral,)},
+    'colours as they are': {'pixels': neutral},
   }
   for words, change in others.items():
     assert words in say(drawn._replace(**change))
-  assert say(drawn._replace(pixels=(None,))).endswith('; mirrored')
+  nothing = (None,) * len(drawn.pixels)
+  assert say(drawn._replace(pixels=nothing)).endswith('; mirrored')
 
 
 def test_everything_switched_off_is_the_evaluations_view(frames):
