@@ -28,7 +28,7 @@ def test_every_rule_is_about_a_setting():
   keys = {
     f'.{key}'
     for name in CONFIGS
-    for key, _ in config_checks._flatten(make_config(name))
+    for key, _ in config_checks.flatten(make_config(name))
   }
   for end in (*config_checks.RULES, *config_checks.WORDS):
     assert any(key.endswith(f'.{end}') for key in keys), end
