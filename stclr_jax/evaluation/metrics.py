@@ -1,6 +1,7 @@
 """Figures of a classifier, from counts."""
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 from sklearn import metrics as sklearn_metrics
@@ -82,7 +83,9 @@ def classification_summary(labels, predictions, label_names):
   labels, predictions = np.asarray(labels), np.asarray(predictions)
   classes = np.arange(len(label_names))
   present = np.unique(labels)
-  average = dict(labels=present, average='macro', zero_division=0)
+  average: dict[str, Any] = dict(
+    labels=present, average='macro', zero_division=0
+  )
   correct = int((labels == predictions).sum())
   return {
     'accuracy': correct / len(labels),

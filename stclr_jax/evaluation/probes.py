@@ -1,5 +1,7 @@
 """Nearest neighbours and linear probes on frozen representations."""
 
+from typing import Any
+
 import numpy as np
 
 from stclr_jax.errors import UserError
@@ -170,7 +172,8 @@ def fit_strength(classifier, name, strengths, features, labels, subjects):
       if len(np.unique(labels[train])) > 1  # else nothing can be fitted
     ]
   if not splits:
-    chosen = base.clone(classifier).set_params(**{name: min(strengths)})
+    chosen: Any = base.clone(classifier)
+    chosen.set_params(**{name: min(strengths)})
     return chosen.fit(features, labels)
   return model_selection.GridSearchCV(
     classifier, {name: list(strengths)}, cv=splits

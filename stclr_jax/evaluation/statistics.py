@@ -8,6 +8,7 @@ trains another network, see `over_seeds`. `comparison` puts these together.
 import dataclasses
 import functools
 import math
+from typing import Any
 
 import numpy as np
 
@@ -252,7 +253,8 @@ def smallest_detectable_difference(
 
   if surplus(1.0) <= 0:
     return 1.0
-  return float(optimize.brentq(surplus, 1e-9, 1.0))
+  root: Any = optimize.brentq(surplus, 1e-9, 1.0)
+  return float(root)
 
 
 def over_seeds(values):

@@ -20,6 +20,7 @@ from stclr_jax.files import whole
 FORMAT = 1
 
 
+@dataclasses.dataclass(frozen=True)
 class Record:
   """Base of a frozen dataclass that JSON can hold.
 

@@ -5,6 +5,8 @@ import concurrent.futures
 import contextlib
 import itertools
 import os
+from collections.abc import Callable
+from typing import Any
 
 _AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
 
@@ -22,7 +24,7 @@ def single_threaded_opencv():
     cv2.setNumThreads(cv2_threads)
 
 
-def map_ahead(pool, function, items, *, ahead):
+def map_ahead(pool, function, items, *, ahead: int | Callable[[Any], int]):
   """Maps in a pool's threads and in order, a few items ahead of the consumer.
 
   Args:

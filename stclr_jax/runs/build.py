@@ -1,6 +1,7 @@
 """From a config to the objects of a run. ConfigDicts end here."""
 
 import dataclasses
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -182,8 +183,10 @@ def init_network(network, view_options, *, seed):
   clip = jnp.zeros((1, view_options.num_frames, size, size, 3))
   init = jax.jit(lambda key: network.init(key, clip, train=False))
   # It runs once: unoptimised it compiles in 2 s where optimised takes 14.
+  # JAX's own type of it leaves out the numbers that XLA takes.
+  unoptimised: Any = {'xla_backend_optimization_level': 0}
   compiled = init.lower(jax.random.key(seed)).compile(
-    compiler_options={'xla_backend_optimization_level': 0}
+    compiler_options=unoptimised
   )
   return compiled(jax.random.key(seed))
 

@@ -70,7 +70,9 @@ def grey(colors):
   """
   # The standard's own weights; `views.color.GREY` are torchvision's, which
   # rounds the first to 0.2989.
-  return np.asarray(colors, np.float32) @ np.float32([0.299, 0.587, 0.114])
+  return np.asarray(colors, np.float32) @ np.array(
+    [0.299, 0.587, 0.114], np.float32
+  )
 
 
 def measure_brightness(videos, indices, *, view_options, batch_size):

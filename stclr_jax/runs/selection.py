@@ -7,6 +7,7 @@ reported beside it, under the name of a test oracle.
 
 import dataclasses
 import pathlib
+from typing import Any
 from typing import NamedTuple
 
 import numpy as np
@@ -194,8 +195,9 @@ class LastEpoch:
 
   def _keep(self, looks):
     columns = map(np.stack, zip(*looks, strict=True))
+    named: dict[str, Any] = dict(zip(Look._fields, columns, strict=True))
     with whole.writing(self._workdir / BEST_LOOKS, 'wb') as file:
-      np.savez(file, **dict(zip(Look._fields, columns, strict=True)))
+      np.savez(file, **named)
 
   def _labels(self, indices):
     return self._store.label[indices]
