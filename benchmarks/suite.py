@@ -57,7 +57,7 @@ CORRECTNESS_SIZE = {'views': 8, 'frames': 8, 'size': 56}
 
 
 class Suite:
-  """What the parts share.
+  """Settings that the parts share.
 
   Attributes:
     options: a namespace that holds the options of all benchmarks.

@@ -27,7 +27,7 @@ class Terminated(KeyboardInterrupt):
 
 @dataclasses.dataclass(frozen=True)
 class Place:
-  """Where a command writes.
+  """The place that a command writes to.
 
   Attributes:
     folder: for the name of a disk that is full.

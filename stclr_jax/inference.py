@@ -81,7 +81,7 @@ def load_classifier(directory):
 
 
 class _Trained(NamedTuple):
-  """What a checkpoint holds of a network.
+  """The network that a checkpoint holds.
 
   Attributes:
     workflow: 'pretrain' or 'finetune'.

@@ -287,12 +287,15 @@ def test_public_functions_have_docstrings():
   assert not offenders, '\n'.join(offenders)
 
 
-def test_docstrings_of_modules_begin_with_what_is_there():
+def test_docstrings_begin_with_what_is_there():
   question = re.compile(r'(What|Where|Who|How|Whether)\b')
+  documented = ast.Module | ast.FunctionDef | ast.ClassDef
   offenders = [
     f'{identify(path)}: {docstring.splitlines()[0]}'
     for path in SOURCES
-    if (docstring := ast.get_docstring(ast.parse(path.read_text())))
+    for node in ast.walk(ast.parse(path.read_text()))
+    if isinstance(node, documented)
+    if (docstring := ast.get_docstring(node))
     if question.match(docstring)
   ]
   assert not offenders, '\n'.join(offenders)

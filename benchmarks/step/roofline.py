@@ -69,12 +69,12 @@ class Layer:
 
   @property
   def is_first(self):
-    """Whether the input is pixels, which need no gradient."""
+    """Says if the input is pixels, which need no gradient."""
     return self.in_shape[-1] == 3
 
   @property
   def is_shortcut(self):
-    """Whether it lies beside a block's convolutions."""
+    """Says if it lies beside a block's convolutions."""
     return self.name.endswith('downsample')
 
 

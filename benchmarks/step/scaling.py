@@ -14,7 +14,7 @@ from benchmarks.step import roofline
 
 @dataclasses.dataclass(frozen=True)
 class Cluster:
-  """What the model assumes of machines, links and the program.
+  """Assumptions on machines, links and the program.
 
   Attributes:
     node_gpus: GPUs that NVLink joins.

@@ -65,7 +65,7 @@ class Folds:
 
   @property
   def leaky(self):
-    """Whether a person may be trained on and tested."""
+    """Says whether a person may be trained on and tested."""
     return self.assignment == 'leaky_clips'
 
   def fold(self, index, *, validation=False):

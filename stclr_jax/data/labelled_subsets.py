@@ -103,7 +103,7 @@ def _by_person(subject, videos, seed):
 
 
 def _enough_for_all(label, groups):
-  """How many groups, from the first, hold every expression."""
+  """Number of groups, from the first, that hold every expression."""
   missing = {int(label[i]) for group in groups for i in group}
   for number, group in enumerate(groups, 1):
     missing -= {int(label[i]) for i in group}

@@ -135,7 +135,7 @@ def read_records(source):
 
 
 def must_draw(name, split):
-  """Whether faces are drawn instead of read: of the embedded sets the builder
+  """Says if faces are drawn instead of read: of the embedded sets the builder
   packages one condition, and without TFDS none.
 
   Args:
@@ -203,7 +203,7 @@ def _open_built(name, split, data_dir):
 
 
 def _is_never_built(split):
-  """Whether the drawn sets are drawn in this light when it is asked for."""
+  """Says if the drawn sets are drawn in this light when it is asked for."""
   built = oulu_casia.DEFAULT_CONDITION
   return split in oulu_casia.DRAWN_CONDITIONS and split != built
 

@@ -176,7 +176,7 @@ def open_store(
 
 
 class Entry(NamedTuple):
-  """What is known of a record without decoding it.
+  """Facts of a record that need no decoding.
 
   Attributes:
     record: a `videos.Record` without its frames.

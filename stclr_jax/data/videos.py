@@ -60,7 +60,7 @@ class VideoStore:
 
   @property
   def subject_name(self):
-    """What each video's person is called, n strings."""
+    """Names of each video's person, n strings."""
     return tuple(identity.names_of(self, self.subject))
 
   @property

@@ -19,7 +19,7 @@ FORWARD = 'forward'  # the order in which a clip's frames are shown otherwise
 
 @dataclasses.dataclass(frozen=True)
 class Share(json_records.Record):
-  """How many videos something holds of, beside what chance would give.
+  """Share of the videos that something holds of, beside chance's.
 
   Attributes:
     correct: of how many.
@@ -39,7 +39,7 @@ class Share(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class Readings(json_records.Record):
-  """What is read off representations; None where that cannot be done.
+  """Accuracies of probes on representations; None where none can be fitted.
 
   Attributes:
     expression: share of videos whose expression is read rightly.
@@ -64,7 +64,7 @@ class Readings(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class Neighbors(json_records.Record):
-  """What the nearest of all other videos is.
+  """Shares of videos whose nearest other video is of the same kind.
 
   Attributes:
     same_subject: share of videos whose nearest one is the same person's.
@@ -79,7 +79,7 @@ class Neighbors(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class Pairs(json_records.Record):
-  """How alike two videos are; None where there is no such pair.
+  """Similarities of pairs of videos; None where there is no such pair.
 
   Attributes:
     same_subject: mean cosine of one person's, with different expressions.
@@ -110,7 +110,7 @@ class Control(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class Audit(json_records.Record):
-  """What an embedding holds.
+  """The audit of an embedding: expression, person and light in it.
 
   Attributes:
     videos: how many.

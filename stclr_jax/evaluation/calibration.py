@@ -9,7 +9,7 @@ from stclr_jax.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Calibration:
-  """How far probabilities are from what happens.
+  """Calibration: the distance of probabilities from what happens.
 
   Attributes:
     calibration_error: expected calibration error in [0, 1]: the mean gap

@@ -9,7 +9,7 @@ from sklearn import metrics as sklearn_metrics
 
 @dataclasses.dataclass(frozen=True)
 class Counts:
-  """How some videos are named.
+  """Counts of how some videos are named.
 
   Attributes:
     correct: number of videos named rightly.
@@ -33,7 +33,7 @@ class Counts:
 
 @dataclasses.dataclass(frozen=True)
 class PeopleCounts(Counts):
-  """How the videos of some people are named.
+  """Counts of how the videos of some people are named.
 
   Attributes:
     people: how many they are.

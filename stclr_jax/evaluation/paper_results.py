@@ -106,7 +106,7 @@ TABLE_6 = (
 
 @dataclasses.dataclass(frozen=True)
 class ConfusionFindings:
-  """What Sec. IV.B says of Figure 6, whose cells are printed in no text.
+  """Statements of Sec. IV.B on Figure 6, whose cells no text prints.
 
   Attributes:
     best: the expression named rightly most often.
@@ -121,7 +121,7 @@ class ConfusionFindings:
   confused: tuple[tuple[str, str], ...]
 
   def is_about(self, names):
-    """Whether the classes of these names are the expressions it speaks of."""
+    """Says if the classes of these names are the expressions it speaks of."""
     spoken = {self.best, *self.good, *self.worst}.union(*self.confused)
     return spoken == set(names)
 
@@ -148,7 +148,7 @@ FIGURE_6 = ConfusionFindings(
 
 
 def stands_beside(data):
-  """Whether the paper's figures may stand beside those of a data set.
+  """Says whether the paper's figures may stand beside those of a data set.
 
   Args:
     data: its name, such as 'oulu_casia:vl_strong' or, of a folder of one's

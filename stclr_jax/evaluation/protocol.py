@@ -90,7 +90,7 @@ class Protocol(json_records.Record):
 
   @property
   def leaks(self):
-    """What the classifier learned of the test people, in sentences."""
+    """Sentences on what the classifier learned of the test people."""
     found = []
     if self.fold_assignment == 'leaky_clips':
       found.append('People are trained on and tested: folds deal clips.')

@@ -199,7 +199,7 @@ def holm(p_values):
 
 
 def design_effect(value, subject):
-  """How much clustering inflates the variance of a mean over videos.
+  """Design effect: the factor by which clusters inflate a mean's variance.
 
   Args:
     value: figure of each video, [n].

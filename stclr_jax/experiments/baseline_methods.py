@@ -41,7 +41,7 @@ class Encoder(NamedTuple):
 
 
 class Options(NamedTuple):
-  """How the methods work.
+  """Options of the methods.
 
   Attributes:
     batch_size: videos at a time.

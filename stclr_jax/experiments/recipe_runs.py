@@ -94,12 +94,12 @@ def finetune_config(recipe, fold, *, init_from, selection='last'):
 
 
 def has_pretraining(recipe):
-  """Whether a recipe begins with a pretraining of its own."""
+  """Says whether a recipe begins with a pretraining of its own."""
   return recipe.init == 'pretrained'
 
 
 def sees_everybody(recipe):
-  """Whether pretraining takes all videos, and so is one for all folds."""
+  """Says whether pretraining takes all videos, and so is one for all folds."""
   return recipe.pretrain_scope == 'all_unlabelled'
 
 
@@ -217,7 +217,7 @@ def address(*configs):
 
 
 def _run_config(recipe, workflow, fold):
-  """What both runs share, and what is one's own."""
+  """Merges settings that both runs share with one's own."""
   written = recipe.to_dict()
   config = ml_collections.ConfigDict(
     {

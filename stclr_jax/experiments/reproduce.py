@@ -261,7 +261,7 @@ def _headline(config, tables, runs, workdir):
 
 
 def _lasting(config):
-  """What must stay the same in a tree, whichever of its tables are run."""
+  """Returns settings that are the same for all tables of a tree."""
   return ml_collections.ConfigDict(
     {
       'workflow': config.workflow,

@@ -15,7 +15,7 @@ from stclr_jax.files import json_records
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-  """What a row's network costs.
+  """Costs of a row's network.
 
   Attributes:
     parameters: of the encoder.
@@ -32,7 +32,7 @@ class Cost:
 
 @dataclasses.dataclass(frozen=True)
 class Published:
-  """What the paper says of a row.
+  """The paper's figures of a row.
 
   Attributes:
     direction: sign of its difference from the row compared with; None where
@@ -48,7 +48,7 @@ class Published:
 
 @dataclasses.dataclass(frozen=True)
 class Directions:
-  """How many effects point to the paper's side.
+  """Number of effects that point to the paper's side.
 
   Attributes:
     same: those that do.
@@ -61,7 +61,7 @@ class Directions:
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class RowFigures(comparison.Accuracy):
-  """What a row finds, its first run standing for it.
+  """Figures of a row, its first run standing for it.
 
   Attributes:
     name: of the row.
@@ -93,7 +93,7 @@ class RowFigures(comparison.Accuracy):
 
 @dataclasses.dataclass(frozen=True)
 class TableFigures(json_records.Record):
-  """What a table finds.
+  """Figures of a table.
 
   Attributes:
     name: such as 'table3'.
@@ -207,7 +207,7 @@ def _make_row(row, runs, cost, published):
 
 
 def _unit(row, runs):
-  """What the runs of a row are: seeds, labelled subsets, or each with each."""
+  """Names a row's runs: seeds, labelled subsets, or each with each."""
   draws = len(row.draws)
   seeds = len(runs) // draws
   if draws == 1:
@@ -246,7 +246,7 @@ def _publish(row, table, beside):
 
 
 def _count_directions(rows):
-  """How many effects point to the paper's side."""
+  """Number of effects that point to the paper's side."""
   sides = [
     (row.published.direction, np.sign(row.comparison.difference))
     for row in rows

@@ -72,7 +72,7 @@ def tables(config):
 
 
 def shares_checkpoints(config):
-  """Whether one long pretraining passes through the shorter ones.
+  """Says whether one long pretraining passes through the shorter ones.
 
   Args:
     config: of a reproduction.

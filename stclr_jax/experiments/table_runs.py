@@ -19,7 +19,7 @@ from stclr_jax.runs.checks import config_checks
 
 @dataclasses.dataclass(frozen=True)
 class NotedRun:
-  """Where a run of a row is.
+  """Folders of a run of a row.
 
   Attributes:
     pretraining: folder within the tree, None without pretraining.
@@ -32,7 +32,7 @@ class NotedRun:
 
 @dataclasses.dataclass(frozen=True)
 class NotedRow:
-  """What a row changes, and which runs it has.
+  """Changes of a row, and its runs.
 
   Attributes:
     row: its name.

@@ -48,7 +48,7 @@ def write_text(path, text):
 
 
 def is_left_over(path):
-  """Whether a file is what a killed process has left of another.
+  """Says whether a file is what a killed process has left of another.
 
   Args:
     path: of the file.

@@ -25,7 +25,7 @@ MIN_NORM = 1e-12
 
 
 class Contrast(NamedTuple):
-  """What the embeddings of one device say against those of all devices.
+  """Losses of the embeddings of one device against those of all devices.
 
   Attributes:
     loss: NT-Xent per embedding, float [2n]; the first views, then the second.

@@ -36,7 +36,7 @@ FINETUNE_VIEWS = (0,)
 
 
 class DeviceVideos(NamedTuple):
-  """What the steps need of a video store, on every device.
+  """Arrays of a video store that the steps need, on every device.
 
   Attributes:
     frames: `views.Frames`, without the frames themselves where clips come

@@ -10,7 +10,7 @@ from stclr_jax.models import architectures
 
 
 class ConvolutionsInTurn(nn.Module):
-  """What a residual block has in the place of one convolution.
+  """Part of a residual block in the place of one convolution.
 
   Attributes:
     convolutions: `architectures.Convolution`s, see `convolve_in_turn`.

@@ -19,7 +19,7 @@ UNLABELLED = 'unlabelled'
 
 
 class Counts(NamedTuple):
-  """How many videos there are of something, and how long they are.
+  """Number of videos of something, and their lengths.
 
   Attributes:
     name: of what: a class, or all.

@@ -123,7 +123,7 @@ def after_fine_tuning(summary, config):
 
 
 def _find_hindrance(store, folding):
-  """What would refuse a fine-tuning on that fold; '' for nothing."""
+  """Reason to refuse a fine-tuning on that fold; '' for none."""
   try:
     fold = build.select_fold(store, folding)
     class_checks.check_trained(

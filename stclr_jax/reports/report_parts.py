@@ -143,7 +143,7 @@ def _copy_views(directory, pretraining):
 
 
 def _papers_findings(summary):
-  """What the paper says of its Figure 6: (cells, words), if of our data."""
+  """The paper's Figure 6 as (cells, words), if it is of our data."""
   found = paper_results.FIGURE_6
   beside = paper_results.stands_beside(summary.data)
   if not beside or not found.is_about(summary.labels):

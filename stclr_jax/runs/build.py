@@ -20,7 +20,7 @@ from stclr_jax.views import views
 
 @dataclasses.dataclass(frozen=True)
 class FoldOptions:
-  """How people are dealt to folds, and which fold is meant.
+  """Options by which people are dealt to folds, and the fold of a run.
 
   Attributes:
     num_folds: see `folds.make_folds`.

@@ -54,7 +54,7 @@ class CheckpointOptions(NamedTuple):
 
 
 class Plan(NamedTuple):
-  """What a run trains, and what it leaves in its folder.
+  """Plan of a training: its stages, batches and checkpoints.
 
   Attributes:
     workdir: path of the run.
@@ -79,7 +79,7 @@ class Plan(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Progress(json_records.Record):
-  """How far a run had come at a checkpoint.
+  """Progress of a run at a checkpoint.
 
   Attributes:
     figures: means of the epoch's metrics.
@@ -93,7 +93,7 @@ class Progress(json_records.Record):
 
 
 class Outcome(NamedTuple):
-  """What a training run ends with.
+  """Outcome of a training.
 
   Attributes:
     variables: {'params': ..., 'batch_stats': ...}, replicated.

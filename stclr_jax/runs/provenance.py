@@ -13,7 +13,7 @@ from stclr_jax.runs import trained
 
 
 class Pretraining(NamedTuple):
-  """What the pretraining of a fine-tuning saw, as seen from its fold.
+  """People whom a pretraining saw, as seen from the fine-tuning's fold.
 
   Attributes:
     scope: see `protocol.Protocol.pretrain_scope`.

@@ -27,7 +27,7 @@ BEST_LOOKS = 'best_looks.npz'
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """How the epoch of a fine-tuning is chosen.
+  """Options by which the epoch of a fine-tuning is chosen.
 
   Attributes:
     selection: one of `SELECTIONS`.
@@ -51,7 +51,7 @@ class Options:
 
   @property
   def validated(self):
-    """Whether the next fold's people choose, and are left out of training."""
+    """Says if the next fold's people choose, and are left out of training."""
     return self.selection == 'inner_validation'
 
 

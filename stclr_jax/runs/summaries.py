@@ -18,7 +18,7 @@ from stclr_jax.runs import workdirs
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Summary(json_records.Document):
-  """What the summary of every workflow holds.
+  """Fields of the summary of every workflow.
 
   Attributes:
     preset: of the config.
@@ -35,7 +35,7 @@ class Summary(json_records.Document):
 
 @dataclasses.dataclass(frozen=True)
 class FineTuningPlan(json_records.Record):
-  """What a fine-tuning on the data of a pretraining would need.
+  """Needs of a fine-tuning on the data of a pretraining.
 
   Attributes:
     changes: settings that it needs beside the user's own, by key.
@@ -48,7 +48,7 @@ class FineTuningPlan(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class WeightsReport(json_records.Record):
-  """What became of the arrays of `init_weights`.
+  """Account of the arrays of `init_weights`.
 
   Attributes:
     path: of the file.
@@ -65,7 +65,7 @@ class WeightsReport(json_records.Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainSummary(Summary):
-  """What a pretraining ends with.
+  """Summary of a pretraining.
 
   Attributes:
     init: 'scratch' or 'kinetics400'.
@@ -103,7 +103,7 @@ class PretrainSummary(Summary):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Classified:
-  """How a classifier named the videos tested.
+  """Figures of a classifier on the videos tested.
 
   Attributes:
     accuracy: `correct` / `total`.
@@ -170,7 +170,7 @@ class Oracle(json_records.Record):
 
 @dataclasses.dataclass(frozen=True)
 class Validation(json_records.Record):
-  """What the people found who choose the epoch.
+  """Figures of the people who choose the epoch.
 
   Attributes:
     correct: how many of their videos are named rightly in the epoch chosen.
@@ -189,7 +189,7 @@ class Validation(json_records.Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinetuneSummary(Classified, Summary):
-  """What a fine-tuning ends with.
+  """Summary of a fine-tuning.
 
   Attributes:
     init: 'pretrained', 'scratch' or 'kinetics400'.
@@ -233,7 +233,7 @@ class FinetuneSummary(Classified, Summary):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class EvaluateSummary(Classified, Summary):
-  """What the test of a classifier ends with.
+  """Summary of the test of a classifier.
 
   Attributes:
     accuracy_ci: the accuracy with its intervals.
@@ -283,7 +283,7 @@ def read(workdir, *kinds):
 
 
 def is_finished(workdir):
-  """Whether a run has written its summary."""
+  """Says whether a run has written its summary."""
   return (pathlib.Path(workdir) / workdirs.SUMMARY).exists()
 
 

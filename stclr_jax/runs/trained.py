@@ -19,7 +19,7 @@ _RUNS = {'pretrain': 'pretraining', 'finetune': 'fine-tuning'}
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Notes(json_records.Document):
-  """What every checkpoint notes of its run.
+  """Notes of a run in every checkpoint.
 
   Attributes:
     encoder: `config.encoder`.
@@ -41,7 +41,7 @@ class Notes(json_records.Document):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PretrainNotes(Notes):
-  """What a checkpoint of a pretraining notes.
+  """Notes of a pretraining in its checkpoints.
 
   Attributes:
     init: 'scratch' or 'kinetics400'.
@@ -55,7 +55,7 @@ class PretrainNotes(Notes):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class FinetuneNotes(Notes):
-  """What a checkpoint of a fine-tuning notes.
+  """Notes of a fine-tuning in its checkpoints.
 
   Attributes:
     labels: names of the classes, in order.

@@ -185,7 +185,7 @@ def as_json(config):
 
 
 def _is_new(workdir):
-  """Whether a folder holds at most what is written before the config."""
+  """Says whether a folder holds at most what is written before the config."""
   begun = (LOCK, ENVIRONMENT)
   partial = tuple(f'{name}.' for name in (ENVIRONMENT, CONFIG))
   return all(
@@ -208,7 +208,7 @@ def _differences(earlier, now, prefix=''):
 
 
 def _same_place(*paths):
-  """Whether paths, however they are spelled, lead to one file or folder."""
+  """Says if paths, however they are spelled, lead to one file or folder."""
   if not all(isinstance(path, str) and path for path in paths):
     return False
   return len({os.path.realpath(os.path.expanduser(p)) for p in paths}) == 1

@@ -117,7 +117,7 @@ class Crop:
 
 @dataclasses.dataclass(frozen=True)
 class Flip:
-  """Whether a view is mirrored.
+  """Says whether a view is mirrored.
 
   Attributes:
     enabled: if not (Table IV), none is.
@@ -234,7 +234,7 @@ class Color(PixelAugmentation):
 
 @dataclasses.dataclass(frozen=True)
 class ViewOptions:
-  """How views are drawn; hashable, so that it can be static under `jit`.
+  """Options of views; hashable, so that they can be static under `jit`.
 
   Attributes:
     num_frames: frames of a clip.

@@ -25,7 +25,7 @@ GREY = (0.2989, 0.587, 0.114)  # torchvision's rgb_to_grayscale
 
 
 class ColorDistortion(NamedTuple):
-  """What happens to the colours of a clip; 1, 1, 1, 0 is nothing.
+  """Colour changes of a clip; 1, 1, 1, 0 is none.
 
   Attributes:
     order: the four operations in their order, int32 [4].

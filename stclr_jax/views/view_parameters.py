@@ -22,7 +22,7 @@ from stclr_jax.views.augmentations import ViewOptions
 
 
 class ViewParameters(NamedTuple):
-  """What was drawn for one view.
+  """Parameters drawn for one view.
 
   Attributes:
     indices: frames of the video, int32 [num_frames].

@@ -9,7 +9,7 @@ from stclr_jax.runs.checks import class_checks
 
 
 class Chance(NamedTuple):
-  """What an encoder that has learned nothing would reach.
+  """Figures of an encoder that has learned nothing.
 
   Attributes:
     loss: of embeddings that are all alike, or random.

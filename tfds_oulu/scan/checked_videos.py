@@ -32,7 +32,7 @@ class Frame(NamedTuple):
 
   @property
   def stored_bytes(self):
-    """How much of a record it will be, at most."""
+    """Bytes of a record that it takes, at most."""
     if self.count == 1:
       return self.file.size
     width, height = self.size or (0, 0)

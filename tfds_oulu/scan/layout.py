@@ -42,7 +42,7 @@ _PACKED = re.compile(r'.*\.(?:rar|7z|tar|t?gz|tgz|bz2|xz|z\d\d)', re.IGNORECASE)
 
 
 class Place(NamedTuple):
-  """Where a file belongs.
+  """Place of a file: person, expression and light.
 
   Attributes:
     condition: such as 'vl_strong', 'vl_strong_cropped', 'vl_strong_video'.
@@ -151,7 +151,7 @@ def _read_subject(match):
 
 
 def _is_below_cropped(path):
-  """Whether the nearest root above is that of the cropped faces."""
+  """Says whether the nearest root above is that of the cropped faces."""
   for name in reversed(path.split('/')):
     name = re.sub(r'\.zip$', '', name, flags=re.IGNORECASE)
     if _CROPPED_ROOT.fullmatch(name):

@@ -36,7 +36,7 @@ CONDITIONS = tuple(
 
 @dataclasses.dataclass(frozen=True)
 class Survey:
-  """What is there.
+  """Videos found, with the fate of every other file.
 
   Attributes:
     videos: dict from condition to its `videos.Video`s, sorted by id.

@@ -22,7 +22,7 @@ _NEUTRAL = 128  # of the shading canvases: neither darker nor lighter
 
 
 class Camera(NamedTuple):
-  """How bright a condition is and how the sensor answers.
+  """Brightness of a condition, and the answer of the sensor.
 
   Attributes:
     gain: brightness relative to the strong lamp.

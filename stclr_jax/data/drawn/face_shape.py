@@ -80,7 +80,7 @@ def shape_face(identity, units, closed):
 
 
 def _drop_chin(au):
-  """How far the chin is below its place at rest, face units."""
+  """Distance of the chin below its place at rest, in face units."""
   return 0.26 * au['au26'] + 0.03 * au['au25'] - 0.05 * au['au17']
 
 

@@ -122,7 +122,7 @@ _PERSON, _PERFORMANCE = range(2)  # streams of random numbers
 
 
 class Person(NamedTuple):
-  """What stays the same over a person's six videos.
+  """Traits of a person, the same in all six videos.
 
   Attributes:
     identity: face parameters, float by name of `_IDENTITY`.
@@ -140,7 +140,7 @@ class Person(NamedTuple):
 
 
 class Motion(NamedTuple):
-  """What a face does in each frame of a video of t frames.
+  """Movements of a face in each of the t frames of a video.
 
   Attributes:
     units: action units of the left and right, float [t, 2, len(UNITS)], 0 to
@@ -281,7 +281,7 @@ def trace_units(performance):
 
 
 def trace_blinks(performance):
-  """How far the lids are closed by blinking, float [t], 0 to 1."""
+  """Closing of the lids by blinking, float [t], 0 to 1."""
   time = np.arange(performance.num_frames)[:, None]
   # chosen: 4 frames, 160 ms at 25 frames a second.
   closed = np.clip(1.5 - np.abs(time - performance.blinks) / 2, 0, 1)

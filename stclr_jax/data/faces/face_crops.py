@@ -23,7 +23,7 @@ from stclr_jax.errors import check_one_of
 
 @dataclasses.dataclass(frozen=True)
 class FaceCropOptions:
-  """How a video's face is found and cut out.
+  """Options by which a video's face is found and cut out.
 
   Attributes:
     detector: a name of `face_detection.DETECTORS`. chosen 'hog': it finds
@@ -89,7 +89,7 @@ class Square(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class FaceTrack:
-  """What was found of a video's face.
+  """Account of a video's face: where it was found.
 
   Attributes:
     square: where to cut, or None if there is no face.

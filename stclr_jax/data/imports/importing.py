@@ -35,7 +35,7 @@ _PACKAGES = (
 
 @dataclasses.dataclass(frozen=True)
 class Origin:
-  """Where recordings came from, for the report.
+  """Origin of recordings, for the report.
 
   Attributes:
     source: the folder or the file that lists them, as the user named it.

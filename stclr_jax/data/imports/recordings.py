@@ -27,7 +27,7 @@ NO_FACE = ('keep', 'skip', 'stop')
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-  """How recordings become videos of a data set.
+  """Options by which recordings become videos of a data set.
 
   Attributes:
     fps: frames a second. 25: Oulu-CASIA's.

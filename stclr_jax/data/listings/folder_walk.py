@@ -17,7 +17,7 @@ from stclr_jax.files import regular_files
 
 @dataclasses.dataclass
 class Found:
-  """What lies below a folder.
+  """Videos below a folder, and what was left out.
 
   Attributes:
     videos: dict from the path of each video file to (), and of each folder of

@@ -61,7 +61,7 @@ class Problem(NamedTuple):
 
 @dataclasses.dataclass
 class Listing:
-  """What was found.
+  """Listed recordings, and problems met.
 
   Attributes:
     items: list of `Item`.

@@ -30,7 +30,7 @@ class Part(NamedTuple):
 
 
 class Parts(NamedTuple):
-  """What a folder's pictures are.
+  """Videos among a folder's pictures.
 
   Attributes:
     found: list of `Part`.

@@ -46,7 +46,7 @@ _CK_PLUS_SEQUENCES = (593, 327, 123)  # Lucey et al. 2010
 
 @dataclasses.dataclass(frozen=True)
 class Recipe:
-  """How a data set is imported.
+  """Recipe by which a known data set is imported.
 
   Attributes:
     list_items: from its folder to a `Listing`.

@@ -22,7 +22,7 @@ _SHOWN = 10  # chosen: names in a message
 
 @dataclasses.dataclass(frozen=True)
 class Who:
-  """Who is in the videos of a data set.
+  """The people in the videos of a data set.
 
   Attributes:
     name: of each video's person, as the user calls them, n strings.
@@ -171,7 +171,7 @@ def shorten(checksums):
 
 
 def same_set(name, other):
-  """Whether two names are of one data set.
+  """Says whether two names are of one data set.
 
   Args:
     name: such as 'oulu_casia:vl_strong'.
@@ -188,7 +188,7 @@ def _family(name):
 
 
 def _comparable(space, other):
-  """Whether a name in one space is that of a person in the other."""
+  """Says whether a name in one space is that of a person in the other."""
   if oulu_casia.DRAWN in (space, other):  # drawn faces are nobody
     return space == other
   return space == other or '' in (space, other)

@@ -105,7 +105,7 @@ def pair_sources(items, checksums):
 
 
 class Repeated(NamedTuple):
-  """What occurs twice in a data set.
+  """Recordings that occur twice in a data set.
 
   Attributes:
     pairs: of indices of items that share a video's frames.
@@ -191,7 +191,7 @@ def _checksum(files):
 
 
 def _overlap(a, b):
-  """Whether two videos of one recording show the same times of it."""
+  """Says whether two videos of one recording show the same times of it."""
   ends = (v.start + v.seconds for v in (a, b))
   return max(a.start, b.start) < min(ends)
 

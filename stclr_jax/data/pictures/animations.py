@@ -113,7 +113,7 @@ def read_animation(path, *, remarks=None):
 
 
 def _may_move(file):
-  """Whether a header says that there may be several pictures."""
+  """Says whether a header says that there may be several pictures."""
   start = file.read(32)
   if start.startswith(_PNG):
     return _has_animation_chunk(file)
@@ -172,7 +172,7 @@ def _list_pages(image, at_most=None):
 
 
 def _has_times(data, pages):
-  """Whether any picture names how long it is shown."""
+  """Says whether any picture names how long it is shown."""
   image = picture_files.open_picture(data)
   for page in pages:
     image.seek(page)

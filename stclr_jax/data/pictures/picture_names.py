@@ -124,7 +124,7 @@ def _value(match):
 
 
 def _are_decimals(names):
-  """Whether 1.25 is a number, and not the 25th picture of scene 1."""
+  """Says whether 1.25 is a number, and not the 25th picture of scene 1."""
   parsed = [_parse(name, _DECIMAL) for name in names]
   if parsed == [_parse(name, _WHOLE) for name in names]:
     return False

@@ -36,7 +36,7 @@ class Sequence(NamedTuple):
 
 
 class Sequences(NamedTuple):
-  """What the pictures of a folder are.
+  """Videos and single pictures among the pictures of a folder.
 
   Attributes:
     found: list of `Sequence`; empty if they are refused.

@@ -70,7 +70,7 @@ def _first_pages(begins, data):
 
 
 def _find_riffs(file, size):
-  """Where an .avi begins anew: long ones go on in others, named AVIX."""
+  """Finds where an .avi begins anew; long ones go on in RIFFs named AVIX."""
   begins, at = [], 0
   while at + 12 <= size:
     file.seek(at)
@@ -85,7 +85,7 @@ def _find_riffs(file, size):
 
 
 def _find_movies(file, size):
-  """Where an .mp4 begins anew: at a box ftyp after one with tracks."""
+  """Finds where an .mp4 begins anew: a box ftyp after one with tracks."""
   begins, at, described = [0], 0, False
   while at + 8 <= size:
     file.seek(at)

@@ -32,7 +32,7 @@ _SLACK = 1.5  # chosen: of a step; times that round fall back by less
 
 @dataclasses.dataclass
 class Account:
-  """What happened to the clock, in seconds of the clock that it became.
+  """Notes on a repaired clock, in seconds of the repaired one.
 
   Attributes:
     anew: where it began anew.

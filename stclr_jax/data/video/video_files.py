@@ -27,7 +27,7 @@ _TOLD_SECONDS = 0.5
 
 @dataclasses.dataclass(frozen=True)
 class Header:
-  """What a file says of itself, before anything is decoded.
+  """Facts that a file states, before anything is decoded.
 
   Attributes:
     rate: mean frames a second; 0 where it does not say.

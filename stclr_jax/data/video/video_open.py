@@ -134,7 +134,7 @@ def step_of(stream):
 
 
 def zero_of(container, stream):
-  """Where players' seconds begin: with the earlier of sound and picture.
+  """Finds a player's second 0: the earlier of sound and picture.
 
   Args:
     container: of PyAV.
@@ -267,7 +267,7 @@ def _say_why_empty(path, container):
 
 
 def _is_cut_in_header(path):
-  """Whether an .mp4 ends within the box that describes its tracks."""
+  """Says whether an .mp4 ends within the box that describes its tracks."""
   size = os.path.getsize(path)
   with open(path, 'rb') as file:
     at, first = 0, True

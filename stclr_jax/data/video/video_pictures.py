@@ -14,7 +14,7 @@ _WIDEST_PIXEL = 20.0
 
 
 class Looks:
-  """What is told of a video's pictures: where their size changes, combs."""
+  """Notes on a video's pictures: changes of size, combs."""
 
   def __init__(self):
     self._shape = None

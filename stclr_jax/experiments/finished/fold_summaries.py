@@ -15,7 +15,7 @@ from stclr_jax.runs.summaries import Summary
 
 @dataclasses.dataclass(frozen=True)
 class FoldCounts(Counts):
-  """How the test videos of a fold are named.
+  """Figures of the test videos of a fold.
 
   Attributes:
     fold: its number.
@@ -47,7 +47,7 @@ class PooledOracle(Counts, json_records.Record):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class PooledSummary(Classified, Summary):
-  """What the fine-tunings of one recipe find together, each video once.
+  """Pooled figures of one recipe's fine-tunings, each video once.
 
   Attributes:
     init: 'pretrained', 'scratch' or 'kinetics400'.
@@ -81,7 +81,7 @@ class PooledSummary(Classified, Summary):
 
 @dataclasses.dataclass(frozen=True)
 class Validated(Counts):
-  """What fine-tunings find whose epoch the next fold's people chose.
+  """Figures of fine-tunings whose epoch the next fold's people chose.
 
   Attributes:
     description: the accuracy in one line.
@@ -94,7 +94,7 @@ class Validated(Counts):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CrossvalSummary(PooledSummary):
-  """What a cross-validation finds.
+  """Figures of a cross-validation.
 
   Attributes:
     complete: whether all folds are finished.
@@ -110,7 +110,7 @@ class CrossvalSummary(PooledSummary):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BaselineSummary(Classified, Summary):
-  """What a simple method finds on one fold.
+  """Figures of a simple method on one fold.
 
   Attributes:
     method: its name.
@@ -124,7 +124,7 @@ class BaselineSummary(Classified, Summary):
 
 @dataclasses.dataclass(frozen=True)
 class MethodAccuracy(Accuracy):
-  """What a simple method finds on several folds.
+  """Figures of a simple method on several folds.
 
   Attributes:
     title: of the method.
@@ -135,7 +135,7 @@ class MethodAccuracy(Accuracy):
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class BaselinesSummary(Summary):
-  """What simple methods find.
+  """Figures of simple methods.
 
   Attributes:
     folds: numbers of the folds.

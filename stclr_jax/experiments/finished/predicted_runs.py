@@ -26,7 +26,7 @@ _KINDS = (
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-  """What a run predicted, and how.
+  """Predictions of a run, and their protocol.
 
   Attributes:
     path: its workdir.
@@ -57,7 +57,7 @@ class Run:
 
   @property
   def synthetic(self):
-    """Whether its faces are drawn; None likewise."""
+    """Says whether its faces are drawn; None likewise."""
     return self.told.get('synthetic')
 
 
@@ -117,7 +117,7 @@ def read_run(path):
 
 
 def _agree(path, found):
-  """What the summaries of a run, or of its folds, say alike."""
+  """Returns fields that the summaries of a run, or of its folds, share."""
   if not found:
     return {}
   data = sorted({one.data for one in found})
@@ -162,7 +162,7 @@ def _read_config(path):
 
 
 def _shared(dicts):
-  """What nested dicts have in common."""
+  """Returns the part that nested dicts have in common."""
   kept = {}
   for name, value in (dicts[0] if dicts else {}).items():
     others = [one.get(name) for one in dicts]

@@ -27,7 +27,7 @@ class RunAccuracy(comparison.Accuracy):
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-  """How the videos of a person or an expression changed.
+  """Changes between two runs on the videos of a person or an expression.
 
   Attributes:
     total: number of videos.

@@ -164,7 +164,7 @@ class Unpickler(pickle._Unpickler):
 
 
 class _Pickle:
-  """What the unpickler reads of a file: of one pickle so much, and no more."""
+  """A file's bytes, as many of one pickle as are allowed."""
 
   def __init__(self, file):
     self._file, self._left = file, MAX_PICKLE_BYTES

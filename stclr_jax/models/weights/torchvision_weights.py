@@ -30,7 +30,7 @@ _SHOWN = 6  # names that a message lists
 
 @dataclasses.dataclass(frozen=True)
 class Report:
-  """What became of the arrays of a file and of an encoder.
+  """Account of the arrays of a file and of an encoder.
 
   Attributes:
     path: of the file.

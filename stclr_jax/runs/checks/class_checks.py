@@ -34,7 +34,7 @@ def check_trained(store, trained, *, where):
 
 
 def can_tell_apart(store, videos):
-  """Whether labelled videos show two people and two classes at least.
+  """Says whether labelled videos show two people and two classes at least.
 
   Neighbours of other people can only then be right or wrong.
 

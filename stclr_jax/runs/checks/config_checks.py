@@ -28,7 +28,7 @@ from stclr_jax.views import temporal
 
 
 class Rule(NamedTuple):
-  """What a setting must be.
+  """Rule that a setting must keep.
 
   Attributes:
     allows: takes a value of the type that the config has.
