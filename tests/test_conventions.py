@@ -28,7 +28,7 @@ CODE = [*SOURCES, ROOT / 'main.py', *sorted((ROOT / 'tests').rglob('*.py'))]
 # Each room of the package, with those below it that it may import:
 # main -> experiments -> workflows -> reports -> runs
 #      -> {evaluation, learning, data} -> {views, models} -> files
-FOR_ALL = ('errors', 'oulu_casia')  # modules that any room imports
+FOR_ALL = ('errors', 'oulu_casia', 'targets')  # modules that any room imports
 MODULES = (*FOR_ALL, 'inference')  # rooms of one module
 MEDIA = {'files', 'data.pictures', 'data.video', 'data.faces'}
 DATA = {'files', 'views', 'data.people', 'data.pictures', 'data.drawn'}
@@ -383,3 +383,13 @@ def test_surface_that_stays_put():
   ]  # fmt: skip
   signature = inspect.signature(temporal.sample)
   assert list(signature.parameters)[:2] == ['key', 'num_video_frames']
+
+
+def test_one_owner_of_the_kind_of_device():
+  named = [
+    identify(path)
+    for path in SOURCES
+    if path.is_relative_to(ROOT / 'stclr_jax')
+    if 'default_backend' in path.read_text()
+  ]
+  assert named == ['stclr_jax/targets.py']

@@ -8,13 +8,13 @@ and no bias. Wherever one of time and space has extent one, it is written in
 from collections.abc import Callable
 from collections.abc import Sequence
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 from jaxtyping import Array
 from jaxtyping import Float
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.models import convolutions_cpu
 from stclr_jax.models import convolutions_xla
@@ -113,7 +113,7 @@ def convolve(
     st, sh, sw = strides
     return x[:, ::st, ::sh, ::sw] @ kernel[0, 0, 0]
   if lowering == 'auto':
-    on_cpu = jax.default_backend() == 'cpu'
+    on_cpu = targets.platform() == 'cpu'
     lowering = 'im2col' if on_cpu else 'convolution'
   if lowering == 'im2col':
     return _convolve_2d(x, kernel, strides, convolutions_cpu.convolve)

@@ -16,6 +16,7 @@ from flax import linen as nn
 from jaxtyping import Array
 from jaxtyping import Float
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.models import architectures
 from stclr_jax.models import blocks
@@ -146,7 +147,7 @@ class Encoder(nn.Module):
   def _channel_multiple(self):
     if self.channel_multiple is not None:
       return self.channel_multiple
-    return GPU_CHANNEL_MULTIPLE if jax.default_backend() == 'gpu' else 1
+    return GPU_CHANNEL_MULTIPLE if targets.platform() == 'gpu' else 1
 
   def _check(self, shape):
     if self.remat not in REMAT:

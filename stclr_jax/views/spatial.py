@@ -19,6 +19,7 @@ from jaxtyping import Int32
 from jaxtyping import Key
 from jaxtyping import Num
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.views import draws
 
@@ -164,7 +165,7 @@ def apply_crop(
     columns, box.left, box.width, size, reverse=flip
   )
   if dtype is None:
-    dtype = jnp.float16 if jax.default_backend() == 'gpu' else jnp.float32
+    dtype = jnp.float16 if targets.platform() == 'gpu' else jnp.float32
   vertical, horizontal = vertical.astype(dtype), horizontal.astype(dtype)
   product = functools.partial(
     jnp.einsum,
