@@ -104,7 +104,7 @@ def test_the_middle_frame_is_marked_in_its_copy_only(config):
   store = contact_sheet.open_videos(config.data)
   row, *_ = contact_sheet.make_rows(store, [0], options, seed=0, num_shown=3)
   before = row.frames.copy()
-  marked = contact_page._mark_crops(row)
+  marked = contact_page.mark_crops(row)
   assert (marked != before[1]).any()
   np.testing.assert_array_equal(row.frames, before)
 

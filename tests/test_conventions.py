@@ -109,6 +109,16 @@ LAZY = {
   'torch',
 }
 
+OURS = ('stclr_jax', 'tfds_oulu', 'benchmarks', 'main')
+# Private names that tests still reach for.
+REACHED_FOR = {
+  'tests/benchmarks/test_face_coverage.py: _TILE',
+  'tests/benchmarks/test_face_coverage.py: _outline',
+  'tests/benchmarks/test_placement_script.py: _start_worker',
+  'tests/benchmarks/test_scripts.py: _convolve_2d',
+  'tests/learning/test_parallel.py: _cpu_devices',
+}
+
 # Names of files that one module spells, of all or of those in a room.
 IN_RUNS = tuple(
   f'stclr_jax/{room}'
@@ -364,6 +374,41 @@ def test_design_names_each_module():
     if path.stem not in named
   ]
   assert not offenders, '\n'.join(offenders)
+
+
+def private_names(path):
+  """Names of ours, private to their module, that a test uses or replaces."""
+  tree, ours = ast.parse(path.read_text()), set()
+  for node in ast.walk(tree):
+    if isinstance(node, ast.ImportFrom) and f'{node.module}'.startswith(OURS):
+      ours |= {alias.asname or alias.name for alias in node.names}
+  yield from (name for name in ours if name.startswith('_'))
+
+  def is_ours(node):
+    while isinstance(node, ast.Attribute):
+      node = node.value
+    return isinstance(node, ast.Name) and node.id in ours
+
+  for node in ast.walk(tree):
+    if isinstance(node, ast.Attribute) and is_ours(node.value):
+      yield node.attr
+    elif isinstance(node, ast.Call) and len(node.args) > 1:
+      replaced, name = node.args[:2]
+      if isinstance(name, ast.Constant) and is_ours(replaced):
+        yield str(name.value)
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+      if node.value.startswith(OURS) and ' ' not in node.value:
+        yield from node.value.split('.')
+
+
+def test_tests_go_through_the_public_surface():
+  found = {
+    f'{identify(path)}: {name}'
+    for path in (ROOT / 'tests').rglob('*.py')
+    for name in private_names(path)
+    if re.match('_[a-z]', name, re.IGNORECASE) and name != '_replace'
+  }
+  assert not found - REACHED_FOR, '\n'.join(sorted(found - REACHED_FOR))
 
 
 def test_random_functions_take_key_first():

@@ -118,7 +118,7 @@ def run(recipe, workdir, *, conditions, folds, batch_size):
       for fold in folds:
         print(f'\nFold {fold}: trained under {trained}, tested under {tested}')
         evaluate.run(
-          _evaluation_config(
+          evaluation_config(
             recipes[tested],
             workdirs.fold_dir(tree, fold, 'finetune'),
             batch_size,
@@ -183,8 +183,17 @@ def _under(recipe, condition):
   return recipe
 
 
-def _evaluation_config(recipe, classifier, batch_size):
-  """Makes a config as `configs/evaluate.py` gives it."""
+def evaluation_config(recipe, classifier, batch_size):
+  """Makes the config by which a light is tested.
+
+  Args:
+    recipe: see `recipe_runs`, of the light.
+    classifier: workdir of the fine-tuning.
+    batch_size: videos at a time.
+
+  Returns:
+    As `configs/evaluate.py` gives it.
+  """
   read = [one.name for one in dataclasses.fields(run_videos.DataOptions)]
   return ml_collections.ConfigDict(
     {

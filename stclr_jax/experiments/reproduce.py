@@ -64,7 +64,7 @@ def run(config, workdir):
   if 'table2' in runs and not everybody:
     # Refused now rather than after all training. Whose pretraining serves all
     # folds is known only when one is finished.
-    options = _baseline_config(config, runs['table2'][0][0], folds, workdir)
+    options = baseline_config(config, runs['table2'][0][0], folds, workdir)
     owners.open_tree(workdir / _BASELINES, options, of_call=baselines.OF_CALL)
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
@@ -151,7 +151,7 @@ def _make_table(config, table, runs, workdir):
   )
   simple = []
   if table.name == 'table2':
-    options = _baseline_config(config, runs[0][0], folds, workdir)
+    options = baseline_config(config, runs[0][0], folds, workdir)
     baselines.run(options, workdir / _BASELINES, root=workdir)
     simple = [
       (
@@ -184,8 +184,18 @@ def _pool(one, row, workdir, folds):
   return pooling.pool([done[fold] for fold in folds], table=table)
 
 
-def _baseline_config(config, one, folds, workdir):
-  """Simple methods on the same folds, those of encoders on the first row's."""
+def baseline_config(config, one, folds, workdir):
+  """Makes the config of the simple methods, on the same folds.
+
+  Args:
+    config: as `configs/reproduce.py` gives it.
+    one: the `table_runs.Run` whose encoders the methods take.
+    folds: their numbers.
+    workdir: path of the tree.
+
+  Returns:
+    As `configs/baselines.py` gives it.
+  """
   recipe = one.recipe
   encoder_from = workdirs.fold_dir(one.pretraining, '{fold}')
   if recipe_runs.sees_everybody(recipe):

@@ -3,49 +3,48 @@
 import os
 import pathlib
 
-_ROOT = pathlib.Path('/')  # where Linux says what it has; tests have their own
-
-
 # A group's files: its limit, what it holds, and what of that is cached files.
 _CGROUP_V2 = 'memory.max', 'memory.current', 'inactive_file'
-
-
 _CGROUP_V1 = (
   'memory.limit_in_bytes', 'memory.usage_in_bytes', 'total_inactive_file',
 )  # fmt: skip
 
 
-def free_host_bytes():
+def free_host_bytes(root='/'):
   """Memory that this process may still take on its host, in bytes.
 
   The least of what Linux calls available and what the limits leave that a
   container, a batch system or a service sets; elsewhere all memory that is
   built in.
 
+  Args:
+    root: folder in which Linux says what it has.
+
   Source: Linux, Documentation/admin-guide/cgroup-v2.rst and
     cgroup-v1/memory.rst.
   """
+  root = pathlib.Path(root)
   try:
-    lines = (_ROOT / 'proc/meminfo').read_text().splitlines()
+    lines = (root / 'proc/meminfo').read_text().splitlines()
     fields = dict(line.split(':', 1) for line in lines)
     free = int(fields['MemAvailable'].split()[0]) * 1024
   except (OSError, KeyError):
     return os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES')
-  return min([free, *_left_by_limits()])
+  return min([free, *_left_by_limits(root)])
 
 
-def _left_by_limits():
+def _left_by_limits(root):
   """Yields what each limited group leaves that this process is in."""
   try:
-    lines = (_ROOT / 'proc/self/cgroup').read_text().splitlines()
+    lines = (root / 'proc/self/cgroup').read_text().splitlines()
   except OSError:
     return
   for line in lines:  # 'number:controllers:/path'
     _, controllers, path = line.split(':', 2)
     if not controllers:
-      mount, names = _ROOT / 'sys/fs/cgroup', _CGROUP_V2
+      mount, names = root / 'sys/fs/cgroup', _CGROUP_V2
     elif 'memory' in controllers.split(','):
-      mount, names = _ROOT / 'sys/fs/cgroup/memory', _CGROUP_V1
+      mount, names = root / 'sys/fs/cgroup/memory', _CGROUP_V1
     else:
       continue
     # A container sees its own group as the mount, whatever the path says.

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from typing import Any
 
-_AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
+AHEAD_BYTES = 512 << 20  # chosen: of frames read ahead; two of 64 megapixels
 
 
 @contextlib.contextmanager
@@ -89,7 +89,7 @@ def map_threaded(function, items, *, size_of=None):
   def ahead(item):
     if size_of is None:
       return 2 * threads
-    return min(2 * threads, _AHEAD_BYTES // max(1, size_of(item)))
+    return min(2 * threads, AHEAD_BYTES // max(1, size_of(item)))
 
   with concurrent.futures.ThreadPoolExecutor(threads) as pool:
     yield from map_ahead(pool, function, items, ahead=ahead)

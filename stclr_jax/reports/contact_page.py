@@ -110,7 +110,7 @@ def _section(row, coverage):
   return [
     pages.Heading(f'{row.video_id}: {row.label}'),
     _image(
-      [*row.frames, _mark_crops(row)],
+      [*row.frames, mark_crops(row)],
       f'person {row.subject}, {row.length} frames{faces}; shown '
       f'{_numbers(row.shown)}, and the crops',
     ),
@@ -124,7 +124,15 @@ def _section(row, coverage):
   ]
 
 
-def _mark_crops(row):
+def mark_crops(row):
+  """Draws where the two views were cut.
+
+  Args:
+    row: a `contact_sheet.Row`.
+
+  Returns:
+    uint8 [h, w, 3]: a copy of the middle frame, view 1 red, view 2 blue.
+  """
   import cv2
 
   frame = row.frames[len(row.frames) // 2].copy()

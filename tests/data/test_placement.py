@@ -148,14 +148,12 @@ V1 = '5:cpu,cpuacct:/a/b\n4:memory:/a/b\n1:name=systemd:/a\n0::/\n'
   ],
 )
 def test_limits_count_without_what_is_cached(
-  tmp_path, monkeypatch, cgroup, groups, expected
+  tmp_path, cgroup, groups, expected
 ):
   linux(tmp_path, cgroup, groups)
-  monkeypatch.setattr(host_memory, '_ROOT', tmp_path)
-  assert host_memory.free_host_bytes() == expected
+  assert host_memory.free_host_bytes(tmp_path) == expected
 
 
-def test_without_linux_all_memory_counts(tmp_path, monkeypatch):
+def test_without_linux_all_memory_counts(tmp_path):
   here = host_memory.free_host_bytes()
-  monkeypatch.setattr(host_memory, '_ROOT', tmp_path)
-  assert host_memory.free_host_bytes() >= here > 2**20
+  assert host_memory.free_host_bytes(tmp_path) >= here > 2**20

@@ -102,9 +102,12 @@ def test_the_commonest_label_is_the_first_of_a_tie():
 
 
 def test_clips_are_grey_in_their_range(tiny_store):
-  config = make_config()
+  options = baseline_methods.Options(
+    batch_size=8, num_neighbors=1, lbp_radius=1, lbp_blocks=(2, 2),
+    lbp_frames=8, lbp_size=24,
+  )  # fmt: skip
   predictor = baseline_methods.Predictor(
-    tiny_store, config.data, baselines._read_options(config)
+    tiny_store, make_config().data, options
   )
   clips = list(predictor.grey_clips(np.arange(3)))
   assert len(clips) == 3 and clips[0].shape == (8, 24, 24)

@@ -136,7 +136,7 @@ def test_the_table_is_text():
 
 
 def test_a_light_is_tested_by_a_config_of_evaluation(tiny_crossval):
-  made = conditions._evaluation_config(tiny_crossval(), 'classifier', 8)
+  made = conditions.evaluation_config(tiny_crossval(), 'classifier', 8)
   expected = evaluate_configs.get_config('demo')
   assert set(config_leaves.list_leaves(made).values()) == set(
     config_leaves.list_leaves(expected).values()

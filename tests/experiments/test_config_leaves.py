@@ -74,10 +74,10 @@ def test_every_setting_of_a_reproduction_has_an_effect(monkeypatch, tmp_path):
     runs = {table.name: table_runs.of_table(config, table) for table in tables}
     first = table_runs.plain(config)
     folds = recipe_runs.chosen_folds(config.folds, 10)
-    light = conditions._evaluation_config(
+    light = conditions.evaluation_config(
       first.recipe, 'run', config.evaluate.batch_size
     )
-    simple = reproduce._baseline_config(config, first, folds, tmp_path)
+    simple = reproduce.baseline_config(config, first, folds, tmp_path)
     return (
       [one.finetuning for one in table_runs.distinct(runs)],
       planning.plan(config),

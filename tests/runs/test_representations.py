@@ -7,6 +7,7 @@ from stclr_jax.evaluation import audit
 from stclr_jax.runs import build
 from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
+from stclr_jax.views import views
 from stclr_jax.workflows import pretrain
 
 CONTROLS = ('shuffled', 'reversed', 'last_frame')
@@ -67,14 +68,16 @@ def test_without_labels_there_is_nothing_to_audit(tiny_store, tiny_config):
 
 
 def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
-  config = tiny_config('pretrain')
+  # No other test's number of frames, whose step would be kept.
+  config = tiny_config('pretrain', **{'views.num_frames': 3})
   options = build.make_view_options(config.views)
-  traced = []
-  look = representations._look
-  monkeypatch.setattr(
-    representations, '_look', lambda *args: traced.append(1) or look(*args)
-  )
-  representations._encode_step.cache_clear()
+  traced, look = [], views.evaluation_views
+
+  def evaluation_views(*args, **kwargs):
+    traced.append(1)
+    return look(*args, **kwargs)
+
+  monkeypatch.setattr(views, 'evaluation_views', evaluation_views)
   for seed in (0, 1):
     network = pretrain.make_network(config)
     variables = build.init_network(network, options, seed=seed)

@@ -10,7 +10,7 @@ import pytest
 from configs import pretrain as pretraining_configs
 from stclr_jax.learning import checkpoints
 from stclr_jax.reports import next_commands
-from stclr_jax.runs import loop
+from stclr_jax.runs import journal
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
@@ -86,6 +86,18 @@ def test_second_stage_trains_everything(
   }
 
 
+def stop_after_epoch(patch, done):
+  """Lets the run die in the first step behind so many epochs."""
+  record = journal.Journal.record
+
+  def dying_record(self, step, epoch, *args, **kwargs):
+    if epoch > done:
+      raise KeyboardInterrupt
+    record(self, step, epoch, *args, **kwargs)
+
+  patch.setattr(journal.Journal, 'record', dying_record)
+
+
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
 ):
@@ -100,16 +112,9 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     },
   )
   whole = finetune.run(config, tmp_path / 'whole')
-  train_epoch = loop._train_epoch
-  for last_epoch in (1, 2, 3):  # within stage one, between stages, within two
-
-    def dying(plan, stage, state, videos, epoch, *rest, last=last_epoch):
-      if epoch == last:
-        raise KeyboardInterrupt
-      return train_epoch(plan, stage, state, videos, epoch, *rest)
-
+  for done in (1, 2, 3):  # within stage one, between stages, within two
     with monkeypatch.context() as patch:
-      patch.setattr(loop, '_train_epoch', dying)
+      stop_after_epoch(patch, done)
       with pytest.raises(KeyboardInterrupt):
         finetune.run(config, tmp_path / 'cut')
   resumed = finetune.run(config, tmp_path / 'cut')
@@ -160,15 +165,8 @@ def test_a_run_does_not_go_on_with_other_people(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   config = tiny_config('finetune', init='scratch')
-  train_epoch = loop._train_epoch
-
-  def dying(plan, stage, state, videos, epoch, *rest):
-    if epoch == 1:
-      raise KeyboardInterrupt
-    return train_epoch(plan, stage, state, videos, epoch, *rest)
-
   with monkeypatch.context() as patch:
-    patch.setattr(loop, '_train_epoch', dying)
+    stop_after_epoch(patch, 1)
     with pytest.raises(KeyboardInterrupt):
       finetune.run(config, tmp_path)
   fold = (tmp_path / 'fold.json').read_bytes()

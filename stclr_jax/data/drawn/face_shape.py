@@ -1,6 +1,6 @@
 """The shape of a drawn face: identity and action units to curves and creases.
 
-Everything is in face units (see `performances._IDENTITY`): 1 is the distance
+Everything is in face units (see `performances.IDENTITY`): 1 is the distance
 between the pupils, x to the viewer's right, y down. Each action unit moves what
 its muscle moves (Ekman & Friesen's Facial Action Coding System); how far is
 chosen so that full intensity is clear at 64x64 and half of it is not certain.

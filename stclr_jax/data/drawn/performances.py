@@ -31,7 +31,7 @@ _EXPRESSION_UNITS = {
 
 # Frames of a video: how many of Oulu-CASIA's 480 (VIS, strong) have so many.
 # Source: counted from the frame lists of public code that uses the data.
-_LENGTHS = {
+LENGTHS = {
   9: 2, 10: 2, 11: 6, 12: 5, 13: 7, 14: 13, 15: 13, 16: 21, 17: 35, 18: 31,
   19: 46, 20: 35, 21: 38, 22: 43, 23: 45, 24: 35, 25: 28, 26: 24, 27: 6, 28: 4,
   29: 4, 30: 3, 31: 8, 32: 5, 33: 6, 34: 1, 36: 3, 39: 3, 41: 1, 43: 1, 45: 2,
@@ -43,7 +43,7 @@ _LENGTHS = {
 # them, y points down. Others are fractions of their range.
 # chosen: adults' proportions (eyes halfway between crown and chin, face 2.1
 # wide), wide enough that the nearest picture is the same person's.
-_IDENTITY = {
+IDENTITY = {
   'head_width': (0.94, 1.16),  # half, at the cheekbones
   'jaw_width': (0.70, 0.92),  # as a fraction of head_width
   'chin_width': (0.30, 0.46),
@@ -77,7 +77,7 @@ _IDENTITY = {
 }
 
 # The day of recording, a person's own: one visit, one chair, one lamp setting.
-_DAY = {
+DAY = {
   'light_angle': (-np.pi, np.pi),
   'light_contrast': (0.10, 0.45),
   'light_level': (0.80, 1.10),
@@ -125,8 +125,8 @@ class Person(NamedTuple):
   """Traits of a person, the same in all six videos.
 
   Attributes:
-    identity: face parameters, float by name of `_IDENTITY`.
-    day: light, background and clothes, float by name of `_DAY`.
+    identity: face parameters, float by name of `IDENTITY`.
+    day: light, background and clothes, float by name of `DAY`.
     rest: action units of the resting face, float [len(UNITS)], 0 to 0.5.
     sides: gain of each unit on the left and right, float [2, len(UNITS)].
     expressivity: gain of all units, 0.6 to 1.1.
@@ -188,8 +188,8 @@ def make_generator(seed, *stream):
 def draw_person(subject, *, seed=0):
   """Draws the person `subject` (1 to 80); see `Person`."""
   random = make_generator(seed, _PERSON, subject)
-  identity = {name: random.uniform(*span) for name, span in _IDENTITY.items()}
-  day = {name: random.uniform(*span) for name, span in _DAY.items()}
+  identity = {name: random.uniform(*span) for name, span in IDENTITY.items()}
+  day = {name: random.uniform(*span) for name, span in DAY.items()}
   rest = np.zeros(len(UNITS))
   for unit in random.choice(_REST_UNITS, _NUM_REST, replace=False):
     rest[UNITS.index(unit)] = random.uniform(*_REST_RANGE)
@@ -227,7 +227,7 @@ def draw_performance(subject, label, *, seed=0):
   Everything but `apex` has a distribution that does not know the label.
   """
   random = make_generator(seed, _PERFORMANCE, subject, label)
-  lengths = np.repeat(list(_LENGTHS), list(_LENGTHS.values()))
+  lengths = np.repeat(list(LENGTHS), list(LENGTHS.values()))
   num_frames = int(random.choice(lengths))
   # chosen: units follow a common onset within a quarter of the video; some are
   # still rising at its end, none is below 0.92 of its apex there.

@@ -22,8 +22,8 @@ def middling(table):
   return {name: (low + high) / 2 for name, (low, high) in table.items()}
 
 
-IDENTITY = middling(performances._IDENTITY) | {'age': 0.0, 'glasses': 0.0}
-DAY = middling(performances._DAY)
+IDENTITY = middling(performances.IDENTITY) | {'age': 0.0, 'glasses': 0.0}
+DAY = middling(performances.DAY)
 
 
 @pytest.fixture(scope='module')
@@ -159,11 +159,11 @@ def test_importing_the_set_needs_no_opencv():
 
 def test_lengths_are_the_real_ones(all_performances):
   lengths = [p.num_frames for p in all_performances]
-  assert set(lengths) <= set(performances._LENGTHS)
-  assert sum(performances._LENGTHS.values()) == 480
+  assert set(lengths) <= set(performances.LENGTHS)
+  assert sum(performances.LENGTHS.values()) == 480
   assert np.median(lengths) == 21
   real = np.repeat(
-    list(performances._LENGTHS), list(performances._LENGTHS.values())
+    list(performances.LENGTHS), list(performances.LENGTHS.values())
   )
   assert stats.ks_2samp(lengths, real).pvalue > 0.01
 

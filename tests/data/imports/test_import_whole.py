@@ -11,7 +11,6 @@ from small_imports import import_items
 from small_imports import tree
 
 from stclr_jax.data import imported
-from stclr_jax.data.imports import importing
 from stclr_jax.data.imports.import_writer import Writer
 
 ROOT = pathlib.Path(__file__).parents[3]
@@ -37,10 +36,15 @@ def test_a_set_is_replaced_only_where_told(tmp_path):
 def test_an_interrupted_import_leaves_nothing(tmp_path, monkeypatch):
   items = folder_items(tmp_path, [3, 4])
 
-  def stop(*_, **__):
-    raise KeyboardInterrupt
+  add, added = Writer.add, []
 
-  monkeypatch.setattr(importing, '_describe', stop)
+  def stop_at_the_second(*args, **video):
+    if added:
+      raise KeyboardInterrupt
+    added.append(video)
+    add(*args, **video)
+
+  monkeypatch.setattr(Writer, 'add', stop_at_the_second)
   with pytest.raises(KeyboardInterrupt):
     import_items(items, tmp_path / 'data')
   assert tree(tmp_path / 'data') == ['imported_videos']

@@ -330,7 +330,7 @@ def test_crops_read_the_same_frames_and_notes(tmp_path, monkeypatch, face_crop):
 
 
 def test_large_pictures_are_not_read_far_ahead(monkeypatch):
-  monkeypatch.setattr(thread_maps, '_AHEAD_BYTES', 1000)
+  monkeypatch.setattr(thread_maps, 'AHEAD_BYTES', 1000)
   read_ahead = []
 
   def items():
