@@ -6,39 +6,16 @@ On random numbers: a product of zeros can be an eighth faster.
 """
 
 import argparse
-import dataclasses
 import statistics
 import time
 
 from benchmarks import records
+from benchmarks.step import accelerators
+from benchmarks.step.accelerators import Device
 
-
-@dataclasses.dataclass(frozen=True)
-class Device:
-  """Ceilings of a device.
-
-  Attributes:
-    name: for tables.
-    peak_flops: dense matrix products per second by the datasheet, of which
-      MFU is a share.
-    matmul_flops: measured on a large matrix product of random numbers.
-    bytes_per_s: measured on a large copy, read plus written.
-    item_bytes: of an activation.
-  """
-
-  name: str
-  peak_flops: float
-  matmul_flops: float
-  bytes_per_s: float
-  item_bytes: int = 2
-
-
-# NVIDIA's datasheets (bf16, dense), and 8192^3 products and 8.6 GB copies
-# measured on one machine of each kind.
-DEVICES = {
-  'h200': Device('NVIDIA H200', 989e12, 790e12, 4.3e12),
-  'h100': Device('NVIDIA H100', 989e12, 798e12, 3.0e12),
-}
+# Of those that were measured on one machine of each kind: 8192^3 products of
+# bfloat16 and 8.6 GB copies.
+DEVICES = {one.key: one.device for one in accelerators.listed() if one.measured}
 
 
 def this_device(*, dtype=None, seconds=1.0):
@@ -84,10 +61,12 @@ def peak_flops(device_name, measured=None):
     measured: what to return for an unknown device.
 
   Returns:
-    FLOP/s, those of the datasheet for an H100 or H200.
+    FLOP/s of the datasheet, for a device that has a file.
   """
-  known = any(chip in device_name for chip in ('H100', 'H200'))
-  return 989e12 if known else measured
+  for one in accelerators.listed():
+    if one.key.upper() in device_name:
+      return one.device.peak_flops
+  return measured
 
 
 def _fastest(run, seconds):
