@@ -150,6 +150,9 @@ class Builder(tfds.core.GeneratorBasedBuilder):
     if existed and not overwrite:
       super().download_and_prepare(**kwargs)
     else:
+      if config is not None and config.manual_dir:
+        # Also of the drawn sets, which `tfds build` builds first, in minutes.
+        _check_folder(config.manual_dir)
       with (
         build_lock.building_alone(directory),
         disk.naming_full_disk(directory),
@@ -243,13 +246,21 @@ def _find_folder(dl_manager):
   """Returns the folder, or the archive, that the user gave."""
   try:
     return pathlib.Path(dl_manager.manual_dir)
-  except (AssertionError, NotADirectoryError) as error:
-    given = pathlib.Path(dl_manager._manual_dir)
-    if given.is_file() and given.suffix.lower() == '.zip':
-      return given
-    found = 'a file, no folder and no .zip' if given.exists() else 'absent'
-    if given.is_dir():
-      found = 'an empty folder'
-    raise FileNotFoundError(
-      missing_data_message(f'{given} ({found})')
-    ) from error
+  except (AssertionError, NotADirectoryError):
+    given = dl_manager._manual_dir
+  return _check_folder(given)
+
+
+def _check_folder(given):
+  """Returns the path of a folder or an archive; refuses what holds nothing."""
+  given = pathlib.Path(given)
+  if given.is_dir():
+    found = '' if any(given.iterdir()) else 'an empty folder'
+  elif given.exists():
+    packed = given.suffix.lower() == '.zip'
+    found = '' if packed else 'a file, no folder and no .zip'
+  else:
+    found = 'absent'
+  if found:
+    raise FileNotFoundError(missing_data_message(f'{given} ({found})'))
+  return given

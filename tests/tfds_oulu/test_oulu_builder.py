@@ -16,6 +16,7 @@ import tensorflow_datasets as tfds
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported_report
 from stclr_jax.data import sources
+from stclr_jax.data.drawn import synthetic_faces
 from stclr_jax.errors import UserError
 from stclr_jax.files import disk
 from tfds_oulu import integrity
@@ -191,6 +192,16 @@ def test_missing_data_says_where_and_how(tmp_path, make):
     'only a packed one': 'unpack it, or pack it as .zip: B_OriginalImg.rar',
   }
   assert found[make] in message
+
+
+def test_a_folder_that_is_not_there_is_told_before_anything_is_drawn(
+  tmp_path, monkeypatch
+):
+  # `tfds build` hands it to all configs, the drawn ones first.
+  monkeypatch.setattr(synthetic_faces, 'write_folder', lambda *_, **__: 1 / 0)
+  with pytest.raises(FileNotFoundError, match=r'nowhere \(absent\)'):
+    build(tmp_path, given='nowhere', name='synthetic_demo')
+  assert not list(tmp_path.rglob('*synthetic*'))
 
 
 def test_unknown_policy_is_refused(tmp_path):
