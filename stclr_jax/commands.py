@@ -87,15 +87,13 @@ def _ending_in_a_line(place):
     sys.exit(TERMINATED if ended else INTERRUPTED)
   except BrokenPipeError:
     raise  # a reader of the output who went away, such as `head`
-  except locks.OwnedError as error:  # nothing has begun
-    sys.exit(f'{type(error).__name__}: {error}')
+  except (UserError, locks.OwnedError) as error:  # nothing has begun
+    sys.exit(f'Error: {error}')
   except OSError as error:
-    said = f'{type(error).__name__}: {_words(error)}'
+    said = f'Error: {_words(error)}'
     if error.errno == errno.EROFS and place.otherwise:
       said += f'; write to another place{place.otherwise}.'
     sys.exit(_join(said, place.describe_kept()))
-  except UserError as error:
-    sys.exit(f'Error: {error}')
 
 
 def call(run):

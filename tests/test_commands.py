@@ -18,24 +18,29 @@ ENDINGS = {
   'full disk': (
     OSError(errno.ENOSPC, 'No space left on device', 'a.json'),
     1,
-    'FullDiskError: the disk became full while DIR was written; what was '
+    'Error: the disk became full while DIR was written; what was '
     'whole before is kept. Make room, or choose another disk (--workdir=DIR).'
     '\nkept',
   ),
   'full disk of others': (
     RuntimeError('RESOURCE_EXHAUSTED: No space left on device\n at line 3'),
     1,
-    'FullDiskError: the disk became full while DIR was written; what was '
+    'Error: the disk became full while DIR was written; what was '
     'whole before is kept. Make room, or choose another disk (--workdir=DIR).'
     '\nkept',
   ),
   'system': (
     PermissionError(errno.EACCES, 'Permission denied', 'a.json'),
     1,
-    'PermissionError: Permission denied: a.json\nkept',
+    'Error: Permission denied: a.json\nkept',
+  ),
+  'not there': (
+    FileNotFoundError('There is no run in DIR; give another.'),
+    1,
+    'Error: There is no run in DIR; give another.\nkept',
   ),
   'owned': (locks.OwnedError('The thing is owned.'), 1,
-            'OwnedError: The thing is owned.'),
+            'Error: The thing is owned.'),
 }  # fmt: skip
 
 
