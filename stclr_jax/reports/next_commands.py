@@ -12,6 +12,10 @@ from stclr_jax.runs import build
 from stclr_jax.runs import summaries
 from stclr_jax.runs.checks import class_checks
 
+# Settings of a network and of what it sees, which both trainings share.
+_SHARED = (
+  '--config.encoder.', '--config.views.size', '--config.views.num_frames',
+)  # fmt: skip
 # The largest batch of configs/pretrain.py's presets; fewer videos need less.
 _CONFIGS_BATCH_SIZE = 36
 
@@ -66,7 +70,7 @@ def after_pretraining(summary, workdir):
       f'it is: stclr_jax.load_encoder({str(workdir)!r}).'
     ]
   flags = command_lines.forwarded_flags(
-    ('--config.data.', '--config.encoder.', '--config.pretrain_scope')
+    ('--config.data.', '--config.pretrain_scope', *_SHARED)
   )
   changes = ''.join(
     f' --config.{key}={value}'
@@ -111,7 +115,7 @@ def after_fine_tuning(summary, config):
   known = config['data'].keys() - {'same_names'}
   kept = [key for key in known if not key.startswith('labelled_')]
   flags = command_lines.forwarded_flags(
-    ('--config.encoder.', *(f'--config.data.{key}' for key in kept))
+    (*_SHARED, *(f'--config.data.{key}' for key in kept))
   )
   if videos < _CONFIGS_BATCH_SIZE:
     # A power of two, so that two or four devices can share it.

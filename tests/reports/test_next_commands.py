@@ -65,8 +65,13 @@ def test_a_fold_that_would_be_refused_is_not_offered(tiny_store, tiny_config):
 
 
 def test_changes_are_typed_after_what_the_user_gave(monkeypatch):
-  given = ['--config.data.num_folds=10', '--config.pretrain_scope=a']
-  monkeypatch.setattr('sys.argv', ['main.py', *given])
+  given = [
+    '--config.data.num_folds=10', '--config.pretrain_scope=a',
+    '--config.views.size=48', '--config.views.num_frames=8',
+  ]  # fmt: skip
+  monkeypatch.setattr(
+    'sys.argv', ['main.py', *given, '--config.views.crop.enabled=0']
+  )
   summary = made_summaries.make(
     summaries.PretrainSummary,
     preset='paper',
