@@ -7,6 +7,7 @@ import pathlib
 
 from stclr_jax.data.listings import file_kinds
 from stclr_jax.data.listings import path_hints
+from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.listings.listing import as_text
 from stclr_jax.data.pictures import animations
@@ -78,6 +79,22 @@ def walk(source):
   return Found(
     videos, sorted(walker.others), dict(walker.ignored), walker.problems
   )
+
+
+def begin(source):
+  """Begins a listing with what is below a folder.
+
+  Args:
+    source: path.
+
+  Returns:
+    (source as a path, its `Found`, a `Listing` without items).
+
+  Raises:
+    OSError: see `walk`.
+  """
+  found = walk(source)
+  return pathlib.Path(source), found, Listing([], found.problems, found.ignored)
 
 
 class _Walker:

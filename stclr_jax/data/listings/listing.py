@@ -76,6 +76,16 @@ class Listing:
   notes: list = dataclasses.field(default_factory=list)
 
 
+def count(ignored, what):
+  """Counts one more of what is passed over, in place.
+
+  Args:
+    ignored: number of files by suffix, or in words.
+    what: a suffix or words.
+  """
+  ignored[what] = ignored.get(what, 0) + 1
+
+
 def discount(ignored, suffix, number=1):
   """Takes files that were read after all off what `walk` ignored, in place.
 

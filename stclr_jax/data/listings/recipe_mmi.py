@@ -1,14 +1,12 @@
 """MMI's videos: from XML files beside each to a label and the apex."""
 
 import os
-import pathlib
 import re
 from xml.etree import ElementTree
 
 from stclr_jax.data.listings import folder_walk
 from stclr_jax.data.listings import listing as listings
 from stclr_jax.data.listings.listing import Item
-from stclr_jax.data.listings.listing import Listing
 from stclr_jax.data.listings.listing import Problem
 from stclr_jax.data.video import video_files
 from stclr_jax.errors import UserError
@@ -41,17 +39,15 @@ def list_items(source):
     FileNotFoundError: if no video is found.
     NotADirectoryError: if source is a file.
   """
-  source = pathlib.Path(source)
-  found = folder_walk.walk(source)
-  ignored = found.ignored
-  result = Listing([], found.problems, ignored)
+  source, found, result = folder_walk.begin(source)
+  ignored = result.ignored
   described = set()
   for path, frames in found.videos.items():
     name = listings.as_text(path.relative_to(source).as_posix())
     match = re.fullmatch(r'(S\d+)-\d+', path.stem, re.IGNORECASE | re.ASCII)
     if frames or not match:
       kind = 'folders of pictures' if frames else 'videos of other names'
-      ignored[kind] = ignored.get(kind, 0) + 1
+      listings.count(ignored, kind)
       continue
     session, emotion = path.with_name('session.xml'), path.with_suffix('.xml')
     units = path.with_name(f'{path.stem}-oao_aucs.xml')
@@ -59,7 +55,7 @@ def list_items(source):
     try:
       view = _attributes(session, 'track')
       if view and view[0].get('view') == _PROFILE:
-        ignored['profile views'] = ignored.get('profile views', 0) + 1
+        listings.count(ignored, 'profile views')
         continue
       label = _read_mmi_label(emotion)
       frame = _read_apex(units)

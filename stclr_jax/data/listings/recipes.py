@@ -77,10 +77,7 @@ def list_ck_plus(source):
     FileNotFoundError: if no sequence is found.
     NotADirectoryError: if source is a file.
   """
-  source = pathlib.Path(source)
-  found = folder_walk.walk(source)
-  ignored = found.ignored
-  result = Listing([], found.problems, ignored)
+  source, found, result = folder_walk.begin(source)
   labels = _read_ck_plus_labels(source, found.others, result)
   seen = set()
   for folder, frames in found.videos.items():
@@ -90,7 +87,7 @@ def list_ck_plus(source):
     prefix = f'{match[1]}_{match[2]}' if match else None
     names = {frame.name.upper()[: len(prefix or '')] for frame in frames}
     if prefix not in names:
-      ignored['images elsewhere'] = ignored.get('images elsewhere', 0) + 1
+      listings.count(result.ignored, 'images elsewhere')
       continue
     seen.add(prefix)
     sequence, problem = _find_ck_plus_sequence(folder, frames, prefix)
@@ -202,14 +199,11 @@ def list_crema_d(source):
     FileNotFoundError: if no video is found.
     NotADirectoryError: if source is a file.
   """
-  source = pathlib.Path(source)
-  found = folder_walk.walk(source)
-  ignored = found.ignored
-  result = Listing([], found.problems, ignored)
+  source, found, result = folder_walk.begin(source)
   ids = {}
   for path, frames in found.videos.items():
     if frames:
-      ignored['folders of pictures'] = ignored.get('folders of pictures', 0) + 1
+      listings.count(result.ignored, 'folders of pictures')
       continue
     name = listings.as_text(path.relative_to(source).as_posix())
     video_id = listings.as_text(path.stem)
