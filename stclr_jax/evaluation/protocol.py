@@ -135,7 +135,7 @@ class Protocol(json_records.Record):
         f'{"clip" if of_clips else "person"}, {self.fold_assignment}{drawn} '
         f'(folds {self.folds_hash[:12]})',
         f'{self._pretraining(dealt)}; {selection}; {labels}; seed {self.seed}',
-        f'{_plural(self.views_per_video, "view")} a video: {self.view}',
+        f'{plural(self.views_per_video, "view")} a video: {self.view}',
         *(f'LEAK: {leak}' for leak in self.leaks),
       ]
     )
@@ -150,7 +150,7 @@ class Protocol(json_records.Record):
     if self.pretrained_on not in ('', self.data):
       scope += f' ({self.pretrained_on})'
     if self.pretrained_epochs:
-      scope += f' for {_plural(self.pretrained_epochs, "epoch")}'
+      scope += f' for {plural(self.pretrained_epochs, "epoch")}'
     return scope
 
   @property
@@ -270,7 +270,7 @@ def _short(value):
   return text if len(text) <= 60 else f'{text[:57]}...'
 
 
-def _plural(number, noun):
+def plural(number, noun):
   return f'{number} {noun}' + ('' if number == 1 else 's')
 
 

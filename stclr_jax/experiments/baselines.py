@@ -22,6 +22,7 @@ from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
+from stclr_jax.runs.checks import config_checks
 from stclr_jax.workflows import pretrain
 
 # Later calls may ask for others in the same folder.
@@ -47,14 +48,15 @@ def run(config, workdir, *, root='', store=None):
       `encoder_from` says.
     UserError: for a config that cannot run, before anything is written.
   """
-  _check(config)
+  methods = config_checks.words(config.methods)
+  _check(config, methods)
   store = store or run_videos.load_videos(config.data)
   dealt = build.make_folds(store, config.data)
   parts = {fold: dealt.fold(fold) for fold in config.folds}
   for fold, part in parts.items():
     class_checks.check_trained(store, part.train, where=f'of fold {fold}')
   encoders = {}
-  if set(config.methods) & set(baseline_methods.OF_ENCODERS):
+  if set(methods) & set(baseline_methods.OF_ENCODERS):
     encoders = {
       fold: _read_encoder(config, root, store, fold, part)
       for fold, part in parts.items()
@@ -64,7 +66,7 @@ def run(config, workdir, *, root='', store=None):
     store, config.data, _read_options(config)
   )
   for fold, part in parts.items():
-    for method in config.methods:
+    for method in methods:
       place = workdirs.fold_dir(begun.workdir / method, fold)
       if not summaries.is_finished(place):
         print(f'Fold {fold}: {baseline_methods.TITLES[method]}', flush=True)
@@ -90,7 +92,7 @@ def run(config, workdir, *, root='', store=None):
           place / workdirs.PREDICTIONS, store, part.test, probabilities
         )
         summaries.write(found, place)
-  return _summarize(config, store, begun.workdir)
+  return _summarize(config, methods, store, begun.workdir)
 
 
 def describe(summary, workdir):
@@ -116,11 +118,11 @@ def describe(summary, workdir):
   return '\n'.join([*lines, f'In {workdir}: {table}'])
 
 
-def _summarize(config, store, workdir):
+def _summarize(config, methods, store, workdir):
   """Pools each method's folds."""
   folders = {
     method: [workdirs.fold_dir(workdir / method, fold) for fold in config.folds]
-    for method in config.methods
+    for method in methods
   }
   runs = [
     summaries.read(folder, fold_summaries.BaselineSummary)
@@ -146,18 +148,14 @@ def _summarize(config, store, workdir):
   return summary
 
 
-def _check(config):
-  unknown = [
-    name for name in config.methods if name not in baseline_methods.METHODS
-  ]
-  if unknown or not config.methods:
+def _check(config, methods):
+  unknown = set(methods) - set(baseline_methods.METHODS)
+  if unknown or not methods:
     raise UserError(
-      f'`methods` (={tuple(config.methods)}) must be some of '
+      f'`methods` (={methods}) must be some of '
       f'{", ".join(baseline_methods.METHODS)}.'
     )
-  needing = [
-    name for name in config.methods if name in baseline_methods.OF_ENCODERS
-  ]
+  needing = [name for name in methods if name in baseline_methods.OF_ENCODERS]
   if needing and not config.encoder_from:
     raise UserError(
       f'`methods` = {", ".join(needing)} need an encoder; give the workdir of '

@@ -2,10 +2,12 @@
 
 import math
 
+from stclr_jax.evaluation.protocol import plural
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
+from stclr_jax.runs.checks import config_checks
 
 
 def plan(config):
@@ -27,7 +29,7 @@ def plan(config):
     flat = [one for row in runs[table.name] for one in row]
     asked += sum(one.pretraining is not None for one in flat)
     rows = '; '.join(row.name for row in table.rows)
-    lines.append(f'{table.name}: {len(flat)} runs ({rows})')
+    lines.append(f'{table.name}: {plural(len(flat), "run")} ({rows})')
   distinct = table_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
   times = {
@@ -40,10 +42,11 @@ def plan(config):
   )
   after = len(folds) * sum(_finetuning_hours(config, one) for one in distinct)
   lines += [
-    f'{asked} of them begin with a pretraining; {len(pretrainings)} different '
-    f'pretrainings and {len(distinct)} different fine-tunings are needed, '
-    f'times {len(folds)} folds: {sum(times.values())} and '
-    f'{len(distinct) * len(folds)} runs.',
+    f'{asked} of them after a pretraining; '
+    f'{plural(len(pretrainings), "different pretraining")} and '
+    f'{plural(len(distinct), "different fine-tuning")} are needed, times '
+    f'{plural(len(folds), "fold")}: {sum(times.values())} and '
+    f'{plural(len(distinct) * len(folds), "run")}.',
     _estimate(config, before, after),
   ]
   return '\n'.join(lines)
@@ -52,17 +55,19 @@ def plan(config):
 def _plan_conditions(config, folds):
   """Each light is trained under once a fold, and tested under with all."""
   one = table_runs.plain(config)
-  chains = len(config.conditions) * len(folds)
+  lights = config_checks.words(config.conditions)
+  chains = len(lights) * len(folds)
   pretrainings = chains
   if recipe_runs.sees_everybody(one.recipe):
-    pretrainings = len(config.conditions)
+    pretrainings = len(lights)
   before = pretrainings * _pretraining_hours(config, one)
   after = chains * _finetuning_hours(config, one)
   return '\n'.join(
     [
-      f'conditions: {", ".join(config.conditions)}, each with each, times '
-      f'{len(folds)} folds: {pretrainings} pretrainings, {chains} fine-tunings '
-      f'and {chains * len(config.conditions)} tests.',
+      f'conditions: {", ".join(lights)}, each with each, times '
+      f'{plural(len(folds), "fold")}: {plural(pretrainings, "pretraining")}, '
+      f'{plural(chains, "fine-tuning")} and '
+      f'{plural(chains * len(lights), "test")}.',
       _estimate(config, before, after),
     ]
   )

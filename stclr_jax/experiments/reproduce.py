@@ -294,7 +294,7 @@ def _run_conditions(config, workdir, folds):
     found = conditions.run(
       recipe,
       workdir / _CONDITIONS,
-      conditions=tuple(config.conditions),
+      conditions=config_checks.words(config.conditions),
       folds=folds,
       batch_size=config.evaluate.batch_size,
     )

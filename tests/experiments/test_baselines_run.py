@@ -97,6 +97,13 @@ def test_bad_configs_are_refused(tiny_store, changes, message, tmp_path):
   assert not (tmp_path / 'run').exists()
 
 
+def test_methods_may_be_typed_with_commas(tiny_store, tmp_path):
+  # As ml_collections reads --config.methods=chance,lbp_last_frame.
+  config = make_config(methods=('chance, lbp_last_frame',))
+  found = baselines.run(config, tmp_path, store=tiny_store)
+  assert list(found.methods) == ['chance', 'lbp_last_frame']
+
+
 def test_the_commonest_label_is_the_first_of_a_tie():
   assert baseline_methods.most_frequent([2, 1, 1, 2, 0], 3).tolist() == [1] * 3
 

@@ -136,6 +136,17 @@ def test_pretrainings_are_apart_where_the_schedule_knows_its_end():
   assert 'A pretraining each' in table.notes[0]
 
 
+def test_a_plan_of_one_says_one(monkeypatch):
+  monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1e12))
+  config = make_config('conditions,smoke', folds=(0,), conditions=('a', 'b'))
+  text = planning.plan(config)
+  assert 'times 1 fold: 2 pretrainings, 2 fine-tunings and 4 tests' in text
+  config.conditions = ('a,b',)  # as --config.conditions=a,b is read
+  assert planning.plan(config) == text
+  config.conditions = ('a',)
+  assert '1 pretraining, 1 fine-tuning and 1 test.' in planning.plan(config)
+
+
 def test_seeds_are_runs_of_their_own():
   config = make_config('figure6,smoke', **{'rows.seeds': (0, 1, 2)})
   (rows,) = runs_of(config).values()
@@ -146,7 +157,7 @@ def test_plan_counts_and_runs_nothing(tmp_path, monkeypatch):
   monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1e12))
   config = make_config('table5,paper', **{'plan.teraflops': 1.0})
   text = planning.plan(config)
-  assert '1 different pretrainings and 3 different fine-tunings' in text
+  assert '1 different pretraining and 3 different fine-tunings' in text
   assert '10 and 30 runs' in text
   # 432 videos in 13 batches of 32, two views, 1000 epochs, forward and twice
   # as much backward; a fine-tuning: 30 epochs forward, 70 of everything.

@@ -179,6 +179,20 @@ def check_batch(config):
     )
 
 
+def words(values):
+  """Splits what was typed as one: `--config.methods=knn,chance` is two words.
+
+  Numbers are split so by `ml_collections`, which leaves words as they are.
+
+  Args:
+    values: of a setting that holds words.
+
+  Returns:
+    A tuple of strings.
+  """
+  return tuple(word.strip() for value in values for word in value.split(','))
+
+
 def flatten(config, prefix=''):
   """Yields (key, value) of all settings; keys of nodes with dots between."""
   for name, value in config.items():
