@@ -51,3 +51,11 @@ def test_a_thread_has_a_target_of_its_own():
 def test_unknown_target_is_refused():
   with pytest.raises(UserError, match='must be one of cpu, gpu, tpu'):
     targets.compiling_for('cuda')
+
+
+def test_devices_are_those_of_the_target():
+  assert targets.devices() is None
+  with targets.compiling_for('cpu', jax.devices()[:1]):
+    assert targets.devices() == tuple(jax.devices()[:1])
+  with targets.compiling_for('gpu'):
+    assert targets.devices() is None

@@ -6,6 +6,7 @@ trace and compile a step takes longer than a small run; here it is done once.
 
 import functools
 
+from stclr_jax import targets
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
@@ -22,7 +23,6 @@ parallelize_inference = functools.lru_cache(KEPT)(
 )
 
 
-@functools.lru_cache(KEPT)
 def training_step(make, network, optimizer, **options):
   """Makes a training step on all devices, or finds the one made before.
 
@@ -35,5 +35,12 @@ def training_step(make, network, optimizer, **options):
   Returns:
     See `parallel.parallelize_training`.
   """
+  return _training_step(targets.devices(), make, network, optimizer, **options)
+
+
+@functools.lru_cache(KEPT)
+def _training_step(devices, make, network, optimizer, **options):
+  """As above, for some devices, which the wrapper finds by itself."""
+  del devices
   step = make(network, optimizer, axis_name=parallel.DEVICE_AXIS, **options)
   return parallel.parallelize_training(step, num_scalars=2)

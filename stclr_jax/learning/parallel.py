@@ -20,6 +20,7 @@ from jax.sharding import Mesh
 from jax.sharding import NamedSharding
 from jax.sharding import PartitionSpec
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 
 DEVICE_AXIS = 'devices'
@@ -76,6 +77,7 @@ def parallelize_training(step, *, num_scalars):
     in_axes=(None, None, 0) + (None,) * num_scalars,
     out_axes=None,
     donate_argnums=(0,),
+    devices=targets.devices(),
   )
 
 
@@ -90,18 +92,31 @@ def parallelize_inference(step):
     of arrays [devices, n, ...], see `shard`; a NumPy array of the whole batch
     in its order, in every process.
   """
+  on_all = gather_inference(step)
+  return lambda *args: np.asarray(on_all(*args))
+
+
+def gather_inference(step):
+  """Makes the program of `parallelize_inference`.
+
+  Args:
+    step: see there.
+
+  Returns:
+    `run(variables, videos, batch) -> [batch_size, ...]`, an array of JAX.
+  """
 
   def step_and_gather(variables, videos, batch):
     output = step(variables, videos, batch)
     return lax.all_gather(output, DEVICE_AXIS, tiled=True)
 
-  on_all = jax.pmap(
+  return jax.pmap(
     step_and_gather,
     axis_name=DEVICE_AXIS,
     in_axes=(None, None, 0),
     out_axes=None,
+    devices=targets.devices(),
   )
-  return lambda *args: np.asarray(on_all(*args))
 
 
 def replicate(tree):

@@ -62,7 +62,7 @@ def run(config, workdir, *, store=None):
     config.seed,
     filled=False,
   )
-  stage = _stage(config, network, view_options, listed.per_epoch)
+  stage = make_stage(config, network, view_options, listed.per_epoch)
   variables = build.init_network(network, view_options, seed=config.seed)
   variables, weights = build.load_weights(variables, config)
   begun = owners.begin(workdir, config, store)
@@ -221,8 +221,18 @@ def _notes(config, store, seen):
   )
 
 
-def _stage(config, network, view_options, steps_per_epoch):
-  """Plans the only stage: everything is trained, at one learning rate."""
+def make_stage(config, network, view_options, steps_per_epoch):
+  """Plans the only stage: everything is trained, at one learning rate.
+
+  Args:
+    config: as `configs/pretrain.py` gives it.
+    network: of `make_network`.
+    view_options: a `views.ViewOptions`.
+    steps_per_epoch: of the run.
+
+  Returns:
+    A `loop.Stage`.
+  """
   optimizer = build.make_optimizer(config.optimizer)
   return loop.Stage(
     start=0,
