@@ -90,6 +90,9 @@ class Instruction:
     calls: the computations it runs.
     operands: names of what it takes.
     target: of a custom call.
+    shape: of its result, as the program spells it.
+    arguments: what stands in its brackets, such as a parameter's number.
+    attributes: all that follows them.
   """
 
   name: str
@@ -99,6 +102,9 @@ class Instruction:
   calls: tuple[str, ...]
   operands: tuple[str, ...]
   target: str
+  shape: str = ''
+  arguments: str = ''
+  attributes: str = ''
 
 
 class Program:
@@ -107,15 +113,18 @@ class Program:
   Attributes:
     instructions: by name.
     computations: by name, lists of instructions.
+    entry: name of the computation that the program begins with.
   """
 
   def __init__(self, text):
     """Parses what `jax.stages.Compiled.as_text` returns."""
     self.instructions, self.computations = {}, {}
-    current = []
+    self.entry, current = '', []
     for line in text.splitlines():
       if header := _HEADER.match(line):
         current = self.computations.setdefault(header[1], [])
+        if line.startswith('ENTRY'):
+          self.entry = header[1]
       elif instruction := _parse(line):
         current.append(instruction)
         self.instructions[instruction.name] = instruction
@@ -179,14 +188,18 @@ def _parse(line):
     for dims in _SHAPE.findall(shape)
   ]
   op_name, target = _OP_NAME.search(line), _TARGET.search(line)
+  arguments, _, attributes = line[match.end() :].partition('), ')
   return Instruction(
     name=name,
     opcode=opcode,
     elements=max(sizes, default=0),
     op_name=op_name[1] if op_name else '',
     calls=tuple(c.lstrip('%') for c in _CALLS.findall(line)),
-    operands=tuple(_NAMES.findall(line[match.end() :].partition('), ')[0])),
+    operands=tuple(_NAMES.findall(arguments)),
     target=target[1] if target else '',
+    shape=shape,
+    arguments=arguments.rstrip(')'),
+    attributes=attributes,
   )
 
 
@@ -203,7 +216,8 @@ def classify(program, instruction, layers, *, views):
     (group, name of the layer or None): one of `GROUPS`.
   """
   inside = program.inside(instruction)
-  opcodes = {i.opcode for i in inside} - {'fusion', 'call'}
+  opcodes = {i.opcode.removesuffix('-start') for i in inside}
+  opcodes -= {'fusion', 'call'}
   for one in inside:
     is_product = one.opcode in ('convolution', 'dot')
     if not (is_product or one.target.startswith('__c')):
