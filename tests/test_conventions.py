@@ -80,7 +80,7 @@ MAY_IMPORT = {
   'tfds_oulu.scan': {*MEDIA, 'data.people'},
   'tfds_oulu': {*DATA, *MEDIA, 'data', 'tfds_oulu.scan'},
   'benchmarks': {*ROOMS, 'benchmarks.step', 'benchmarks.pipeline'},
-  'benchmarks.step': {*ROOMS, 'benchmarks'},
+  'benchmarks.step': {*ROOMS, 'benchmarks', 'configs'},
   'benchmarks.pipeline': {*ROOMS, 'benchmarks', 'benchmarks.step', 'configs'},
   'benchmarks.science': {*ROOMS, 'benchmarks', 'configs'},
 }
