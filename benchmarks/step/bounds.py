@@ -129,9 +129,11 @@ def _kernel(program, one, times, accelerator, layers, views):
     seconds = max(seconds, counted.flops / rate)
   group, layer = hlo.classify(program, one, layers, views=views)
   opcodes = {inner.opcode for inner in program.inside(one)}
+  is_fusion = one.opcode == 'fusion'
+  named = re.sub(r'[.\d]+$', '', one.name) if is_fusion else one.opcode
   return Kernel(
     name=one.name,
-    kind=one.target or re.sub(r'[.\d]+$', '', one.name),
+    kind=one.target or named,
     group=group,
     layer=layer or '',
     origin='/'.join(one.op_name.split('/')[-2:]),
@@ -160,10 +162,11 @@ def collectives(kernels):
     opcode = one.kind.removesuffix('-start')
     if opcode in hlo.COLLECTIVES:
       row = found.setdefault(opcode, {'count': 0, 'bytes': 0})
+      shapes = traffic.parse_shapes(one.shape)
+      if one.kind == 'all-gather-start':  # its operands, then its results
+        shapes = shapes[len(shapes) // 2 :]
       row['count'] += one.times
-      row['bytes'] += one.times * sum(
-        shape.nbytes for shape in traffic.parse_shapes(one.shape)
-      )
+      row['bytes'] += one.times * sum(shape.nbytes for shape in shapes)
   return found
 
 

@@ -1,4 +1,4 @@
-"""What the compiled steps may take at most; held by a slow test.
+"""Limits of what compiled steps take; held by a slow test.
 
 `budgets.json` has, for each step, its command line and the figures that were
 read when it was measured: bytes and memory as floats, numbers of kernels and of

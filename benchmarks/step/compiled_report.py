@@ -1,6 +1,8 @@
 """Compiles a step for an accelerator, and sums up what its program does."""
 
 import collections
+import dataclasses
+import re
 import time
 
 from benchmarks import records
@@ -12,6 +14,9 @@ from benchmarks.step import roofline
 from stclr_jax.errors import UserError
 from stclr_jax.learning import compilation
 from stclr_jax.models import encoders
+
+# XLA computes some things again where a program would not fit its device.
+_REMATERIALIZED = re.compile(r'^\s*(?:ROOT )?%?[\w\-.]*\.remat[\w.]* = ', re.M)
 
 
 def compile_step(step, accelerator, *, hosts=1, per_host=1):
@@ -123,18 +128,22 @@ def summarize(text, step, accelerator, *, num_devices=1):
       for name, row in sorted(groups.items(), key=lambda item: -item[1][0])
     },
     'collectives': bounds.collectives(kernels),
+    'computed_again': len(_REMATERIALIZED.findall(text)),
     'versions': records.versions(),
   }
   return figures, kernels
 
 
-def check_memory(figures, step, accelerator):
+def check_memory(figures, step, accelerator, measure_small):
   """Refuses a size that the device's memory does not hold.
 
   Args:
-    figures: of `summarize`, with those of `compile_step`.
+    figures: of `compile_step`.
     step: the `lowered_steps.Step`.
     accelerator: an `accelerators.Accelerator`.
+    measure_small: takes the same step of fewer views and returns its figures;
+      what does not fit is no longer the program that was asked for, as XLA
+      computes some of it again.
 
   Raises:
     UserError: with the bytes that are missing, and what would fit.
@@ -143,9 +152,12 @@ def check_memory(figures, step, accelerator):
   needed = figures['device_bytes']
   if needed <= usable:
     return
-  temporary = figures['temporary_bytes']
-  room = usable - (needed - temporary)
-  views = int(room / (temporary / step.views)) // 2 * 2
+  few = max(2, step.views // 8 // 2 * 2)
+  small = measure_small(dataclasses.replace(step, views=few))
+  per_view = small['temporary_bytes'] / few
+  room = usable - (small['device_bytes'] - small['temporary_bytes'])
+  views = int(room / per_view) // 2 * 2
+  needed = max(needed, usable - room + per_view * step.views)
   now = step.config.encoder.remat
   kept = {
     remat: roofline.kept_bytes(step.layers, remat=remat)
@@ -154,7 +166,7 @@ def check_memory(figures, step, accelerator):
   enough = [
     name
     for name, size in kept.items()
-    if size < kept[now] and temporary * size / kept[now] <= room
+    if size < kept[now] and per_view * step.views * size / kept[now] <= room
   ]
   remedies = []
   if views > 0:
@@ -200,6 +212,11 @@ def describe(figures, accelerator):
       f'memory {figures["temporary_bytes"] / views / 1e9:.3f} GB a view, '
       f'{figures["device_bytes"] / 1e9:.1f} GB a device with its arguments; '
       f'compiled in {figures["compile_s"]:.0f} s'
+    )
+  if figures['computed_again']:
+    lines.append(
+      f'XLA computes {figures["computed_again"]} things again, as they would '
+      'not fit: fewer views, or another remat, show the program as it is meant'
     )
   for opcode, row in figures['collectives'].items():
     lines.append(f'{opcode}: {row["count"]}, {row["bytes"] / 1e6:.2f} MB')

@@ -13,6 +13,8 @@ import pathlib
 import shlex
 import sys
 
+import jax
+
 from stclr_jax.errors import UserError
 
 FOLDER_VARIABLE = 'STCLR_JAX_GPU_COMPILER'
@@ -54,7 +56,7 @@ def install_command(platform='gpu'):
   Returns:
     One command of a shell.
   """
-  version = importlib.metadata.version('jax')
+  version = jax.__version__
   wheels = [f'{name}=={version}' for name in GPU_WHEELS]
   wheels = [*wheels, ASSEMBLER] if platform == 'gpu' else [TPU_WHEEL]
   command = [sys.executable, '-m', 'pip', 'install', '--no-deps', '--upgrade']
@@ -84,7 +86,7 @@ def check(platform='gpu'):
       f'not found in {folder()} (another place: {FOLDER_VARIABLE}); install '
       f'with: {command}'
     )
-  ours = importlib.metadata.version('jax')
+  ours = jax.__version__
   others = [n for n in GPU_WHEELS if n in found and found[n] != ours]
   if others:
     named = ', '.join(f'{name} {found[name]}' for name in others)
@@ -109,13 +111,11 @@ def use(platform='gpu'):
     UserError: see `check`.
   """
   found = check(platform)
-  import jax
-
   # Or each start of the plugin says that it found no driver.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   jax.config.update('jax_platforms', 'cpu')
   if str(folder()) not in sys.path:
-    sys.path.append(str(folder()))
+    sys.path.insert(0, str(folder()))
   if platform == 'gpu':
     os.environ['JAX_SKIP_CUDA_CONSTRAINTS_CHECK'] = '1'
   else:
@@ -165,8 +165,8 @@ def devices(accelerator, *, hosts=1, per_host=1):
 
 
 def _version(name):
-  """The version of a wheel in this environment or in the folder, or None."""
-  for place in (sys.path, [str(folder())]):
+  """The version of a wheel in the folder or in this environment, or None."""
+  for place in ([str(folder())], sys.path):
     for found in importlib.metadata.distributions(name=name, path=place):
       return found.version
   return None

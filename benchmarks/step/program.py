@@ -95,17 +95,22 @@ def run(options):
   accelerator = accelerators.find(options.accelerator)
   device_compilers.use(accelerator.platform)
   step = make_step(options)
-  text, planned = compiled_report.compile_step(
-    step, accelerator, hosts=options.hosts, per_host=options.devices
-  )
+
+  def compile_step(step):
+    return compiled_report.compile_step(
+      step, accelerator, hosts=options.hosts, per_host=options.devices
+    )
+
+  text, planned = compile_step(step)
   if options.text:
     whole.write_text(options.text, text)
   figures, kernels = compiled_report.summarize(
     text, step, accelerator, num_devices=options.hosts * options.devices
   )
-  figures = figures | planned
-  compiled_report.check_memory(figures, step, accelerator)
-  return figures, kernels
+  compiled_report.check_memory(
+    planned, step, accelerator, lambda small: compile_step(small)[1]
+  )
+  return figures | planned, kernels
 
 
 def make_step(options):
