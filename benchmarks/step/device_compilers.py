@@ -1,16 +1,21 @@
 """Finds XLA's compilers for devices that are not there.
 
+    python -m benchmarks.step.device_compilers               # prints how
+    python -m benchmarks.step.device_compilers --install     # and does it
+
 For GPUs three wheels are enough, for TPUs one: no driver, no cuDNN. They lie in
-a folder of their own, not among the environment's packages: a GPU plugin that
-any process finds is loaded by all of them, which then ask for a GPU, say that
-there is none, and take longer to start. Only a process that calls `use` sees
-that folder.
+a folder of their own, not among the environment's packages: there, every
+process that uses JAX would load the GPU's plugin and print a traceback, as it
+finds no driver (with JAX_PLATFORMS=cpu, a few lines). Only a process that calls
+`use` sees that folder.
 """
 
+import argparse
 import importlib.metadata
 import os
 import pathlib
 import shlex
+import subprocess
 import sys
 
 import jax
@@ -170,3 +175,19 @@ def _version(name):
     for found in importlib.metadata.distributions(name=name, path=place):
       return found.version
   return None
+
+
+def main():
+  """Prints the command that installs the wheels; runs it if asked to."""
+  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  parser.add_argument('--platform', default='gpu', choices=('gpu', 'tpu'))
+  parser.add_argument('--install', action='store_true')
+  options = parser.parse_args()
+  command = install_command(options.platform)
+  print(command, flush=True)
+  if options.install:
+    sys.exit(subprocess.run(shlex.split(command)).returncode)
+
+
+if __name__ == '__main__':
+  main()

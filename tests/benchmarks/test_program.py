@@ -96,7 +96,7 @@ def test_a_compiled_step_is_summed_up():
     sum(row['seconds'] for row in figures['groups'].values())
   )
   assert 0 < figures['outside_network_s'] < figures['bound_s']
-  # XLA leaves out what kernels see of padding only, most where images are small.
+  # What kernels see of padding only is left out, much where images are small.
   assert 0.8 < figures['flops_per_view'] / step.flops < 1.2
   said = compiled_report.describe(figures, H200)
   assert 'compiled, not run' in said
