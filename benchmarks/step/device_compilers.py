@@ -116,8 +116,6 @@ def use(platform='gpu'):
     UserError: see `check`.
   """
   found = check(platform)
-  # Or each start of the plugin says that it found no driver.
-  os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   jax.config.update('jax_platforms', 'cpu')
   if str(folder()) not in sys.path:
     sys.path.insert(0, str(folder()))

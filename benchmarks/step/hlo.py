@@ -73,6 +73,7 @@ _CALLS = re.compile(
   r'(?:calls|to_apply|body|condition|called_computations)=\{?(%?[\w.\-]+)'
 )
 _NAMES = re.compile(r'%([\w.\-]+)')
+_ENCODER = re.compile(r'/encoder(?:\.\w+)?/')
 _OP_NAME = re.compile(r'op_name="([^"]*)"')
 _TARGET = re.compile(r'custom_call_target="([^"]*)"')
 
@@ -231,7 +232,7 @@ def classify(program, instruction, layers, *, views):
       if not op_name and any(one.elements == n.weights for n in layers):
         return 'weight gradient', None
       break
-    if 'transpose(' not in op_name:
+    if 'transpose(' not in op_name or 'rematted_computation' in op_name:
       return 'forward', layer.name
     # Both gradients have the same source. That of the kernel is the size of a
     # kernel, filled up perhaps; that of the input the size of the input.
@@ -269,9 +270,11 @@ def find_layer(op_name, layers):
   Returns:
     The layer whose module, or whose batch norm, the operation stems from.
   """
+  # What is computed again is of 'encoder.stem' or 'encoder.residual'.
+  path = _ENCODER.split(f'{op_name}/')[-1]
   for layer in layers:
     for module in (layer.name, norm_name(layer.name)):
-      if f'/encoder/{module}/' in f'{op_name}/':
+      if path.startswith(f'{module}/') and len(path) <= len(op_name):
         return layer
   return None
 

@@ -158,3 +158,22 @@ def test_inner_events_are_not_counted_twice():
   assert sorted(kernels.without_inner(events)) == [
     ('a', 20), ('b', 35), ('c', 5), ('d', 7), ('while', 40),
   ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+  ('op_name', 'layer'),
+  [
+    ('jit(f)/jvp(Net)/encoder/stem_spatial/conv', 'stem_spatial'),
+    (
+      'jit(f)/transpose(jvp(Net))/encoder/jvp(Net)/encoder/checkpoint/'
+      'rematted_computation/encoder.residual/layer1_0/conv1/norm/mul',
+      'layer1_0/conv1/spatial',
+    ),
+    ('jit(f)/jvp(Net)/projection_head/stem_spatial/dot', None),
+    ('stem_spatial/conv', None),
+    ('jit(f)/jvp(Net)/encoder/layer1_00/conv1/norm', None),
+  ],
+)
+def test_layers_are_found_also_where_they_are_computed_again(op_name, layer):
+  found = hlo.find_layer(op_name, roofline.layers(frames=4, size=32))
+  assert (found and found.name) == layer
