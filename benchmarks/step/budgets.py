@@ -7,12 +7,17 @@ version of jax: python -m benchmarks.step.program --budget
 """
 
 import collections
+import itertools
 import json
 import pathlib
 
 from benchmarks import records
+from benchmarks.step import accelerators
+from benchmarks.step import lowered_steps
 from stclr_jax.errors import UserError
+from stclr_jax.experiments import step_memory
 from stclr_jax.files import whole
+from stclr_jax.models import encoders
 
 PATH = pathlib.Path(__file__).with_name('budgets.json')
 COMMAND = 'python -m benchmarks.step.program --budget'
@@ -23,6 +28,10 @@ STEPS = {
   'small, eight devices': [*_SMALL, '--views', '8', '--devices', '8'],
   'small, fine-tuning': [*_SMALL, '--views', '8', '--step', 'finetune'],
 }
+
+# Of the table by which `--plan` says what fits. chosen: views that fit an H200
+# with every `remat`, so that XLA need not compute anything again.
+MEMORY_PRESETS, MEMORY_VIEWS = ('paper', 'paper_112'), 32
 
 # Of what was measured, how much more is let pass. chosen: what another order of
 # two fusions changes; a kernel of the paper's step is more.
@@ -114,6 +123,35 @@ def write(measure, path=PATH):
     }
     print(f'{name}: {steps[name]["limits"]}', flush=True)
   record = {'versions': records.versions(), 'steps': steps}
+  whole.write_text(path, json.dumps(record, indent=1) + '\n')
+
+
+def write_memory(measure, path=step_memory.PATH):
+  """Measures the table by which `--plan` names the batch that fits.
+
+  Args:
+    measure: see `write`.
+    path: of the file.
+  """
+  rows = {}
+  for preset, remat in itertools.product(MEMORY_PRESETS, encoders.REMAT):
+    figures, _ = measure(
+      ['--preset', preset, '--remat', remat, '--views', str(MEMORY_VIEWS)]
+    )
+    config = lowered_steps.make_config('pretrain', preset)
+    row = rows.setdefault(step_memory.key(config), {'bytes_per_view': {}})
+    temporary = figures['temporary_bytes']
+    row['fixed_bytes'] = figures['device_bytes'] - temporary
+    row['bytes_per_view'][remat] = round(temporary / MEMORY_VIEWS)
+    print(f'{preset}, {remat}: {temporary / MEMORY_VIEWS / 1e9:.3f} GB a view')
+  record = {
+    'versions': records.versions(),
+    'gpus': {
+      name: accelerators.find(device).memory_bytes
+      for name, device in (('80 GB', 'h100'), ('141 GB', 'h200'))
+    },
+    'rows': rows,
+  }
   whole.write_text(path, json.dumps(record, indent=1) + '\n')
 
 

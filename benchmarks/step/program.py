@@ -72,7 +72,9 @@ def make_parser():
   parser.add_argument('--out', help='JSON file of figures and kernels')
   parser.add_argument('--text', help='file for the program itself')
   parser.add_argument(
-    '--budget', action='store_true', help='measure the budgets anew'
+    '--budget',
+    action='store_true',
+    help="measure budgets and --plan's memory anew",
   )
   parser.add_argument(
     '--check_budget', action='store_true', help='fail where one is exceeded'
@@ -232,6 +234,7 @@ def main(arguments=None):
   try:
     if options.budget:
       budgets.write(measure)
+      budgets.write_memory(measure)
     elif options.check_budget:
       budgets.check(measure)
     else:

@@ -5,6 +5,7 @@ import math
 from stclr_jax.evaluation.protocol import plural
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import recipe_runs
+from stclr_jax.experiments import step_memory
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
 from stclr_jax.runs.checks import config_checks
@@ -48,8 +49,9 @@ def plan(config):
     f'{plural(len(folds), "fold")}: {sum(times.values())} and '
     f'{plural(len(distinct) * len(folds), "run")}.',
     _estimate(config, before, after),
+    _describe_memory(config),
   ]
-  return '\n'.join(lines)
+  return '\n'.join(line for line in lines if line)
 
 
 def _plan_conditions(config, folds):
@@ -69,6 +71,7 @@ def _plan_conditions(config, folds):
       f'{plural(chains, "fine-tuning")} and '
       f'{plural(chains * len(lights), "test")}.',
       _estimate(config, before, after),
+      *filter(None, [_describe_memory(config)]),
     ]
   )
 
@@ -81,6 +84,12 @@ def _estimate(config, before, after):
     'TFLOP/s in training (--config.plan.teraflops). Reading data, compiling '
     'and testing are left out.'
   )
+
+
+def _describe_memory(config):
+  """The batch that fits, for the recipe as it is before rows change it."""
+  recipe = table_runs.plain(config).recipe
+  return step_memory.describe(recipe_runs.pretrain_config(recipe, 0))
 
 
 def _pretraining_hours(config, one):
