@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import itertools
 import pathlib
+import signal
+import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -110,6 +112,37 @@ class Outcome(NamedTuple):
   earlier_seconds: float
 
 
+@contextlib.contextmanager
+def signals_held():
+  """Lets an interrupt or SIGTERM wait for the end of what is done within.
+
+  A checkpoint under way is then kept, and not told in a traceback of Orbax's. A
+  second signal does not wait. A signal that would end the process without
+  Python's help still does, and other threads than the first hear none.
+  """
+  if threading.current_thread() is not threading.main_thread():
+    yield
+    return
+  before, heard = {}, []
+
+  def hear(number, frame):
+    heard.append(number)
+    if len(heard) > 1:
+      before[number](number, frame)
+
+  for number in (signal.SIGINT, signal.SIGTERM):
+    if callable(handler := signal.getsignal(number)):
+      before[number] = handler
+      signal.signal(number, hear)
+  try:
+    yield
+  finally:
+    for number, handler in before.items():
+      signal.signal(number, handler)
+  if heard:
+    signal.raise_signal(heard[0])
+
+
 def train(variables, videos, plan, end_epoch):
   """Trains from the beginning, or from the workdir's newest checkpoint.
 
@@ -130,9 +163,11 @@ def train(variables, videos, plan, end_epoch):
   figures, opt_state = {}, None
   started, earlier_seconds = time.monotonic(), 0.0
   every_epochs, keep, keep_epochs = plan.checkpoint
-  with checkpoints.Checkpoints(
+  saved = checkpoints.Checkpoints(
     plan.workdir / 'checkpoints', keep=keep, keep_epochs=keep_epochs
-  ) as saved:
+  )
+  with contextlib.ExitStack() as at_the_end:
+    at_the_end.callback(signals_held()(saved.close))
     done = saved.latest_epoch() or 0
     with Journal(
       plan.workdir,
@@ -153,7 +188,8 @@ def train(variables, videos, plan, end_epoch):
           state, figures = checkpoint.state, progress.figures
           stage.learning_rate.restore(progress.learning_rate)
           earlier_seconds = progress.seconds
-        saved.check_space(state)  # before an epoch is lost for want of it
+        with signals_held():  # it waits for the checkpoint before
+          saved.check_space(state)  # before an epoch is lost for want of it
         journal.pause()
         start = max(done, stage.start)
         with contextlib.closing(plan.batches(start, stage.stop)) as stream:
@@ -170,7 +206,8 @@ def train(variables, videos, plan, end_epoch):
               rate = stage.learning_rate.notes()
               progress = Progress(figures, rate, seconds).as_dict()
               notes = plan.notes.as_dict() | {'progress': progress}
-              saved.save(epoch + 1, state, notes)
+              with signals_held():
+                saved.save(epoch + 1, state, notes)
         variables, opt_state = _variables(state), state.opt_state
   return Outcome(variables, figures, journal.clips_per_second, earlier_seconds)
 
