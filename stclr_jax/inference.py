@@ -150,15 +150,15 @@ def _on_clips(function, view_options):
   """Puts the evaluation's view before a function of normalised clips."""
 
   @jax.jit
-  def look_and_apply(clips):
+  def view_and_apply(clips):
     videos = jnp.arange(len(clips))
     frames = views.Frames(
       clips.reshape(-1, *clips.shape[2:]),
       first=videos * clips.shape[1],
       length=jnp.full(len(clips), clips.shape[1]),
     )
-    looked = views.evaluation_views(frames, videos, options=view_options)
-    return function(looked)
+    shown = views.evaluation_views(frames, videos, options=view_options)
+    return function(shown)
 
   def apply(clips):
     clips = jnp.asarray(clips)
@@ -167,6 +167,6 @@ def _on_clips(function, view_options):
         f'`clips` (of shape {clips.shape}, {clips.dtype}) must be uint8 RGB '
         '[b, t, h, w, 3].'
       )
-    return look_and_apply(clips)
+    return view_and_apply(clips)
 
   return apply

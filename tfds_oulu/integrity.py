@@ -43,7 +43,7 @@ _VIDEO_IDS = tuple(
 )
 
 
-def describe(survey):
+def summarize(survey):
   """Lists what a survey found.
 
   Args:
@@ -54,7 +54,7 @@ def describe(survey):
     whenever.
   """
   conditions = {
-    name: _describe_condition(name, videos)
+    name: _summarize_condition(name, videos)
     for name, videos in survey.videos.items()
   }
   _note_equal_conditions(conditions)
@@ -86,7 +86,7 @@ def write(description, directory):
   """Writes a description beside the records.
 
   Args:
-    description: as `describe` gives it.
+    description: as `summarize` gives it.
     directory: path of a folder that is there.
   """
   text = json.dumps(description, indent=1)
@@ -131,7 +131,7 @@ def checksum_video(video):
   return hashlib.sha256(b''.join(video.digests)).hexdigest()
 
 
-def _describe_condition(name, videos):
+def _summarize_condition(name, videos):
   lengths = [video.num_frames for video in videos]
   sizes = collections.Counter()
   for video in videos:

@@ -22,7 +22,7 @@ def format_table(description, file):
   """Writes what a build holds, for people.
 
   Args:
-    description: as `integrity.describe` gives it.
+    description: as `integrity.summarize` gives it.
     file: path of the full description, to be named.
 
   Returns:
@@ -53,7 +53,7 @@ def format_unused(description):
   """Writes what was found in place of frames.
 
   Args:
-    description: as `integrity.describe` gives it.
+    description: as `integrity.summarize` gives it.
 
   Returns:
     A list of lines, a few.

@@ -181,7 +181,7 @@ class Builder(tfds.core.GeneratorBasedBuilder):
       video_labels=self.builder_config.video_labels,
       context='/'.join(folder.resolve().parts[-4:]),
     )
-    description = integrity.describe(found)
+    description = integrity.summarize(found)
     if not found.videos:
       raise FileNotFoundError(
         missing_data_message(

@@ -51,7 +51,7 @@ def own(lock_file, *, what, remedy, wait=False):
     yield False
     return
   try:
-    path.write_text(json.dumps(_describe_self()))
+    path.write_text(json.dumps(_identify_self()))
     yield True
   finally:
     # Before the release: whoever makes the file next makes another one.
@@ -93,7 +93,7 @@ def _acquire_or_refuse(lock, path, what, remedy, wait):
       told = True
 
 
-def _describe_self():
+def _identify_self():
   now = datetime.datetime.now().astimezone()
   return {
     'pid': os.getpid(),

@@ -83,12 +83,12 @@ class Journal:
     """
     self._waiting.append((step, epoch, metrics, learning_rate))
     while len(self._waiting) > LAG:
-      self._look()
+      self._read_one()
 
   def pause(self):
     """Leaves what comes next (compiling, evaluating) out of the speed."""
     while self._waiting:
-      self._look()
+      self._read_one()
     self._last = None
 
   def end_epoch(self):
@@ -101,7 +101,7 @@ class Journal:
       FloatingPointError: if a metric is not finite.
     """
     while self._waiting:
-      self._look()
+      self._read_one()
     figures, self._epoch_figures = self._epoch_figures, []
     count = sum(f['count'] for f in figures)
     return {
@@ -131,7 +131,7 @@ class Journal:
       f'{self.clips_per_second:.0f} clips/s, {tqdm.format_interval(left)} left'
     )
 
-  def _look(self):
+  def _read_one(self):
     step, epoch, metrics, learning_rate = self._waiting.popleft()
     figures = {k: float(v) for k, v in jax.device_get(metrics).items()}
     now = time.perf_counter()

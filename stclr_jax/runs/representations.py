@@ -49,7 +49,7 @@ def make_evaluation_views(videos, *, view_options, batch_size):
     `evaluation_views(indices) -> float32 [m, t, size, size, 3]` in [0, 1], RGB.
   """
   infer = videos.inference(
-    _look_step(view_options), options=view_options, batch_size=batch_size
+    _view_step(view_options), options=view_options, batch_size=batch_size
   )
 
   def evaluation_views(indices):
@@ -178,26 +178,26 @@ def audit_encoder(
 def _encode_step(network, view_options):
   def step(variables_and_order, videos, batch):
     variables, order = variables_and_order
-    clips = _look(videos, batch, view_options)[:, order]
+    clips = _evaluation_views(videos, batch, view_options)[:, order]
     return network.apply(variables, clips, method=network.encode)
 
   return step
 
 
 @functools.lru_cache(compiled_steps.KEPT)
-def _look_step(view_options):
-  return lambda _, videos, batch: _look(videos, batch, view_options)
+def _view_step(view_options):
+  return lambda _, videos, batch: _evaluation_views(videos, batch, view_options)
 
 
 @functools.lru_cache(compiled_steps.KEPT)
 def _brightness_step(view_options):
   def step(_, videos, batch):
-    return _look(videos, batch, view_options).mean((1, 2, 3))
+    return _evaluation_views(videos, batch, view_options).mean((1, 2, 3))
 
   return step
 
 
-def _look(videos, batch, view_options):
+def _evaluation_views(videos, batch, view_options):
   return views.evaluation_views(
     videos.frames,
     batch.video,

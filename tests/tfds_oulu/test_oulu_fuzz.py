@@ -239,7 +239,7 @@ def check_account(result, folder, files):
     ).read_bytes()
     # Only a second copy, named as such, can keep it out.
     assert path in used or not left_alone or (path in dict(result.skipped))
-  description = integrity.describe(result)
+  description = integrity.summarize(result)
   assert description['files']['found'] == sum(list_all(folder).values())
   if result.videos:
     integrity_table.format_table(description, 'integrity.json')

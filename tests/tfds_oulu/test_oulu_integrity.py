@@ -57,7 +57,7 @@ def describe(videos, **others):
       **others,
     }
   )
-  return integrity.describe(survey)
+  return integrity.summarize(survey)
 
 
 def test_the_whole_set_differs_in_nothing():

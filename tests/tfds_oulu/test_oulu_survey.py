@@ -146,7 +146,7 @@ def test_skipping_leaves_out_frames_and_says_so(tmp_path):
   found, contents = look(tmp_path, {**FILES, **bad}, on_corrupt='skip')
   assert contents == {('vl_strong', 'P001/Anger'): (ANGER[0], *ANGER[2:])}
   assert [path for path, _ in found.skipped] == sorted(bad)
-  description = integrity.describe(found)['conditions']['vl_strong']
+  description = integrity.summarize(found)['conditions']['vl_strong']
   assert 'P001/Fear' in description['missing']
   assert any('no frames numbered 1 ' in note for note in description['notes'])
 
@@ -266,7 +266,7 @@ def test_originals_are_read_with_a_label_map(tmp_path):
     frames = contents['vl_strong_video', video.video_id]
     images = [making_videos.decode(frame) for frame in frames]
     assert making_videos.numbers_of(images) == list(range(5))
-  description = integrity.describe(found)['conditions']['vl_strong_video']
+  description = integrity.summarize(found)['conditions']['vl_strong_video']
   assert description['frames'] == 10 and description['frame_sizes'] == {
     '64x48': 10
   }

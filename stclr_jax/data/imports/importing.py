@@ -184,11 +184,11 @@ def _read(item, source_checksum, options):
       video_id, window = next(windows, (None, None))
       if window is None:
         return
-      video = _describe(item, video_id, window, source_checksum, options)
+      video = _report_video(item, video_id, window, source_checksum, options)
     yield video, window
 
 
-def _describe(item, video_id, window, source_checksum, options):
+def _report_video(item, video_id, window, source_checksum, options):
   return imported_report.Video(
     video_id=video_id,
     label=item.label,

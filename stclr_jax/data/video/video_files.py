@@ -112,19 +112,19 @@ def read_timed(path, *, fps, start=0.0, end=None, remarks=None):
   remarks = [] if remarks is None else remarks
   with naming_errors():
     _check_gif_end(path)
-    looks = video_pictures.Looks()
+    appearance = video_pictures.Appearance()
     shown = picture = None
     track = video_decoding.Track(path, start, end)
-    timed = _seen(video_pictures.deinterlace(track.frames()), looks, start)
+    timed = _seen(video_pictures.deinterlace(track.frames()), appearance, start)
     for time, frames in _on_ticks(track, timed, fps, start, end):
       if frames is not shown:
         shown = frames
         picture, transparent = video_pictures.make_picture(
           *frames, track.aspect
         )
-        looks.transparent += transparent
+        appearance.transparent += transparent
       yield time, picture
-    remarks += track.notes() + looks.notes() + _note_end(track, end)
+    remarks += track.notes() + appearance.notes() + _note_end(track, end)
 
 
 def count_frames(path, *, fps, start=0.0, end=None):
@@ -176,10 +176,10 @@ def find_frame_end(path, number):
     return None if shown[0] is None else sum(shown) / 2
 
 
-def _seen(timed, looks, start):
+def _seen(timed, appearance, start):
   for time, duration, frame, original in timed:
     if time + duration > start:
-      looks.see(time, original)
+      appearance.see(time, original)
     yield time, duration, (frame, original)
 
 

@@ -13,7 +13,7 @@ from stclr_jax.files.unreadable import UnreadableError
 _WIDEST_PIXEL = 20.0
 
 
-class Looks:
+class Appearance:
   """Notes on a video's pictures: changes of size, combs."""
 
   def __init__(self):
