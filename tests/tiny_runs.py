@@ -9,7 +9,6 @@ import pytest
 from configs import crossval as crossval_config
 from stclr_jax.data.videos import VideoStore
 from stclr_jax.oulu_casia import EXPRESSIONS
-from stclr_jax.runs import run_videos
 
 
 @pytest.fixture(scope='session')
@@ -54,11 +53,9 @@ def make_tiny_store():
 
 
 @pytest.fixture
-def tiny_store(monkeypatch, shallow_encoder, compile_once):
-  """What every run reads, see `make_tiny_store`."""
-  store = make_tiny_store()
-  monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
-  return store
+def tiny_store(shallow_encoder, compile_once):
+  """For runs that read it (`store=`), see `make_tiny_store`."""
+  return make_tiny_store()
 
 
 @pytest.fixture

@@ -78,7 +78,7 @@ class ConditionsTable(json_records.Record):
     )
 
 
-def run(recipe, workdir, *, conditions, folds, batch_size):
+def run(recipe, workdir, *, conditions, folds, batch_size, stores=None):
   """Trains under each condition and tests under all.
 
   Args:
@@ -87,6 +87,7 @@ def run(recipe, workdir, *, conditions, folds, batch_size):
     conditions: splits of the data set, such as ('vl_strong', 'ni_strong').
     folds: which folds to run.
     batch_size: videos tested at a time.
+    stores: by condition, the `VideoStore` to read in place of the recipe's.
 
   Returns:
     A `ConditionsTable`, also written to `conditions.json`.
@@ -101,8 +102,10 @@ def run(recipe, workdir, *, conditions, folds, batch_size):
       "once, and at least one, such as ('vl_strong', 'ni_strong')."
     )
   recipes = {name: _under(recipe, name) for name in conditions}
-  for one in recipes.values():
-    run_videos.check_videos(one.data)
+  stores = stores or {}
+  for name, one in recipes.items():
+    if name not in stores:
+      run_videos.check_videos(one.data)
   workdir = pathlib.Path(workdir).absolute()  # runs can go on from elsewhere
   for trained, one in recipes.items():
     tree = _tree(workdir, trained)
@@ -112,6 +115,7 @@ def run(recipe, workdir, *, conditions, folds, batch_size):
         fold,
         pretraining=recipe_runs.pretraining_dir(one, fold, tree, 'pretrain'),
         finetuning=workdirs.fold_dir(tree, fold, 'finetune'),
+        store=stores.get(trained),
       )
     # Light by light, so that each is read once for all folds.
     for tested in conditions:
@@ -124,6 +128,7 @@ def run(recipe, workdir, *, conditions, folds, batch_size):
             batch_size,
           ),
           workdirs.fold_dir(_tree(workdir, trained, tested), fold),
+          store=stores.get(tested),
         )
   with owners.in_turn(workdir):
     return _make_table(recipe, workdir, conditions)

@@ -19,12 +19,13 @@ from stclr_jax.runs.checks import config_checks
 PRETRAIN, FINETUNE, VALIDATION = 'pretrain', 'finetune', 'inner_validation'
 
 
-def run(config, workdir):
+def run(config, workdir, *, store=None):
   """Runs the folds asked for that are not finished, and pools all that are.
 
   Args:
     config: as `configs/crossval.py` gives it.
     workdir: path; may be shared by machines that run other folds.
+    store: the `VideoStore` to read in place of `config.data`'s.
 
   Returns:
     The `CrossvalSummary` of all finished folds, also written to
@@ -41,20 +42,21 @@ def run(config, workdir):
     )
   workdir = owners.open_tree(workdir, config, of_call=('folds',))
   with owners.owned_folds(workdir, folds):
-    _check_unfinished(config, folds, workdir)
+    _check_unfinished(config, folds, workdir, store)
     for fold in folds:
-      run_fold(config, fold, workdir)
+      run_fold(config, fold, workdir, store=store)
   with owners.in_turn(workdir):
     return _pool(config, workdir)
 
 
-def run_fold(config, fold, workdir):
+def run_fold(config, fold, workdir, *, store=None):
   """Pretrains, fine-tunes and tests; what is finished is left as it is.
 
   Args:
     config: of the cross-validation.
     fold: which one is tested.
     workdir: path of the cross-validation.
+    store: the `VideoStore` to read in place of `config.data`'s.
   """
   pretraining = recipe_runs.pretraining_dir(config, fold, workdir, PRETRAIN)
   recipe_runs.run_fold(
@@ -62,6 +64,7 @@ def run_fold(config, fold, workdir):
     fold,
     pretraining=pretraining,
     finetuning=workdirs.fold_dir(workdir, fold, FINETUNE),
+    store=store,
   )
   if config.inner_validation:
     begun = pretraining if recipe_runs.has_pretraining(config) else None
@@ -70,6 +73,7 @@ def run_fold(config, fold, workdir):
         config, fold, init_from=begun, selection='inner_validation'
       ),
       workdirs.fold_dir(workdir, fold, VALIDATION),
+      store,
     )
 
 
@@ -105,7 +109,7 @@ def describe(summary, workdir):
   return '\n'.join(lines)
 
 
-def _check_unfinished(config, folds, workdir):
+def _check_unfinished(config, folds, workdir, store):
   """Refuses what cannot be run; of finished folds nothing is read."""
   if recipe_runs.has_pretraining(config):
     config_checks.check_batch(recipe_runs.pretrain_config(config, 0))
@@ -115,6 +119,7 @@ def _check_unfinished(config, folds, workdir):
     config,
     [fold for fold in folds if fold not in done],
     validation=config.inner_validation,
+    store=store,
   )
 
 

@@ -129,7 +129,7 @@ def pretraining_dir(recipe, fold, tree, run=''):
   )
 
 
-def run_fold(recipe, fold, *, pretraining, finetuning):
+def run_fold(recipe, fold, *, pretraining, finetuning, store=None):
   """Pretrains, unless the recipe does not, and fine-tunes and tests.
 
   Args:
@@ -137,41 +137,44 @@ def run_fold(recipe, fold, *, pretraining, finetuning):
     fold: which one is tested.
     pretraining: workdir of the pretraining; no matter without one.
     finetuning: workdir of the fine-tuning.
+    store: the `VideoStore` to read in place of the recipe's.
   """
   if has_pretraining(recipe):
-    run(pretrain_config(recipe, fold), pretraining)
+    run(pretrain_config(recipe, fold), pretraining, store)
   else:
     pretraining = None
-  run(finetune_config(recipe, fold, init_from=pretraining), finetuning)
+  run(finetune_config(recipe, fold, init_from=pretraining), finetuning, store)
 
 
-def run(config, workdir):
+def run(config, workdir, store=None):
   """Runs a pretraining or fine-tuning, unless it is finished.
 
   Args:
     config: of `pretrain_config` or `finetune_config`.
     workdir: path.
+    store: the `VideoStore` to read in place of `config.data`'s.
   """
   # Not even opened when finished: its data need not be there any more.
   if not summaries.is_finished(workdir):
     print(f'--- {workdir}', flush=True)
-    WORKFLOWS[config.workflow].run(config, workdir)
+    WORKFLOWS[config.workflow].run(config, workdir, store=store)
 
 
-def check_folds(recipe, folds, *, validation=False):
+def check_folds(recipe, folds, *, validation=False, store=None):
   """Refuses folds that have nothing to learn, before any of them is run.
 
   Args:
     recipe: a ConfigDict.
     folds: their numbers.
     validation: whether the next fold's people are left out of training, too.
+    store: the `VideoStore` to read in place of the recipe's.
 
   Raises:
     UserError: if all labelled training videos of a fold are of one class.
   """
   if not folds:
     return
-  store = run_videos.load_videos(recipe.data)
+  store = store or run_videos.load_videos(recipe.data)
   dealt = build.make_folds(store, recipe.data)
   for fold in folds:
     class_checks.check_trained(

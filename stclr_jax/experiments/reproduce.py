@@ -37,12 +37,14 @@ _BASELINES = 'baselines'
 _CONDITIONS = 'conditions'  # the folder, and the table
 
 
-def run(config, workdir):
+def run(config, workdir, *, store=None):
   """Runs what the tables need and is not finished, then makes them.
 
   Args:
     config: as `configs/reproduce.py` gives it.
     workdir: path of the tree.
+    store: the `VideoStore` to read in place of the recipe's; the table of
+      conditions, which reads several, has none.
 
   Returns:
     A list of `TableFigures`; of the table of conditions one
@@ -69,7 +71,7 @@ def run(config, workdir):
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
       table_runs.note(workdir, tables, runs)
-    _check_unfinished(table_runs.distinct(runs), folds, workdir)
+    _check_unfinished(table_runs.distinct(runs), folds, workdir, store)
     for one in table_runs.distinct(runs):
       for fold in folds:
         recipe_runs.run_fold(
@@ -77,9 +79,10 @@ def run(config, workdir):
           fold,
           pretraining=_pretraining_dir(one, fold, workdir),
           finetuning=workdirs.fold_dir(workdir / one.finetuning, fold),
+          store=store,
         )
   with owners.in_turn(workdir):
-    return _make_tables(config, tables, runs, workdir)
+    return _make_tables(config, tables, runs, workdir, store)
 
 
 def describe(tables, workdir):
@@ -113,14 +116,14 @@ def _check_oracles(config, tables):
     )
 
 
-def _check_unfinished(runs, folds, workdir):
+def _check_unfinished(runs, folds, workdir, store):
   """Refuses what cannot be run before anything is; finished runs are left."""
   for one in runs:
     done = workdirs.folds_with(workdir / one.finetuning)
     unfinished = [fold for fold in folds if fold not in done]
     if unfinished and one.pretraining:
       config_checks.check_batch(recipe_runs.pretrain_config(one.recipe, 0))
-    recipe_runs.check_folds(one.recipe, unfinished)
+    recipe_runs.check_folds(one.recipe, unfinished, store=store)
 
 
 def _pretraining_dir(one, fold, workdir):
@@ -132,19 +135,19 @@ def _pretraining_dir(one, fold, workdir):
   )
 
 
-def _make_tables(config, tables, runs, workdir):
+def _make_tables(config, tables, runs, workdir, store):
   """Makes the tables and the report of all finished folds."""
   folder = workdir / workdirs.TABLES
   folder.mkdir(exist_ok=True)
   found = []
   for table in tables:
-    found.append(_make_table(config, table, runs[table.name], workdir))
+    found.append(_make_table(config, table, runs[table.name], workdir, store))
     json_records.write(folder / f'{table.name}.json', found[-1])
   _write_page(config, workdir, tables, runs)
   return found
 
 
-def _make_table(config, table, runs, workdir):
+def _make_table(config, table, runs, workdir, store):
   """Makes a table of all folds that are finished in each of its runs."""
   folds = recipe_runs.finished_folds(
     workdir / one.finetuning for of_row in runs for one in of_row
@@ -152,7 +155,7 @@ def _make_table(config, table, runs, workdir):
   simple = []
   if table.name == 'table2':
     options = baseline_config(config, runs[0][0], folds, workdir)
-    baselines.run(options, workdir / _BASELINES, root=workdir)
+    baselines.run(options, workdir / _BASELINES, root=workdir, store=store)
     simple = [
       (
         baseline_methods.TITLES[name],

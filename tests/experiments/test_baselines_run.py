@@ -25,7 +25,7 @@ def make_config(**changes):
 
 def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
   config = make_config(folds=(0, 3))
-  summary = baselines.run(config, tmp_path)
+  summary = baselines.run(config, tmp_path, store=tiny_store)
   written = json.loads((tmp_path / 'summary.json').read_text())
   assert fold_summaries.BaselinesSummary.from_dict(written) == summary
   found = summary.methods
@@ -49,17 +49,21 @@ def test_frames_alone_on_two_folds(tiny_store, tmp_path, monkeypatch):
     raise AssertionError('A finished method was run again.')
 
   monkeypatch.setattr(baseline_methods.Predictor, 'predict', refuse)
-  assert baselines.run(config, tmp_path) == summary
+  assert baselines.run(config, tmp_path, store=tiny_store) == summary
 
 
 @pytest.mark.slow
 def test_frozen_encoders(tiny_store, tiny_config, tmp_path):
-  pretrain.run(tiny_config('pretrain', num_epochs=1), tmp_path / 'pretrained_0')
+  pretrain.run(
+    tiny_config('pretrain', num_epochs=1),
+    tmp_path / 'pretrained_0',
+    store=tiny_store,
+  )
   config = make_config(
     methods=baseline_methods.OF_ENCODERS,
     encoder_from=str(tmp_path / 'pretrained_{fold}'),
   )
-  summary = baselines.run(config, tmp_path / 'run')
+  summary = baselines.run(config, tmp_path / 'run', store=tiny_store)
   for name in baseline_methods.OF_ENCODERS:
     assert summary.methods[name].total == 6
     table = (tmp_path / f'run/{name}/fold_0/predictions.csv').read_text()
@@ -69,12 +73,12 @@ def test_frozen_encoders(tiny_store, tiny_config, tmp_path):
   config.encoder_from = str(tmp_path / 'pretrained_0')
   config.folds = (1,)
   with pytest.raises(ValueError, match=r'on P002, tested in fold 1'):
-    baselines.run(config, tmp_path / 'leaky')
+    baselines.run(config, tmp_path / 'leaky', store=tiny_store)
   # Nor is an encoder taken whose pretraining still runs.
   (tmp_path / 'pretrained_0/summary.json').unlink()
   config.folds = (0,)
   with pytest.raises(FileNotFoundError, match='not finished'):
-    baselines.run(config, tmp_path / 'leaky')
+    baselines.run(config, tmp_path / 'leaky', store=tiny_store)
   assert not (tmp_path / 'leaky').exists()
 
 
@@ -93,7 +97,7 @@ def test_frozen_encoders(tiny_store, tiny_config, tmp_path):
 )
 def test_bad_configs_are_refused(tiny_store, changes, message, tmp_path):
   with pytest.raises(ValueError, match=message):
-    baselines.run(make_config(**changes), tmp_path / 'run')
+    baselines.run(make_config(**changes), tmp_path / 'run', store=tiny_store)
   assert not (tmp_path / 'run').exists()
 
 

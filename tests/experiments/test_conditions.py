@@ -13,7 +13,6 @@ from stclr_jax.experiments import conditions
 from stclr_jax.experiments import reproduce
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.files import json_records
-from stclr_jax.runs import run_videos
 from stclr_jax.workflows import finetune
 
 
@@ -21,16 +20,13 @@ from stclr_jax.workflows import finetune
 def test_every_condition_is_tested_on_the_folds_people(
   tiny_store, tiny_crossval, tmp_path, monkeypatch
 ):
-  def load(data):
-    dark = data.split == 'vl_dark'
-    frames = tiny_store.frames // (4 if dark else 1)
-    return dataclasses.replace(
-      tiny_store, frames=frames, name=f'tiny:{data.split}'
-    )
-
-  monkeypatch.setattr(run_videos, 'load_videos', load)
-  monkeypatch.setattr(run_videos, 'check_videos', lambda data: None)
   names = ('vl_strong', 'vl_dark')
+  stores = {
+    light: dataclasses.replace(
+      tiny_store, frames=tiny_store.frames // dimmed, name=f'tiny:{light}'
+    )
+    for light, dimmed in zip(names, (1, 4), strict=True)
+  }
 
   def run(*folds):
     return conditions.run(
@@ -39,6 +35,7 @@ def test_every_condition_is_tested_on_the_folds_people(
       conditions=names,
       folds=folds,
       batch_size=8,
+      stores=stores,
     )
 
   assert run(1).folds == (1,)

@@ -15,7 +15,6 @@ from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.experiments.finished.fold_summaries import CrossvalSummary
 from stclr_jax.runs import build
 from stclr_jax.runs import owners
-from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.summaries import FinetuneSummary
@@ -34,13 +33,12 @@ def chain_runs(monkeypatch):
   """
   ran = []
 
-  def run_pretraining(config, workdir):
+  def run_pretraining(config, workdir, *, store):
     workdirs.open_workdir(workdir, config)
     ran.append(('pretrain', workdir.parent.name, config))
     summaries.write(made_summaries.make(PretrainSummary), workdir)
 
-  def run_finetuning(config, workdir):
-    store = run_videos.load_videos(config.data)
+  def run_finetuning(config, workdir, *, store):
     dealt = build.make_folds(store, config.data)
     fold = dealt.fold(config.data.fold)
     workdirs.open_workdir(workdir, config)
@@ -81,7 +79,7 @@ def chain_runs(monkeypatch):
 def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
-  summary = crossval.run(tiny_crossval(), tmp_path / 'cv')
+  summary = crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   assert [(workflow, folder) for workflow, folder, _ in chain_runs] == [
     (workflow, f'fold_{fold}')
     for fold in range(3)
@@ -110,7 +108,7 @@ def test_every_fold_is_pretrained_then_fine_tuned_and_all_videos_pooled(
 def test_validation_needs_a_third_fold(tiny_store, tiny_crossval, tmp_path):
   config = tiny_crossval(**{'data.num_folds': 2, 'inner_validation': True})
   with pytest.raises(ValueError, match='at least 3'):
-    crossval.run(config, tmp_path / 'cv')
+    crossval.run(config, tmp_path / 'cv', store=tiny_store)
   assert not (tmp_path / 'cv').exists()
 
 
@@ -119,9 +117,9 @@ def test_pretraining_on_everybody_is_done_once(
 ):
   config = tiny_crossval(pretrain_scope='all_unlabelled')
   config.folds = (1,)
-  crossval.run(config, tmp_path)
+  crossval.run(config, tmp_path, store=tiny_store)
   config.folds = ()
-  crossval.run(config, tmp_path)
+  crossval.run(config, tmp_path, store=tiny_store)
   assert [(workflow, folder) for workflow, folder, _ in chain_runs] == [
     ('pretrain', 'fold_1'),
     *(('finetune', f'fold_{fold}') for fold in (1, 0, 2)),
@@ -137,8 +135,8 @@ def test_a_fold_keeps_the_pretraining_it_has_begun_with(
   owners.open_tree(tmp_path, config, of_call=('folds',))
   for fold in (2, 0):  # 2 is finished first, but 0 has one of its own
     done = tmp_path / f'fold_{fold}/pretrain'
-    recipe_runs.run(recipe_runs.pretrain_config(config, fold), done)
-  crossval.run(config, tmp_path)
+    recipe_runs.run(recipe_runs.pretrain_config(config, fold), done, tiny_store)
+  crossval.run(config, tmp_path, store=tiny_store)
   begun = [
     config.init_from
     for workflow, _, config in chain_runs
@@ -154,7 +152,7 @@ def test_a_fold_keeps_the_pretraining_it_has_begun_with(
 def test_pretraining_of_a_fold_leaves_its_test_people_out(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
-  crossval.run(tiny_crossval(), tmp_path / 'cv')
+  crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   for workflow, folder, config in chain_runs:
     assert folder == f'fold_{config.data.fold}'
     if workflow == 'pretrain':
@@ -172,12 +170,18 @@ def test_pretraining_of_a_fold_leaves_its_test_people_out(
 def test_folds_run_apart_give_what_they_give_together(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
-  together = crossval.run(tiny_crossval(), tmp_path / 'together')
-  first = crossval.run(tiny_crossval(folds=(2,)), tmp_path / 'apart')
+  together = crossval.run(
+    tiny_crossval(), tmp_path / 'together', store=tiny_store
+  )
+  first = crossval.run(
+    tiny_crossval(folds=(2,)), tmp_path / 'apart', store=tiny_store
+  )
   assert not first.complete and first.protocol.folds_run == (2,)
   assert 'Only the folds 2' in crossval.describe(first, tmp_path)
   assert 'Not complete' in (tmp_path / 'apart/report.md').read_text()
-  apart = crossval.run(tiny_crossval(folds=(0, 1)), tmp_path / 'apart')
+  apart = crossval.run(
+    tiny_crossval(folds=(0, 1)), tmp_path / 'apart', store=tiny_store
+  )
   assert apart == together
   compared = run_pairs.compare_runs(
     predicted_runs.read_run(tmp_path / 'together'),
@@ -190,22 +194,22 @@ def test_folds_run_apart_give_what_they_give_together(
 def test_finished_folds_never_run_again(
   tiny_store, tiny_crossval, chain_runs, tmp_path, monkeypatch
 ):
-  def fail(config, workdir):
+  def fail(config, workdir, *, store):
     raise KeyboardInterrupt
 
   done = finetune.run
   monkeypatch.setattr(
     finetune,
     'run',
-    lambda config, workdir: (fail if config.data.fold else done)(
-      config, workdir
+    lambda config, workdir, *, store: (fail if config.data.fold else done)(
+      config, workdir, store=store
     ),
   )
   with pytest.raises(KeyboardInterrupt):  # in the second fold's fine-tuning
-    crossval.run(tiny_crossval(), tmp_path / 'cv')
+    crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   monkeypatch.setattr(finetune, 'run', done)
   before = len(chain_runs)
-  crossval.run(tiny_crossval(), tmp_path / 'cv')
+  crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   assert [
     (workflow, folder) for workflow, folder, _ in chain_runs[before:]
   ] == [
@@ -214,18 +218,20 @@ def test_finished_folds_never_run_again(
     ('finetune', 'fold_2'),
   ]
   before = len(chain_runs)
-  summary = crossval.run(tiny_crossval(), tmp_path / 'cv')
+  summary = crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   assert len(chain_runs) == before and summary.complete
 
 
 def test_workdir_of_another_config_is_refused(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
-  crossval.run(tiny_crossval(folds=(0,)), tmp_path / 'cv')
+  crossval.run(tiny_crossval(folds=(0,)), tmp_path / 'cv', store=tiny_store)
   before = len(chain_runs)
   with pytest.raises(ValueError, match='temperature: there 0.1, here 0.5'):
     crossval.run(
-      tiny_crossval(**{'pretrain.temperature': 0.5}), tmp_path / 'cv'
+      tiny_crossval(**{'pretrain.temperature': 0.5}),
+      tmp_path / 'cv',
+      store=tiny_store,
     )
   assert len(chain_runs) == before
 
@@ -233,7 +239,9 @@ def test_workdir_of_another_config_is_refused(
 def test_scratch_has_no_pretraining(
   tiny_store, tiny_crossval, chain_runs, tmp_path
 ):
-  crossval.run(tiny_crossval(init='scratch', folds=(0,)), tmp_path / 'cv')
+  crossval.run(
+    tiny_crossval(init='scratch', folds=(0,)), tmp_path / 'cv', store=tiny_store
+  )
   assert [workflow for workflow, _, _ in chain_runs] == ['finetune']
   assert chain_runs[0][2].init_from == ''
 
@@ -250,7 +258,7 @@ def test_folds_under_two_protocols_are_not_pooled(
 ):
   for fold, seed in ((0, 0), (1, 7)):
     config = tiny_crossval(seed=seed, folds=(fold,))
-    crossval.run_fold(config, fold, tmp_path)
+    crossval.run_fold(config, fold, tmp_path, store=tiny_store)
   folders = [tmp_path / f'fold_{fold}' / 'finetune' for fold in (0, 1)]
   with pytest.raises(ValueError, match=r'seed: 0 \| 7'):
     pooling.pool(folders)
@@ -281,7 +289,7 @@ def test_crossval_trains_and_goes_on_inside_a_fold(
   tiny_store, tiny_crossval, tmp_path, monkeypatch
 ):
   config = tiny_crossval(folds=(0,), inner_validation=True)
-  summary = crossval.run(config, tmp_path / 'whole')
+  summary = crossval.run(config, tmp_path / 'whole', store=tiny_store)
   assert summary.total == sum(map(sum, summary.confusion))
   assert summary.test_oracle.correct >= summary.correct
   inner = summary.inner_validation.protocol
@@ -294,6 +302,6 @@ def test_crossval_trains_and_goes_on_inside_a_fold(
   with monkeypatch.context() as patch:
     patch.setattr(predictions, 'write_predictions', stop)
     with pytest.raises(KeyboardInterrupt):
-      crossval.run(config, tmp_path / 'broken')
-  again = crossval.run(config, tmp_path / 'broken')
+      crossval.run(config, tmp_path / 'broken', store=tiny_store)
+  again = crossval.run(config, tmp_path / 'broken', store=tiny_store)
   assert again.folds == summary.folds and again.protocol == summary.protocol

@@ -309,24 +309,24 @@ def test_tree_is_resumed_and_reported(tiny_store, tmp_path, monkeypatch):
   ran = []
   run_one = recipe_runs.run
 
-  def noting(run_config, workdir):
+  def noting(run_config, workdir, store):
     if not (workdir / 'summary.json').exists():
       ran.append(workdir)
       if len(ran) == 3:
         raise KeyboardInterrupt
-    return run_one(run_config, workdir)
+    return run_one(run_config, workdir, store)
 
   monkeypatch.setattr(recipe_runs, 'run', noting)
   with pytest.raises(KeyboardInterrupt):
-    reproduce.run(config, tmp_path / 'tree')
+    reproduce.run(config, tmp_path / 'tree', store=tiny_store)
   finished = ran[:2]
   ran.clear()
   ran.extend([None] * 3)  # nothing is interrupted any more
   config.folds = (0,)
-  (half,) = reproduce.run(config, tmp_path / 'tree')
+  (half,) = reproduce.run(config, tmp_path / 'tree', store=tiny_store)
   assert [row.total for row in half.rows] == [30] * 3
   config.folds = (1,)  # the table then holds both
-  (table,) = reproduce.run(config, tmp_path / 'tree')
+  (table,) = reproduce.run(config, tmp_path / 'tree', store=tiny_store)
   assert not set(finished) & set(ran)
   assert len(ran) - 3 + 2 == 2 + 6  # two pretrainings, three times two folds
   assert [row.total for row in table.rows] == [60] * 3

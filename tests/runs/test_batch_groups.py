@@ -17,7 +17,7 @@ def test_a_run_in_parts(tiny_store, tiny_config, tmp_path):
     **parts,
     **{'negatives.groups': 8, 'batch_norm.views': 'apart'},
   )
-  summary = pretrain.run(config, tmp_path / 'pretrained')
+  summary = pretrain.run(config, tmp_path / 'pretrained', store=tiny_store)
   # Two videos a part: three others, one of them the positive.
   assert summary.loss_at_chance == math.log(3)
   assert summary.contrastive_accuracy > 1 / 16
@@ -25,7 +25,9 @@ def test_a_run_in_parts(tiny_store, tiny_config, tmp_path):
     'finetune', num_epochs=1, init_from=str(tmp_path / 'pretrained'), **parts
   )
   config.frozen_epochs = 0
-  assert math.isfinite(finetune.run(config, tmp_path / 'run').training_loss)
+  assert math.isfinite(
+    finetune.run(config, tmp_path / 'run', store=tiny_store).training_loss
+  )
 
 
 @pytest.mark.parametrize(

@@ -90,16 +90,16 @@ def hand_over(tiny_store, tiny_config, tmp_path, monkeypatch):
     source = str(tmp_path / kind)
     if way == 'init_from':
       config = tiny_config('finetune', init_from=source, pretrain_scope=scope)
-      finetune.run(config, tmp_path / 'run')
+      finetune.run(config, tmp_path / 'run', store=tiny_store)
     elif way == 'classifier':
       config = evaluate_config.get_config('demo')
       config.classifier, config.people_seen = source, 'drop'
-      evaluate.run(config, tmp_path / 'run')
+      evaluate.run(config, tmp_path / 'run', store=tiny_store)
     elif way == 'encoder_from':
       config = baselines_config.get_config('demo')
       config.methods, config.encoder_from = ('linear_probe',), source
       config.pretrain_scope = scope
-      baselines.run(config, tmp_path / 'run')
+      baselines.run(config, tmp_path / 'run', store=tiny_store)
     else:
       getattr(inference, way)(source)
       raise Allowed

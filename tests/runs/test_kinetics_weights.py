@@ -75,7 +75,7 @@ def test_both_workflows_begin_with_the_weights(
   config.optimizer.learning_rate = 1e-30  # moves no float32
   config.optimizer.weight_decay = 0.0
   weights = write_weights(path, config)
-  summary = pretrain.run(config, tmp_path / 'pretrained')
+  summary = pretrain.run(config, tmp_path / 'pretrained', store=tiny_store)
   assert '  Skipped, in the file only: fc.bias' in capsys.readouterr().out
   assert summary.init_weights.fresh == ('projection_head',)
   kernel = checkpoints.read(tmp_path / 'pretrained').state['params'][
@@ -84,7 +84,7 @@ def test_both_workflows_begin_with_the_weights(
     kernel.transpose(4, 3, 0, 1, 2), weights['stem.0.weight']
   )
   config = tiny_config('finetune', num_epochs=1, **choice)
-  summary = finetune.run(config, tmp_path / 'finetuned')
+  summary = finetune.run(config, tmp_path / 'finetuned', store=tiny_store)
   assert summary.init == 'kinetics400'
   # One epoch of the classifier alone.
   after = checkpoints.read(tmp_path / 'finetuned').state['params']['encoder']

@@ -205,15 +205,14 @@ def test_what_fails_in_the_background_is_raised_in_the_loop(place, monkeypatch):
 
 @pytest.mark.slow
 def test_pretraining_is_the_same_wherever_frames_live(
-  tiny_store, tiny_config, tmp_path, monkeypatch
+  tiny_store, tiny_config, tmp_path
 ):
   kept = []
   records = as_records(tiny_store)
   for where in PLACEMENTS:
-    if where == 'streamed':
-      monkeypatch.setattr(run_videos, 'load_videos', lambda data: records)
     config = tiny_config('pretrain', **{'data.placement': where})
-    pretrain.run(config, tmp_path / where)
+    store = records if where == 'streamed' else tiny_store
+    pretrain.run(config, tmp_path / where, store=store)
     lines = (tmp_path / where / 'metrics.jsonl').read_text().splitlines()
     kept.append([json.loads(line) for line in lines])
   assert len(kept[0]) > 12
@@ -222,16 +221,15 @@ def test_pretraining_is_the_same_wherever_frames_live(
 
 @pytest.mark.slow
 def test_finetuning_is_the_same_wherever_frames_live(
-  tiny_store, tiny_config, tmp_path, monkeypatch
+  tiny_store, tiny_config, tmp_path
 ):
   kept = []
   records = as_records(tiny_store)
   for where in PLACEMENTS:
-    if where == 'streamed':
-      monkeypatch.setattr(run_videos, 'load_videos', lambda data: records)
     config = tiny_config('finetune', init='scratch', num_epochs=1)
     config.data.placement = where
-    finetune.run(config, tmp_path / where)
+    store = records if where == 'streamed' else tiny_store
+    finetune.run(config, tmp_path / where, store=store)
     kept.append((tmp_path / where / 'predictions.csv').read_text())
   assert kept[0] == kept[1] == kept[2]
 

@@ -28,7 +28,7 @@ def test_last_epoch_is_tested_and_the_oracle_is_kept_apart(
   tiny_store, tiny_config, tmp_path
 ):
   config = tiny_config('finetune', init='scratch', num_epochs=3)
-  summary = finetune.run(config, tmp_path)
+  summary = finetune.run(config, tmp_path, store=tiny_store)
   looks = [
     line['oracle_test_correct']
     for line in read_lines(tmp_path)
@@ -54,7 +54,7 @@ def test_without_looks_there_is_no_oracle(tiny_store, tiny_config, tmp_path):
   config = tiny_config(
     'finetune', init='scratch', num_epochs=1, look_every_epochs=0
   )
-  assert finetune.run(config, tmp_path).test_oracle is None
+  assert finetune.run(config, tmp_path, store=tiny_store).test_oracle is None
   assert not (tmp_path / 'oracle_predictions.csv').exists()
 
 
@@ -64,7 +64,7 @@ def test_inner_validation_chooses_on_the_next_folds_people(
   config = tiny_config(
     'finetune', init='scratch', num_epochs=3, selection='inner_validation'
   )
-  summary = finetune.run(config, tmp_path)
+  summary = finetune.run(config, tmp_path, store=tiny_store)
   looks = [
     line['validation_correct']
     for line in read_lines(tmp_path)
@@ -190,9 +190,9 @@ def test_protocol_says_whether_validation_people_were_pretrained_on(
 def test_folds_of_clips_are_called_leaky(tiny_store, tiny_config, tmp_path):
   leaky = {'data.fold_assignment': 'leaky_clips', 'num_epochs': 1}
   before = tmp_path / 'pretrained'
-  pretrain.run(tiny_config('pretrain', **leaky), before)
+  pretrain.run(tiny_config('pretrain', **leaky), before, store=tiny_store)
   config = tiny_config('finetune', init_from=str(before), **leaky)
-  summary = finetune.run(config, tmp_path / 'run')
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert len(summary.protocol.leaks) == 1
   assert summary.protocol.num_people > 1
   described = finetune.describe(summary, tmp_path / 'run')
@@ -211,15 +211,19 @@ def test_a_kept_epoch_of_a_pretraining_can_be_fine_tuned(
       'pretrain', num_epochs=2, **changes | {'checkpoint.keep_epochs': (1,)}
     ),
     before,
+    store=tiny_store,
   )
   short = tmp_path / 'short'
-  pretrain.run(tiny_config('pretrain', num_epochs=1, **changes), short)
+  pretrain.run(
+    tiny_config('pretrain', num_epochs=1, **changes), short, store=tiny_store
+  )
   found = [
     finetune.run(
       tiny_config(
         'finetune', init_from=str(source), init_epoch=epoch, num_epochs=1
       ),
       tmp_path / f'run_{epoch}',
+      store=tiny_store,
     )
     for source, epoch in ((before, 1), (short, 0))
   ]
@@ -244,5 +248,5 @@ def test_selections_that_cannot_be_are_refused(
 ):
   config = tiny_config('finetune', init='scratch', **changes)
   with pytest.raises(ValueError, match=message):
-    finetune.run(config, tmp_path / 'run')
+    finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert not (tmp_path / 'run').exists()

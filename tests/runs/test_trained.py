@@ -138,14 +138,14 @@ def test_a_fine_tuning_can_begin_with_another_on_its_own_people(
   tiny_store, tiny_config, tmp_path
 ):
   first = tiny_config('finetune', init='scratch', num_epochs=1)
-  finetune.run(first, tmp_path / 'first')
+  finetune.run(first, tmp_path / 'first', store=tiny_store)
   config = tiny_config(
     'finetune', init_from=str(tmp_path / 'first'), num_epochs=1
   )
-  summary = finetune.run(config, tmp_path / 'second')
+  summary = finetune.run(config, tmp_path / 'second', store=tiny_store)
   assert summary.protocol.pretrain_scope == 'train_folds'
   seen = trained.open_trained(tmp_path / 'second', option='').notes.seen
   assert [one.labels for one in seen] == [True, True]
   config.data.fold, config.pretrain_scope = 3, 'all_unlabelled'
   with pytest.raises(ValueError, match='on P004, tested in.*their labels'):
-    finetune.run(config, tmp_path / 'third')
+    finetune.run(config, tmp_path / 'third', store=tiny_store)

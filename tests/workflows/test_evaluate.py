@@ -9,7 +9,6 @@ from stclr_jax.data.people import identity
 from stclr_jax.evaluation import protocol
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
-from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
@@ -19,7 +18,11 @@ from stclr_jax.workflows import pretrain
 @pytest.fixture
 def classifier(tiny_store, tiny_config, tmp_path):
   workdir = tmp_path / 'classifier'
-  finetune.run(tiny_config('finetune', init='scratch', num_epochs=1), workdir)
+  finetune.run(
+    tiny_config('finetune', init='scratch', num_epochs=1),
+    workdir,
+    store=tiny_store,
+  )
   return workdir
 
 
@@ -37,17 +40,21 @@ def read_predictions(workdir):
 
 
 def test_people_trained_on_are_refused_dropped_or_marked(
-  classifier, tiny_store, tmp_path, monkeypatch
+  classifier, tiny_store, tmp_path
 ):
   with pytest.raises(
     ValueError, match='trained on 9 people .*P002, P003,.*drop'
   ):
-    evaluate.run(make_config(classifier), tmp_path / 'refused')
+    evaluate.run(
+      make_config(classifier), tmp_path / 'refused', store=tiny_store
+    )
   assert not (tmp_path / 'refused').exists()
 
   # On the fold's own test people it finds what fine-tuning found.
   dropped = evaluate.run(
-    make_config(classifier, people_seen='drop'), tmp_path / 'dropped'
+    make_config(classifier, people_seen='drop'),
+    tmp_path / 'dropped',
+    store=tiny_store,
   )
   assert dropped.total == 6 and dropped.seen.total == 0
   rows = read_predictions(tmp_path / 'dropped')
@@ -68,7 +75,9 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   assert dropped.sites is None  # drawn faces were recorded nowhere
 
   marked = evaluate.run(
-    make_config(classifier, people_seen='mark'), tmp_path / 'marked'
+    make_config(classifier, people_seen='mark'),
+    tmp_path / 'marked',
+    store=tiny_store,
   )
   assert marked.seen.people == 9 and marked.seen.total == 54
   assert marked.unseen == dropped.unseen
@@ -86,12 +95,11 @@ def test_people_trained_on_are_refused_dropped_or_marked(
   other = dataclasses.replace(
     tiny_store, name='mine:all', label=label, label_names=names
   )
-  monkeypatch.setattr(run_videos, 'load_videos', lambda data: other)
   config = make_config(classifier)
   with pytest.raises(ValueError, match="unknown label 'fearful'"):
-    evaluate.run(config, tmp_path / 'mine')
+    evaluate.run(config, tmp_path / 'mine', store=other)
   config.label_map = 'oulu_casia'
-  mine = evaluate.run(config, tmp_path / 'mine')
+  mine = evaluate.run(config, tmp_path / 'mine', store=other)
   assert mine.total == 57 and mine.seen.total == 0
   assert mine.unlabelled == {'': 1, 'neutral': 2}
   first = marked.confusion
@@ -114,16 +122,12 @@ def test_bad_configs_are_refused(changes, error, message, tmp_path):
 
 @pytest.mark.slow
 def test_people_pretrained_on_are_known_in_their_own_data_set(
-  tiny_store, tiny_config, tmp_path, monkeypatch
+  tiny_store, tiny_config, tmp_path
 ):
-  def use(store):
-    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
-
   def leaks(store):
-    use(store)
     config = make_config(tmp_path / 'classifier', people_seen='drop')
     summary = evaluate.run(
-      config, tmp_path / f'of_{len(list(tmp_path.iterdir()))}'
+      config, tmp_path / f'of_{len(list(tmp_path.iterdir()))}', store=store
     )
     assert summary.protocol.pretrained_on == 'mine:videos'
     described = evaluate.describe(summary, tmp_path)
@@ -131,17 +135,15 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
     return list(summary.protocol.leaks)
 
   mine = dataclasses.replace(tiny_store, name='mine:videos')
-  use(mine)
   config = tiny_config(
     'pretrain', num_epochs=1, pretrain_scope='all_unlabelled'
   )
-  pretrain.run(config, tmp_path / 'pretrained')
-  use(tiny_store)
+  pretrain.run(config, tmp_path / 'pretrained', store=mine)
   # Nobody here was pretrained on, though somebody there has the number.
   config = tiny_config(
     'finetune', num_epochs=1, init_from=str(tmp_path / 'pretrained')
   )
-  summary = finetune.run(config, tmp_path / 'classifier')
+  summary = finetune.run(config, tmp_path / 'classifier', store=tiny_store)
   assert summary.protocol.pretrain_scope == 'other_data'
   assert not summary.protocol.leaks
   assert 'pretrained on other data (mine:videos) for 1 epoch' in (
@@ -152,16 +154,13 @@ def test_people_pretrained_on_are_known_in_their_own_data_set(
 
 
 def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
-  tiny_store, tiny_config, tmp_path, monkeypatch
+  tiny_store, tiny_config, tmp_path
 ):
-  def use(store):
-    monkeypatch.setattr(run_videos, 'load_videos', lambda data: store)
-
   names = [f'N{number:02d}' for number in tiny_store.subject]
   who = identity.Who(tuple(names), (True,) * 60, ((),) * 60, '')
-  use(dataclasses.replace(tiny_store, name='mine:videos', who=who))
+  mine = dataclasses.replace(tiny_store, name='mine:videos', who=who)
   config = tiny_config('finetune', init='scratch', num_epochs=1)
-  finetune.run(config, tmp_path / 'classifier')
+  finetune.run(config, tmp_path / 'classifier', store=mine)
   # The first person, whom fold 0 held out, is the last one now.
   anew = dataclasses.replace(
     tiny_store,
@@ -169,18 +168,17 @@ def test_people_of_a_set_that_was_imported_anew_are_known_by_name(
     subject=(tiny_store.subject - 2) % 10 + 1,
     who=who,
   )
-  use(anew)
   config = make_config(tmp_path / 'classifier')
   with pytest.raises(ValueError, match=r'9 people of again.*N02.*same_names='):
-    evaluate.run(config, tmp_path / 'run')
+    evaluate.run(config, tmp_path / 'run', store=anew)
   config.people_seen = 'drop'
-  summary = evaluate.run(config, tmp_path / 'run')
+  summary = evaluate.run(config, tmp_path / 'run', store=anew)
   assert summary.total == 6 and summary.unseen.people == 1
   assert {row['subject'] for row in read_predictions(tmp_path / 'run')} == {
     'N01'
   }
   config.people_seen, config.data.same_names = 'refuse', 'other_people'
-  assert evaluate.run(config, tmp_path / 'others').total == 60
+  assert evaluate.run(config, tmp_path / 'others', store=anew).total == 60
 
 
 def test_class_names_may_hold_commas(tiny_store):

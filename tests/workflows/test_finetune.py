@@ -21,7 +21,7 @@ from stclr_jax.workflows import pretrain
 @pytest.fixture
 def pretrained(tiny_store, tiny_config, tmp_path):
   workdir = tmp_path / 'pretrained'
-  pretrain.run(tiny_config('pretrain', num_epochs=1), workdir)
+  pretrain.run(tiny_config('pretrain', num_epochs=1), workdir, store=tiny_store)
   return workdir
 
 
@@ -34,7 +34,7 @@ def test_run_tests_on_unseen_people(
   tiny_store, tiny_config, tmp_path, pretrained
 ):
   config = tiny_config('finetune', init_from=str(pretrained))
-  summary = finetune.run(config, tmp_path / 'run')
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert summary == summaries.read(tmp_path / 'run')
   assert summary.total == 6 and summary.labelled_videos == 54
   assert np.sum(summary.confusion) == 6
@@ -59,7 +59,7 @@ def test_frozen_stage_leaves_the_encoder_bit_for_bit(
   config = tiny_config(
     'finetune', init_from=str(pretrained), num_epochs=2, frozen_epochs=2
   )
-  finetune.run(config, tmp_path / 'run')
+  finetune.run(config, tmp_path / 'run', store=tiny_store)
   before, after = encoder_of(pretrained), encoder_of(tmp_path / 'run')
   jax.tree.map(np.testing.assert_array_equal, before, after)
   classifier = checkpoints.read(tmp_path / 'run').state['params']['classifier']
@@ -72,7 +72,7 @@ def test_second_stage_trains_everything(
 ):
   config = tiny_config('finetune', init_from=str(pretrained))
   config.optimizer.state_between_stages = between
-  finetune.run(config, tmp_path / 'run')
+  finetune.run(config, tmp_path / 'run', store=tiny_store)
   before, after = encoder_of(pretrained), encoder_of(tmp_path / 'run')
   equal = jax.tree.map(np.array_equal, before, after)
   assert not any(jax.tree.leaves(equal))
@@ -111,13 +111,13 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
       'optimizer.state_between_stages': 'kept',
     },
   )
-  whole = finetune.run(config, tmp_path / 'whole')
+  whole = finetune.run(config, tmp_path / 'whole', store=tiny_store)
   for done in (1, 2, 3):  # within stage one, between stages, within two
     with monkeypatch.context() as patch:
       stop_after_epoch(patch, done)
       with pytest.raises(KeyboardInterrupt):
-        finetune.run(config, tmp_path / 'cut')
-  resumed = finetune.run(config, tmp_path / 'cut')
+        finetune.run(config, tmp_path / 'cut', store=tiny_store)
+  resumed = finetune.run(config, tmp_path / 'cut', store=tiny_store)
   assert resumed.confusion == whole.confusion
   assert resumed.training_loss == whole.training_loss
   jax.tree.map(
@@ -131,7 +131,7 @@ def test_scratch_trains_everything_from_the_first_epoch(
   tiny_store, tiny_config, tmp_path
 ):
   config = tiny_config('finetune', init='scratch', num_epochs=1)
-  summary = finetune.run(config, tmp_path / 'run')
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert summary.init == 'scratch'
   stats = encoder_of(tmp_path / 'run')['batch_stats']
   assert np.abs(stats['stem_norm']['mean']).max() > 0
@@ -140,7 +140,7 @@ def test_scratch_trains_everything_from_the_first_epoch(
 def test_labelled_fraction_uses_fewer_videos(tiny_store, tiny_config, tmp_path):
   config = tiny_config('finetune', init='scratch', num_epochs=1)
   config.data.labelled_fraction = 0.25
-  summary = finetune.run(config, tmp_path / 'run')
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert 12 <= summary.labelled_videos <= 18
   used = checkpoints.read(tmp_path / 'run').notes['labelled_videos']
   assert len(used) == summary.labelled_videos
@@ -155,10 +155,10 @@ def test_people_seen_in_pretraining_may_not_be_tested(
   with pytest.raises(
     ValueError, match=r'on P004, tested in `data.fold` \(=3\)'
   ):
-    finetune.run(config, tmp_path / 'run')
+    finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert not (tmp_path / 'run').exists()
   config.pretrain_scope = 'all_unlabelled'
-  finetune.run(config, tmp_path / 'run')
+  finetune.run(config, tmp_path / 'run', store=tiny_store)
 
 
 def test_a_run_does_not_go_on_with_other_people(
@@ -168,13 +168,13 @@ def test_a_run_does_not_go_on_with_other_people(
   with monkeypatch.context() as patch:
     stop_after_epoch(patch, 1)
     with pytest.raises(KeyboardInterrupt):
-      finetune.run(config, tmp_path)
+      finetune.run(config, tmp_path, store=tiny_store)
   fold = (tmp_path / 'fold.json').read_bytes()
   anew = dataclasses.replace(tiny_store, subject=tiny_store.subject % 10 + 1)
   with pytest.raises(ValueError, match='cannot go on.*new --workdir'):
     finetune.run(config, tmp_path, store=anew)
   assert (tmp_path / 'fold.json').read_bytes() == fold
-  assert finetune.run(config, tmp_path).epochs == 2
+  assert finetune.run(config, tmp_path, store=tiny_store).epochs == 2
 
 
 def test_an_unfinished_encoder_must_be_named_by_its_epoch(
@@ -183,10 +183,10 @@ def test_an_unfinished_encoder_must_be_named_by_its_epoch(
   (pretrained / 'summary.json').unlink()
   config = tiny_config('finetune', init_from=str(pretrained), num_epochs=1)
   with pytest.raises(FileNotFoundError, match='not finished.*init_epoch=1'):
-    finetune.run(config, tmp_path / 'run')
+    finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert not (tmp_path / 'run').exists()
   config.init_epoch = 1
-  summary = finetune.run(config, tmp_path / 'run')
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
   assert summary.init_epoch == 1
   assert summary.protocol.pretrained_epochs == 1
   assert summary.protocol.pretrained_on == tiny_store.name
@@ -251,7 +251,7 @@ def test_encoder_of_another_architecture_shows_both_sides(
   config = tiny_config('finetune', init_from=str(pretrained))
   config.encoder.architecture = 'r3d_18'
   with pytest.raises(ValueError) as error:
-    finetune.run(config, tmp_path / 'run')
+    finetune.run(config, tmp_path / 'run', store=tiny_store)
   message = str(error.value)
   assert 'Only in the checkpoint: layer1_0/conv1/norm' in message
   assert 'Only in this config:    layer1_0/conv1/conv/kernel' in message
@@ -272,11 +272,13 @@ def test_bad_configs_are_refused_before_anything_is_written(
   tiny_store, tiny_config, tmp_path, changes, message
 ):
   with pytest.raises(ValueError, match=message):
-    finetune.run(tiny_config('finetune', **changes), tmp_path / 'run')
+    finetune.run(
+      tiny_config('finetune', **changes), tmp_path / 'run', store=tiny_store
+    )
   assert not (tmp_path / 'run').exists()
 
 
 def test_missing_checkpoint_names_the_folder(tiny_store, tiny_config, tmp_path):
   config = tiny_config('finetune', init_from=str(tmp_path / 'nowhere'))
   with pytest.raises(FileNotFoundError, match='nowhere.checkpoints'):
-    finetune.run(config, tmp_path / 'run')
+    finetune.run(config, tmp_path / 'run', store=tiny_store)

@@ -42,7 +42,7 @@ def stop_after(monkeypatch, steps):
 
 def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   config = tiny_config('pretrain', **{'audit.enabled': True})
-  summary = pretrain.run(config, tmp_path)
+  summary = pretrain.run(config, tmp_path, store=tiny_store)
   assert summary == summaries.read(tmp_path)
   assert math.isclose(summary.loss_at_chance, math.log(15))
   assert summary.data == 'tiny:vl_strong' and summary.synthetic
@@ -70,14 +70,14 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   config = tiny_config('pretrain', num_epochs=3)
-  whole = pretrain.run(config, tmp_path / 'whole')
+  whole = pretrain.run(config, tmp_path / 'whole', store=tiny_store)
   with monkeypatch.context() as patch:
     stop_after(patch, steps=8)  # in the second epoch of six steps
     with pytest.raises(KeyboardInterrupt):
-      pretrain.run(config, tmp_path / 'cut')
+      pretrain.run(config, tmp_path / 'cut', store=tiny_store)
   assert not (tmp_path / 'cut' / 'summary.json').exists()
   before = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
-  resumed = pretrain.run(config, tmp_path / 'cut')
+  resumed = pretrain.run(config, tmp_path / 'cut', store=tiny_store)
   for name in ('loss', 'knn_accuracy', 'contrastive_accuracy', 'steps'):
     assert getattr(resumed, name) == getattr(whole, name)
   after = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
@@ -96,7 +96,7 @@ def test_a_run_does_not_go_on_with_other_people(
   with monkeypatch.context() as patch:
     stop_after(patch, steps=8)
     with pytest.raises(KeyboardInterrupt):
-      pretrain.run(config, tmp_path)
+      pretrain.run(config, tmp_path, store=tiny_store)
   before = arrays(tmp_path)
   for changes in (
     {'subject': tiny_store.subject % 10 + 1},
@@ -122,9 +122,9 @@ def test_finished_run_is_not_run_again(
   tiny_store, tiny_config, tmp_path, monkeypatch
 ):
   config = tiny_config('pretrain', num_epochs=1)
-  summary = pretrain.run(config, tmp_path)
+  summary = pretrain.run(config, tmp_path, store=tiny_store)
   stop_after(monkeypatch, steps=0)
-  assert pretrain.run(config, tmp_path) == summary
+  assert pretrain.run(config, tmp_path, store=tiny_store) == summary
 
 
 def test_not_finite_loss_stops_and_keeps_the_checkpoint(
@@ -135,7 +135,7 @@ def test_not_finite_loss_stops_and_keeps_the_checkpoint(
   with pytest.MonkeyPatch.context() as patch:
     stop_after(patch, steps=8)
     with pytest.raises(KeyboardInterrupt):
-      pretrain.run(good, tmp_path)
+      pretrain.run(good, tmp_path, store=tiny_store)
   before = arrays(tmp_path)
 
   def poisoned(fetch):
@@ -144,7 +144,7 @@ def test_not_finite_loss_stops_and_keeps_the_checkpoint(
   with pytest.MonkeyPatch.context() as patch:
     patch.setattr(journal.jax, 'device_get', poisoned(jax.device_get))
     with pytest.raises(FloatingPointError, match='`loss` is nan at step 7 '):
-      pretrain.run(config, tmp_path)
+      pretrain.run(config, tmp_path, store=tiny_store)
   for a, b in zip(before, arrays(tmp_path), strict=True):
     np.testing.assert_array_equal(a, b)
 
@@ -153,16 +153,16 @@ def test_workdir_of_another_config_is_refused(
   tiny_store, tiny_config, tmp_path
 ):
   config = tiny_config('pretrain', num_epochs=1)
-  pretrain.run(config, tmp_path)
+  pretrain.run(config, tmp_path, store=tiny_store)
   config.temperature = 0.5
   with pytest.raises(ValueError, match='temperature: there 0.1, here 0.5'):
-    pretrain.run(config, tmp_path)
+    pretrain.run(config, tmp_path, store=tiny_store)
 
 
 def test_foreign_folder_is_refused(tiny_store, tiny_config, tmp_path):
   (tmp_path / 'thesis.tex').write_text('mine')
   with pytest.raises(ValueError, match='holds files but no config.json'):
-    pretrain.run(tiny_config('pretrain'), tmp_path)
+    pretrain.run(tiny_config('pretrain'), tmp_path, store=tiny_store)
   assert [path.name for path in tmp_path.iterdir()] == ['thesis.tex']
 
 
@@ -186,7 +186,9 @@ def test_bad_configs_are_refused_before_anything_is_written(
   tiny_store, tiny_config, tmp_path, changes, message
 ):
   with pytest.raises(ValueError, match=message):
-    pretrain.run(tiny_config('pretrain', **changes), tmp_path / 'run')
+    pretrain.run(
+      tiny_config('pretrain', **changes), tmp_path / 'run', store=tiny_store
+    )
   assert not (tmp_path / 'run').exists()
 
 
