@@ -271,6 +271,7 @@ def _short(value):
 
 
 def plural(number, noun):
+  """Returns such as '1 fold' or '3 folds'."""
   return f'{number} {noun}' + ('' if number == 1 else 's')
 
 

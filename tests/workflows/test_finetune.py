@@ -230,7 +230,8 @@ def test_the_next_command_is_one_that_can_be_typed(
     assert forwarded == ['--config.init=scratch', *COMMAND[5:]]
   else:
     assert command[2] == '--config=configs/pretrain.py:paper'
-    assert forwarded == COMMAND[-2:]
+    # A network, what it sees and of which data; no labels.
+    assert forwarded == ['--config.views.size=48', *COMMAND[-2:]]
     known = pretraining_configs.get_config('paper')
     for flag in forwarded:
       key = flag.partition('=')[0].removeprefix('--config.')
