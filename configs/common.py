@@ -102,6 +102,9 @@ def encoder():
       # 'batch_norm' (about 0.6 of it, a tenth more time, both predicted) or
       # 'block' (a tenth of it, a third more time). Results do not change.
       'remat': 'none',
+      # 'pallas': kernels of our own for GPUs, in (2+1)D networks; slow on a
+      # CPU. chosen: xla until a GPU has said that they are faster.
+      'kernels': 'xla',
     }
   )
 

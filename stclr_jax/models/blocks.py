@@ -7,6 +7,8 @@ from jaxtyping import Array
 from jaxtyping import Float
 
 from stclr_jax.models import architectures
+from stclr_jax.models.convolutions import is_temporal
+from stclr_jax.models.normalization import Summed
 
 
 class ConvolutionsInTurn(nn.Module):
@@ -17,12 +19,14 @@ class ConvolutionsInTurn(nn.Module):
     channel_multiple: see `convolve_in_turn`.
     conv: makes a convolution.
     norm: makes a batch norm.
+    fuse: see `convolve_in_turn`.
   """
 
   convolutions: tuple[architectures.Convolution, ...]
   channel_multiple: int
   conv: Callable
   norm: Callable
+  fuse: bool = False
 
   @nn.compact
   def __call__(self, x, *, train):
@@ -33,6 +37,7 @@ class ConvolutionsInTurn(nn.Module):
       conv=self.conv,
       norm=self.norm,
       train=train,
+      fuse=self.fuse,
     )
 
 
@@ -44,12 +49,14 @@ class ResidualBlock(nn.Module):
     channel_multiple: see `convolve_in_turn`.
     conv: makes a convolution.
     norm: makes a batch norm.
+    fuse: see `convolve_in_turn`.
   """
 
   block: architectures.Block
   channel_multiple: int
   conv: Callable
   norm: Callable
+  fuse: bool = False
 
   @nn.compact
   def __call__(self, x, *, train):
@@ -64,7 +71,12 @@ class ResidualBlock(nn.Module):
 
   def _convolve(self, convolutions, name):
     return ConvolutionsInTurn(
-      convolutions, self.channel_multiple, self.conv, self.norm, name=name
+      convolutions,
+      self.channel_multiple,
+      self.conv,
+      self.norm,
+      self.fuse,
+      name=name,
     )
 
 
@@ -76,7 +88,8 @@ def convolve_in_turn(
   conv: Callable,
   norm: Callable,
   train: bool,
-) -> Float[Array, 'b t2 h2 w2 features']:
+  fuse: bool = False,
+) -> Float[Array, 'b t2 h2 w2 features'] | Summed:
   """Convolves one after the other, each with its batch norm and a ReLU.
 
   Args:
@@ -87,14 +100,19 @@ def convolve_in_turn(
     conv: makes a convolution.
     norm: makes a batch norm.
     train: see `normalization.BatchNorm`.
+    fuse: whether a convolution over time alone computes the batch norm before
+      it as well, in one kernel of our own.
 
   Returns:
-    float [b, t', h', w', features of the last].
+    float [b, t', h', w', features of the last]; with their sums if a kernel
+    of our own has summed them.
   """
   in_padding = 0
-  for name, features, kernel_size, strides, norm_name in convolutions:
-    is_last = name == convolutions[-1].name
-    padding = 0 if is_last else -features % channel_multiple
+  for i, (name, features, kernel_size, strides, norm_name) in enumerate(
+    convolutions
+  ):
+    behind = convolutions[i + 1 :]
+    padding = -features % channel_multiple if behind else 0
     x = conv(
       features,
       kernel_size,
@@ -104,6 +122,14 @@ def convolve_in_turn(
       name=name,
     )(x)
     if norm_name is not None:
-      x = norm(padding=padding, name=norm_name)(x, train=train, relu=True)
+      # The last of a stem is followed by blocks, which read it as it is.
+      x = norm(padding=padding, name=norm_name)(
+        x,
+        train=train,
+        relu=True,
+        defer=fuse
+        and bool(behind)
+        and is_temporal(behind[0].kernel_size, behind[0].strides),
+      )
     in_padding = padding
   return x

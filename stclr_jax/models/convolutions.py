@@ -18,6 +18,8 @@ from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.models import convolutions_cpu
 from stclr_jax.models import convolutions_xla
+from stclr_jax.models import normalization
+from stclr_jax.models.kernels import normalized_convolution
 
 # What rematerialisation may keep, see `encoders.REMAT`.
 OUTPUT = 'convolution'
@@ -61,16 +63,39 @@ class Conv(nn.Module):
 
   @nn.compact
   def __call__(
-    self, x: Float[Array, 'b t h w c']
-  ) -> Float[Array, 'b t2 h2 w2 features']:
-    """Convolves [b, t, h, w, c] to [b, t', h', w', features]."""
+    self, x: Float[Array, 'b t h w c'] | normalization.Deferred
+  ) -> Float[Array, 'b t2 h2 w2 features'] | normalization.Summed:
+    """Convolves [b, t, h, w, c] to [b, t', h', w', features].
+
+    Args:
+      x: float [b, t, h, w, c], or what a batch norm has left to do.
+
+    Returns:
+      float [b, t', h', w', features]; with its sums if `x` was left to do.
+    """
+    is_deferred = isinstance(x, normalization.Deferred)
+    c = (x.values if is_deferred else x).shape[-1]
     kernel = self.param(
       'kernel',
       kernel_init,
-      (*self.kernel_size, x.shape[-1] - self.in_padding, self.features),
+      (*self.kernel_size, c - self.in_padding, self.features),
     )
     channels = ((0, self.in_padding), (0, self.out_padding))
     kernel = jnp.pad(kernel.astype(self.dtype), ((0, 0),) * 3 + channels)
+    if is_deferred:
+      y, moments = normalized_convolution.normalize_and_convolve(
+        x.values.astype(self.dtype),
+        x.mean,
+        x.var,
+        x.scale,
+        x.bias,
+        kernel[:, 0, 0],
+        normalized_convolution.Settings(
+          x.epsilon, self.strides[0], x.axis_name
+        ),
+      )
+      moments = checkpoint_name(moments, normalization.STATISTICS)
+      return normalization.Summed(checkpoint_name(y, OUTPUT), moments)
     y = convolve(
       x.astype(self.dtype),
       kernel,
@@ -78,6 +103,19 @@ class Conv(nn.Module):
       lowering=self.lowering,
     )
     return checkpoint_name(y, OUTPUT)
+
+
+def is_temporal(kernel_size: Sequence[int], strides: Sequence[int]) -> bool:
+  """Says if a convolution looks along time only, and moves along it only.
+
+  Args:
+    kernel_size: extent in (t, h, w).
+    strides: step in (t, h, w).
+
+  Returns:
+    A bool; True for a kernel of one pixel of several frames.
+  """
+  return kernel_size[0] > 1 and (*kernel_size[1:], *strides[1:]) == (1, 1, 1, 1)
 
 
 def convolve(

@@ -9,6 +9,7 @@ names, so that weights map one to one.
 """
 
 import functools
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +19,7 @@ from jaxtyping import Float
 
 from stclr_jax import targets
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.models import architectures
 from stclr_jax.models import blocks
 from stclr_jax.models import convolutions
@@ -40,6 +42,11 @@ REMAT = {
 # stay exact: the zeros are added when a kernel is used.
 GPU_CHANNEL_MULTIPLE = 8
 
+# What computes a batch norm and the convolution over time behind it: XLA, or
+# kernels of our own, see `kernels/`. They save passes over memory on paper; no
+# GPU has said yet that they are faster.
+KERNELS = ('xla', 'pallas')
+
 # Four halvings of the height leave nothing of a smaller image but padding.
 MIN_IMAGE_SIZE = 16
 
@@ -61,6 +68,8 @@ class Encoder(nn.Module):
     lowering: see `convolutions.Conv`.
     remat: 'none', 'batch_norm' or 'block': how much is computed again in the
       backward pass to save memory, see `REMAT`. Results do not depend on it.
+    kernels: 'xla' or 'pallas', see `KERNELS`; the latter in training only, and
+      with one group only. Results differ by rounding.
     channel_multiple: the channels between the halves of a (2+1)D convolution
       are filled up with zeros to a multiple of this; None for what the
       default device likes. Results do not depend on it.
@@ -77,6 +86,7 @@ class Encoder(nn.Module):
   groups: int = 1
   lowering: str = 'auto'
   remat: str = 'none'
+  kernels: str = 'xla'
   channel_multiple: int | None = None
 
   @nn.compact
@@ -107,6 +117,7 @@ class Encoder(nn.Module):
       groups=self.groups,
     )
     channel_multiple = self._channel_multiple()
+    fuse = self.kernels == 'pallas'
 
     def stem(encoder, x):
       return blocks.convolve_in_turn(
@@ -116,6 +127,7 @@ class Encoder(nn.Module):
         conv=functools.partial(conv, parent=encoder),
         norm=functools.partial(norm, parent=encoder),
         train=train,
+        fuse=fuse,
       )
 
     def residual(encoder, x, *, block):
@@ -124,6 +136,7 @@ class Encoder(nn.Module):
         channel_multiple=channel_multiple,
         conv=conv,
         norm=norm,
+        fuse=fuse,
         parent=encoder,
         name=block.name,
       )(x, train=train)
@@ -136,7 +149,7 @@ class Encoder(nn.Module):
     x = x.astype(jnp.promote_types(jnp.float32, x.dtype))
     return x.mean((-4, -3, -2))  # [b, t, h, w, c] -> [b, c]
 
-  def _rematerialized(self, part):
+  def _rematerialized(self, part: Callable) -> Callable:
     """Lets the backward pass compute a part of the network again."""
     kept = REMAT[self.remat]
     if kept is None:
@@ -154,6 +167,7 @@ class Encoder(nn.Module):
       raise UserError(
         f'`remat` (={self.remat!r}) must be one of {", ".join(REMAT)}.'
       )
+    check_one_of('kernels', self.kernels, KERNELS)
     if len(shape) != 5 or shape[-1] != 3:
       raise UserError(
         f'`clips` (of shape {shape}) must be [b, t, h, w, 3], channels last.'

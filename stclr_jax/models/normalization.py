@@ -8,6 +8,7 @@ rest again while it reads: two passes over memory each way, and one all-reduce.
 """
 
 import functools
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,41 @@ from stclr_jax.errors import UserError
 
 # What rematerialisation may keep, see `encoders.REMAT`.
 STATISTICS = 'statistics'
+
+
+class Summed(NamedTuple):
+  """An array whose channels have been summed by what wrote it.
+
+  Attributes:
+    values: float [*b, c].
+    moments: means of the values and of their squares over this device's batch
+      [2, c], at least float32.
+  """
+
+  values: Array
+  moments: Array
+
+
+class Deferred(NamedTuple):
+  """What a batch norm leaves to the convolution behind it, a ReLU included.
+
+  Attributes:
+    values: float [*b, c], as they came.
+    mean: of each channel over all devices, at least float32 [c].
+    var: biased variance, likewise.
+    scale: of the normalised values, at least float32 [c].
+    bias: added to them, likewise.
+    epsilon: added to the variance.
+    axis_name: device axis over which the batch is spread, or None.
+  """
+
+  values: Array
+  mean: Array
+  var: Array
+  scale: Array
+  bias: Array
+  epsilon: float
+  axis_name: str | None
 
 
 class BatchNorm(nn.Module):
@@ -57,27 +93,31 @@ class BatchNorm(nn.Module):
   @nn.compact
   def __call__(
     self,
-    x: Float[Array, '*b c'],
+    x: Float[Array, '*b c'] | Summed,
     *,
     train: bool,
     residual: Float[Array, '*b c'] | None = None,
     relu: bool = False,
-  ) -> Float[Array, '*b c']:
+    defer: bool = False,
+  ) -> Float[Array, '*b c'] | Deferred:
     """Normalises by the batch's statistics, or the running ones.
 
     Args:
-      x: float [*b, c].
+      x: float [*b, c], maybe with its sums.
       train: whether to use, and move, the batch's own statistics.
       residual: added to the result, float [*b, c], or None.
       relu: whether negative results become 0, after the addition.
+      defer: whether the convolution behind it can do this itself, a ReLU
+        included; it is left to it in training, without groups.
 
     Returns:
-      [*b, c], of `dtype`.
+      [*b, c], of `dtype`; a `Deferred` if it is left.
 
     Raises:
       ValueError: if a batch cannot be cut into the groups, or a channel has
         too few values in training.
     """
+    x, moments = x if isinstance(x, Summed) else (x, None)
     features = x.shape[-1] - self.padding
     scale = self.param('scale', nn.initializers.ones, (features,))
     bias = self.param('bias', nn.initializers.zeros, (features,))
@@ -91,9 +131,19 @@ class BatchNorm(nn.Module):
       y = _scale_shift(x, mean, gain, bias, residual, relu)
       return y.astype(self.dtype)
 
-    y, mean, var = _normalize_groups(
-      x, scale, bias, residual, self.epsilon, relu, self.axis_name, self.groups
-    )
+    if defer and self.groups == 1:
+      mean, var = batch_statistics(x, axis_name=self.axis_name, moments=moments)
+      y = Deferred(x, mean, var, scale, bias, self.epsilon, self.axis_name)
+    else:
+      y, mean, var = _normalize_groups(
+        x,
+        scale,
+        bias,
+        residual,
+        moments,
+        (self.epsilon, relu, self.axis_name),
+        self.groups,
+      )
     if not self.is_initializing():
       count = _count(x, self.axis_name) // self.groups
       if count < 2:
@@ -106,7 +156,7 @@ class BatchNorm(nn.Module):
       unbiased = var * (count / (count - 1))
       running_mean.value = self._moved(running_mean.value, mean)
       running_var.value = self._moved(running_var.value, unbiased)
-    return y.astype(self.dtype)
+    return y if isinstance(y, Deferred) else y.astype(self.dtype)
 
   def _padded(self, values):
     return jnp.pad(values, (0, self.padding))
@@ -115,19 +165,17 @@ class BatchNorm(nn.Module):
     return self.momentum * old + (1 - self.momentum) * new[: old.size]
 
 
-def _normalize_groups(
-  x, scale, bias, residual, epsilon, relu, axis_name, groups
-):
+def _normalize_groups(x, scale, bias, residual, moments, how, groups):
   """`normalize_batch` of each group; statistics are the groups' means."""
 
-  def normalize(x, residual) -> tuple[Array, Array, Array]:
+  def normalize(x, residual, moments=None) -> tuple[Array, Array, Array]:
     # `functools.partial` hides from pyright what `custom_vjp` returns.
     return normalize_batch(  # pyright: ignore[reportReturnType]
-      x, scale, bias, residual, epsilon, relu, axis_name
+      x, scale, bias, residual, *how, moments
     )
 
   if groups == 1:
-    return normalize(x, residual)
+    return normalize(x, residual, moments)
   if len(x) % groups:
     raise UserError(
       f"A device's batch (of {len(x)} clips) must be divisible by its {groups} "
@@ -151,6 +199,7 @@ def normalize_batch(
   epsilon: float,
   relu: bool,
   axis_name: str | None,
+  moments: Float[Array, '2 c'] | None = None,
 ) -> tuple[Float[Array, '*b c'], Float[Array, ' c'], Float[Array, ' c']]:
   """Normalises by the batch's own statistics, adds, rectifies.
 
@@ -162,16 +211,19 @@ def normalize_batch(
     epsilon: added to the variance.
     relu: whether negative results become 0.
     axis_name: device axis over which the batch is spread, or None.
+    moments: see `Summed`; None to compute them here.
 
   Returns:
     y [*b, c] in the dtype of `x`; the batch's mean [c] and biased variance
     [c], at least float32, which carry no gradient.
   """
-  return _forward(x, scale, bias, residual, epsilon, relu, axis_name)[0]
+  return _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments)[
+    0
+  ]
 
 
-def _forward(x, scale, bias, residual, epsilon, relu, axis_name):
-  mean, var = batch_statistics(x, axis_name=axis_name)
+def _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments):
+  mean, var = batch_statistics(x, axis_name=axis_name, moments=moments)
   rstd = lax.rsqrt(var + epsilon)
   y = _scale_shift(x, mean, scale * rstd, bias, residual, relu)
   kept = (x, mean, rstd, scale, bias, residual)
@@ -199,27 +251,32 @@ def _backward(epsilon, relu, axis_name, kept, cotangents):
     dz - _over(mean_dz, x) - normalized * _over(mean_dz_normalized, x)
   )
   dresidual = None if residual is None else dz.astype(residual.dtype)
-  return dx.astype(x.dtype), dscale, dbias, dresidual
+  return dx.astype(x.dtype), dscale, dbias, dresidual, None
 
 
 normalize_batch.defvjp(_forward, _backward)
 
 
 def batch_statistics(
-  x: Float[Array, '*b c'], *, axis_name: str | None = None
+  x: Float[Array, '*b c'],
+  *,
+  axis_name: str | None = None,
+  moments: Float[Array, '2 c'] | None = None,
 ) -> tuple[Float[Array, ' c'], Float[Array, ' c']]:
   """Mean and variance of each channel over a batch spread over devices.
 
   Args:
     x: float [*b, c].
     axis_name: device axis of the batch, or None.
+    moments: see `Summed`; None to compute them here.
 
   Returns:
     mean [c] and biased variance [c], at least float32.
   """
-  axes = tuple(range(x.ndim - 1))
-  x = _accurate(x)
-  moments = jnp.stack([x.mean(axes), jnp.square(x).mean(axes)])  # [2, c]
+  if moments is None:
+    axes = tuple(range(x.ndim - 1))
+    x = _accurate(x)
+    moments = jnp.stack([x.mean(axes), jnp.square(x).mean(axes)])  # [2, c]
   if axis_name is not None:
     moments = lax.pmean(moments, axis_name)
   mean, mean_of_squares = checkpoint_name(moments, STATISTICS)

@@ -129,6 +129,7 @@ def make_encoder(config):
     groups=parallel.groups_per_device(config.batch_norm.groups),
     lowering=options.lowering,
     remat=options.remat,
+    kernels=options.kernels,
   )
 
 

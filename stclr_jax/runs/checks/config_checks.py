@@ -116,6 +116,7 @@ WORDS = {
   'encoder.dtype': ('float32', 'bfloat16'),
   'encoder.lowering': convolutions.LOWERINGS,
   'encoder.remat': encoders.REMAT,
+  'encoder.kernels': encoders.KERNELS,
   'batch_norm.views': ('together', 'apart'),
   'loss': losses.CONTRASTIVE_LOSSES,
   'composition': batches.COMPOSITIONS,
