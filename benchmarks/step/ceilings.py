@@ -38,12 +38,12 @@ def this_device(*, dtype=None, seconds=1.0):
   copied = 2**28 if is_cpu else 2**32  # bytes: several times any cache
   a, b = jax.random.normal(jax.random.key(0), (2, side, side), dtype)
   product = jax.jit(jnp.dot)
-  matmul_flops = 2 * side**3 / _fastest(lambda: product(a, b), seconds)
+  matmul_flops = 2 * side**3 / fastest(lambda: product(a, b), seconds)
   x = jax.random.normal(jax.random.key(1), copied // dtype.itemsize, dtype)
   # Adding a number that changes is a copy that cannot be left out.
   move = jax.jit(lambda x, y: x + y)
   one = jnp.ones((), dtype)
-  bytes_per_s = 2 * copied / _fastest(lambda: move(x, one), seconds)
+  bytes_per_s = 2 * copied / fastest(lambda: move(x, one), seconds)
   name = jax.devices()[0].device_kind
   if is_cpu:
     name = records.machine()['cpu']
@@ -69,7 +69,7 @@ def peak_flops(device_name, measured=None):
   return measured
 
 
-def _fastest(run, seconds):
+def fastest(run, seconds):
   """Seconds of the fifth of the runs that is fastest, about."""
   import jax
 

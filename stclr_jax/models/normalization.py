@@ -38,7 +38,7 @@ class Summed(NamedTuple):
 
 
 class Deferred(NamedTuple):
-  """What a batch norm leaves to the convolution behind it, a ReLU included.
+  """Work that a batch norm leaves to the convolution behind it, ReLU and all.
 
   Attributes:
     values: float [*b, c], as they came.

@@ -1,9 +1,9 @@
 """Block sizes of the kernels, by layer.
 
-Chosen so that a program for an H200 spills no register and stays within its
-shared memory (tests/models/test_pallas_compiled.py); how fast it is, nobody has
-measured yet. `python -m benchmarks.step.autotune` measures candidates on a GPU
-and prints these tables.
+Chosen so that on an H200 no register spills and shared memory suffices
+(`python -m benchmarks.step.temporal_kernels` asks the assembler); how fast they
+are, nobody has measured yet. `python -m benchmarks.step.autotune` measures
+candidates on a GPU and prints these tables.
 """
 
 from stclr_jax.models.kernels.blocks import Blocks

@@ -1,4 +1,4 @@
-"""What a kernel's programs are given to do, and in blocks of which size."""
+"""Sizes of a convolution over time, and of the blocks it is computed in."""
 
 from typing import NamedTuple
 

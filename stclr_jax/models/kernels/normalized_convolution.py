@@ -25,7 +25,7 @@ from stclr_jax.models.kernels.blocks import Geometry
 
 
 class Settings(NamedTuple):
-  """What is no array.
+  """Settings that are no arrays.
 
   Attributes:
     epsilon: added to the variance.

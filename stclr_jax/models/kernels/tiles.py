@@ -18,7 +18,7 @@ from stclr_jax.models.kernels.blocks import Geometry
 
 
 class Normalization(NamedTuple):
-  """What a batch norm does to each channel, [c] each, at least float32.
+  """Vectors of a batch norm, [c] each, at least float32.
 
   Attributes:
     mean: subtracted.
