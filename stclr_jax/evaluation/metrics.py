@@ -4,7 +4,6 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from sklearn import metrics as sklearn_metrics
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,6 +79,8 @@ def classification_summary(labels, predictions, label_names):
     rows true, columns predicted) and 'labels'. Recall and F1 are averaged
     over the classes that occur.
   """
+  from sklearn import metrics
+
   labels, predictions = np.asarray(labels), np.asarray(predictions)
   classes = np.arange(len(label_names))
   present = np.unique(labels)
@@ -89,11 +90,11 @@ def classification_summary(labels, predictions, label_names):
   correct = int((labels == predictions).sum())
   return {
     'accuracy': correct / len(labels),
-    'uar': float(sklearn_metrics.recall_score(labels, predictions, **average)),
-    'macro_f1': float(sklearn_metrics.f1_score(labels, predictions, **average)),
+    'uar': float(metrics.recall_score(labels, predictions, **average)),
+    'macro_f1': float(metrics.f1_score(labels, predictions, **average)),
     'correct': correct,
     'total': len(labels),
-    'confusion': sklearn_metrics.confusion_matrix(
+    'confusion': metrics.confusion_matrix(
       labels, predictions, labels=classes
     ).tolist(),
     'labels': list(label_names),

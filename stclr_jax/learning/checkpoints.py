@@ -86,7 +86,7 @@ class Checkpoints:
     self._manager.save(
       epoch,
       args=ocp.args.Composite(
-        state=ocp.args.StandardSave(state),
+        state=ocp.args.StandardSave(_one_copy(state)),
         notes=ocp.args.JsonSave(notes),
       ),
     )
@@ -249,6 +249,23 @@ def check_same_arrays(wanted, found, *, source):
     f'  Only in this config:    {_listing(wanted - found)}\n'
     'Set the encoder as it was pretrained, or give another `init_from`.'
   )
+
+
+def _one_copy(state):
+  """Copies one device's part of a state that is the same on all.
+
+  Orbax would cut each array among them, with a program for each shape. A copy:
+  the next step writes over the state's own memory.
+  """
+  if jax.process_count() > 1:
+    return state
+
+  def copy(leaf):
+    return np.array(
+      leaf.addressable_data(0) if isinstance(leaf, jax.Array) else leaf
+    )
+
+  return jax.tree.map(copy, state)
 
 
 def _directory(workdir):

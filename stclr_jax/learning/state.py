@@ -4,6 +4,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 
 
@@ -37,9 +38,10 @@ def create_state(variables, optimizer, *, trained=None, kept=None):
     A `TrainState`.
   """
   params = variables['params']
-  opt_state = optimizer.init(select(params, trained))
+  # One program: one by one, each shape of an array would be compiled apart.
+  opt_state = jax.jit(optimizer.init)(select(params, trained))
   return TrainState(
-    step=jnp.zeros((), jnp.int32),
+    step=jnp.asarray(np.int32(0)),
     params=params,
     batch_stats=variables['batch_stats'],
     opt_state=opt_state if kept is None else opt_state | kept,

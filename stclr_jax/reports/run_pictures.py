@@ -3,9 +3,9 @@
 import pathlib
 import re
 
-import jax
 import numpy as np
 
+from stclr_jax.learning import compilation
 from stclr_jax.learning import steps
 from stclr_jax.reports import figures
 from stclr_jax.runs import journal
@@ -25,20 +25,19 @@ def save_view_pairs(workdir, store, indices, options, seed):
   Source: ST-CLR Fig. 2.
   """
   store = store.only(indices)
-  draw = jax.jit(views.draw_views, static_argnames=('seed', 'options'))
-  pair = [
-    np.asarray(
-      draw(
-        views.Frames(store.frames, store.first, store.length),
-        indices,
-        seed=seed,
-        epoch=0,
-        view=view,
-        options=options,
+  shown_frames = views.Frames(store.frames, store.first, store.length)
+
+  def draw(shown_frames, indices):
+    return [
+      views.draw_views(
+        shown_frames, indices, seed=seed, epoch=0, view=view, options=options
       )
-    )
-    for view in steps.PRETRAIN_VIEWS
-  ]
+      for view in steps.PRETRAIN_VIEWS
+    ]
+
+  # A picture has fewer levels than a bit more or less would show.
+  drawn = compilation.run_once(draw, shown_frames, indices)
+  pair = [np.asarray(clips) for clips in drawn]
   for row, i in enumerate(indices):
     original = store.frames[store.first[i] : store.first[i] + store.length[i]]
     shown = [

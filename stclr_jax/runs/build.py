@@ -1,13 +1,13 @@
 """From a config to the objects of a run. ConfigDicts end here."""
 
 import dataclasses
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from stclr_jax.data import folds
 from stclr_jax.errors import UserError
+from stclr_jax.learning import compilation
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
@@ -181,15 +181,12 @@ def init_network(network, view_options, *, seed):
     {'params': ..., 'batch_stats': ...}.
   """
   size = view_options.size
-  clip = jnp.zeros((1, view_options.num_frames, size, size, 3))
-  init = jax.jit(lambda key: network.init(key, clip, train=False))
-  # It runs once: unoptimised it compiles in 2 s where optimised takes 14.
-  # JAX's own type of it leaves out the numbers that XLA takes.
-  unoptimised: Any = {'xla_backend_optimization_level': 0}
-  compiled = init.lower(jax.random.key(seed)).compile(
-    compiler_options=unoptimised
-  )
-  return compiled(jax.random.key(seed))
+  shape = (1, view_options.num_frames, size, size, 3)
+
+  def init(key):
+    return network.init(key, jnp.zeros(shape), train=False)
+
+  return compilation.run_once(init, jax.random.key(seed))
 
 
 def load_weights(variables, config):

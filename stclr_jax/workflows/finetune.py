@@ -226,7 +226,7 @@ def make_classify(network, videos, view_options, batch_size):
     batch_size=batch_size,
   )
   return lambda variables, indices: np.asarray(
-    jax.nn.softmax(infer(variables, indices), axis=-1)
+    jax.jit(jax.nn.softmax)(infer(variables, indices))
   )
 
 

@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 import jax
+import numpy as np
 import pytest
 
 from stclr_jax.learning import compilation
@@ -131,3 +132,14 @@ def test_the_cache_is_where_the_user_has_one(
   finally:
     jax.config.update('jax_compilation_cache_dir', before)
   assert 'are not kept' in capsys.readouterr().err
+
+
+def test_a_program_that_runs_once_computes_what_others_do():
+  tree = {'a': np.arange(6.0, dtype=np.float32), 'b': np.float32(2)}
+
+  def function(tree, key):
+    return tree['a'] * tree['b'] + 1, jax.random.bits(key, (5,))
+
+  found, bits = compilation.run_once(function, tree, jax.random.key(3))
+  np.testing.assert_array_equal(found, [1, 3, 5, 7, 9, 11])
+  np.testing.assert_array_equal(bits, jax.random.bits(jax.random.key(3), (5,)))
