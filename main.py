@@ -4,6 +4,11 @@ import importlib
 import math
 import sys
 
+from stclr_jax.files import huge_pages
+
+if __name__ == '__main__':
+  huge_pages.use()  # before all that takes a second to import
+
 from absl import app
 from absl import flags
 from absl import logging
