@@ -13,6 +13,7 @@ import math
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from jax import lax
 
 # Clips of so few periods have an accumulator for each frame; that also spares
@@ -180,7 +181,7 @@ def roll(
 
   def visit_turns(turn, window):
     for i in range(turns):
-      window = visit(turn * turns + i, window)
+      window = visit(turn.astype(jnp.int32) * turns + i, window)
     return window
 
   window = tuple(zero() for _ in range(slots - out_step))

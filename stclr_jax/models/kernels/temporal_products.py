@@ -172,11 +172,10 @@ def _program(product, geometry, blocks, kernel_ref, sums_ref, fetch, finish):
   what has been summed, and gives what to add up over pixels.
   """
   count = pl.cdiv(product.features, blocks.features)
-  program = pl.program_id(0)
-  tile = lax.div(program, count)
+  tile, place = tiles.divide(pl.program_id(0), count)
   dealt = pl.cdiv(geometry.rows, blocks.rows) * blocks.rows
   found = tiles.pixels(tile * blocks.rows, blocks.rows, dealt, geometry)
-  first = lax.rem(program, count) * blocks.features
+  first = place * blocks.features
   out_channels = tiles.channels(first, blocks.features, product.features)
   starts = range(0, product.in_features, blocks.chunk)
 
@@ -221,7 +220,9 @@ def _program(product, geometry, blocks, kernel_ref, sums_ref, fetch, finish):
     sums = lax.fori_loop(
       0,
       len(starts),
-      lambda i, sums: add_chunk(products, i * blocks.chunk, sums),
+      lambda i, sums: add_chunk(
+        products, i.astype(jnp.int32) * blocks.chunk, sums
+      ),
       tuple(window[slot] for slot in used),
     )
     window = list(window)

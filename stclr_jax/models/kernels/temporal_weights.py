@@ -57,15 +57,12 @@ def kernel_gradient(
   dtype = tiles.accurate_dtype(x.dtype)
 
   def body(x_ref, mean_ref, gain_ref, bias_ref, dy_ref, shares_ref):
-    program = pl.program_id(0)
-    share = lax.div(program, c_tiles * f_tiles)
-    tile = lax.rem(program, c_tiles * f_tiles)
+    share, tile = tiles.divide(pl.program_id(0), c_tiles * f_tiles)
+    c_tile, f_tile = tiles.divide(tile, f_tiles)
     in_channels = tiles.channels(
-      lax.div(tile, f_tiles) * blocks.in_features, blocks.in_features, c
+      c_tile * blocks.in_features, blocks.in_features, c
     )
-    out_channels = tiles.channels(
-      lax.rem(tile, f_tiles) * blocks.features, blocks.features, f
-    )
+    out_channels = tiles.channels(f_tile * blocks.features, blocks.features, f)
     vectors = tiles.load_vectors((mean_ref, gain_ref, bias_ref), in_channels)
 
     def visit(found, period, sums):
@@ -100,7 +97,7 @@ def kernel_gradient(
       return tuple(sums)
 
     def pixels(i):
-      start = (share * each + i) * blocks.rows
+      start = (share * each + i.astype(jnp.int32)) * blocks.rows
       dealt = shares * each * blocks.rows
       return tiles.pixels(start, blocks.rows, dealt, geometry)
 
@@ -111,8 +108,8 @@ def kernel_gradient(
       return sums
 
     def visit_one(i, sums):
-      found = pixels(lax.div(i, geometry.out_frames))
-      return visit(found, lax.rem(i, geometry.out_frames), sums)
+      i, period = tiles.divide(i, geometry.out_frames)
+      return visit(pixels(i), period, sums)
 
     sums = (jnp.zeros((blocks.in_features, blocks.features), dtype),) * extent
     if geometry.out_frames <= UNROLLED_PERIODS:

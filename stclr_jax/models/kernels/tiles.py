@@ -94,9 +94,25 @@ def rows(
     `Numbers` of rows of [clips * frames * pixels, channels].
   """
   count = geometry.pixels
-  clip = lax.div(found.numbers, count)
-  first = clip * (frames * count) + lax.rem(found.numbers, count)
+  clip, pixel = divide(found.numbers, count)
+  first = clip * (frames * count) + pixel
   return Numbers(first + frame * count, found.exist)
+
+
+def divide(
+  n: Int[Array, '*n'], by: int
+) -> tuple[Int[Array, '*n'], Int[Array, '*n']]:
+  """Divides numbers that are not negative.
+
+  Args:
+    n: int32, or a loop's counter.
+    by: positive.
+
+  Returns:
+    The quotient and the remainder, int32.
+  """
+  n, divisor = n.astype(jnp.int32), jnp.int32(by)
+  return lax.div(n, divisor), lax.rem(n, divisor)
 
 
 def load(
