@@ -200,6 +200,12 @@ def baseline_config(config, one, folds, workdir):
     As `configs/baselines.py` gives it.
   """
   recipe = one.recipe
+  # The methods that learn from labels are given all of them.
+  data = {
+    key: value
+    for key, value in recipe.data.to_dict().items()
+    if not key.startswith('labelled_')
+  }
   encoder_from = workdirs.fold_dir(one.pretraining, '{fold}')
   if recipe_runs.sees_everybody(recipe):
     used = _pretraining_dir(one, folds[0], workdir)
@@ -209,7 +215,7 @@ def baseline_config(config, one, folds, workdir):
       **config.baselines.to_dict(),
       'workflow': 'baselines',
       'preset': config.preset,
-      'data': recipe_runs.pretrain_config(recipe, 0).data.to_dict(),
+      'data': data,
       'pretrain_scope': recipe.pretrain_scope,
       'folds': tuple(folds),
       # Relative to the tree, which may be moved.

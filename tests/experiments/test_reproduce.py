@@ -4,6 +4,7 @@ import made_summaries
 import numpy as np
 import pytest
 
+from configs import baselines as baselines_config
 from configs import reproduce as reproduce_config
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import paper_results
@@ -18,6 +19,7 @@ from stclr_jax.experiments import table_runs
 from stclr_jax.experiments.finished import pooling
 from stclr_jax.experiments.finished.fold_summaries import PooledSummary
 from stclr_jax.reports import tables_page
+from stclr_jax.runs.checks import config_checks
 
 
 def make_config(which='all,smoke', **changes):
@@ -145,6 +147,19 @@ def test_a_plan_of_one_says_one(monkeypatch):
   assert planning.plan(config) == text
   config.conditions = ('a',)
   assert '1 pretraining, 1 fine-tuning and 1 test.' in planning.plan(config)
+
+
+def test_baselines_of_a_reproduction_have_the_keys_of_their_own_config(
+  tmp_path,
+):
+  config = make_config()
+  first = table_runs.plain(config)
+  made = reproduce.baseline_config(config, first, (0,), tmp_path)
+  own = baselines_config.get_config('demo')
+  made_keys, own_keys = (
+    {key for key, _ in config_checks.flatten(one)} for one in (made, own)
+  )
+  assert made_keys == own_keys
 
 
 def test_seeds_are_runs_of_their_own():
