@@ -225,20 +225,35 @@ def normalize_batch(
 def _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments):
   mean, var = batch_statistics(x, axis_name=axis_name, moments=moments)
   rstd = lax.rsqrt(var + epsilon)
-  y = _scale_shift(x, mean, scale * rstd, bias, residual, relu)
-  kept = (x, mean, rstd, scale, bias, residual)
-  return (y.astype(x.dtype), mean, var), kept
+  y = _scale_shift(x, mean, scale * rstd, bias, residual, relu).astype(x.dtype)
+  if residual is None:
+    return (y, mean, var), (x, mean, rstd, scale, bias, None, None)
+  # The next convolution keeps y in any case, so that the mask costs nothing
+  # more; the barrier has it read there, not computed again from two arrays.
+  y = lax.optimization_barrier(y)
+  no_residual = jnp.zeros((0,), residual.dtype)
+  return (y, mean, var), (x, mean, rstd, scale, bias, y, no_residual)
 
 
 def _backward(epsilon, relu, axis_name, kept, cotangents):
   del epsilon
-  x, mean, rstd, scale, bias, residual = kept
+  x, mean, rstd, scale, bias, y, no_residual = kept
   axes = tuple(range(x.ndim - 1))
-  dz = _accurate(cotangents[0])
+  # XLA would see that the forward pass has computed the same mask, write it
+  # there, a byte an element, and keep it. From another x it cannot.
+  x = lax.optimization_barrier(x)
+  dz = cotangents[0]
   if relu:
-    # Not kept: it costs no reading that is not done anyway.
-    z = _scale_shift(x, mean, scale * rstd, bias, residual, relu=False)
+    z = (
+      _scale_shift(x, mean, scale * rstd, bias, None, False) if y is None else y
+    )
     dz = jnp.where(z > 0, dz, 0)
+  if no_residual is not None:
+    # Read by two: written once, of the dtype that it came in.
+    dresidual = dz = lax.optimization_barrier(dz.astype(no_residual.dtype))
+  else:
+    dresidual = None
+  dz = _accurate(dz)
   normalized = (_accurate(x) - _over(mean, x)) * _over(rstd, x)
   sums = jnp.stack([dz.sum(axes), (dz * normalized).sum(axes)])  # [2, c]
   # The parameters' gradients are this device's; x has moved the statistics of
@@ -250,7 +265,6 @@ def _backward(epsilon, relu, axis_name, kept, cotangents):
   dx = _over(scale * rstd, x) * (
     dz - _over(mean_dz, x) - normalized * _over(mean_dz_normalized, x)
   )
-  dresidual = None if residual is None else dz.astype(residual.dtype)
   return dx.astype(x.dtype), dscale, dbias, dresidual, None
 
 
