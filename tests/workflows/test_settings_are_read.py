@@ -7,6 +7,7 @@ from tiny_runs import make_tiny_store
 
 from configs import evaluate as evaluate_config
 from stclr_jax.data import sources
+from stclr_jax.runs import run_videos
 from stclr_jax.runs import trained
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
@@ -19,6 +20,10 @@ def opened(monkeypatch, shallow_encoder, compile_once):
   monkeypatch.setattr(sources, 'must_draw', lambda name, split: True)
   store = make_tiny_store()
   monkeypatch.setattr(sources, 'load_videos', lambda *_, **__: store)
+  # Other tests of this process know other videos by the same name.
+  run_videos.KEPT.forget()
+  yield
+  run_videos.KEPT.forget()
 
 
 def test_a_setting_that_nothing_reads_is_found(tiny_config, monkeypatch):
