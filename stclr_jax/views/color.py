@@ -10,11 +10,13 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array
 from jaxtyping import Float32
 from jaxtyping import Int32
 from jaxtyping import Key
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.views import draws
 
@@ -80,19 +82,26 @@ def draw_color(
 
 
 def apply_color(
-  clip: Float32[Array, 't h w 3'], distortion: ColorDistortion
+  clip: Float32[Array, 't h w 3'],
+  distortion: ColorDistortion,
+  *,
+  target: str | None = None,
 ) -> Float32[Array, 't h w 3']:
   """Changes the colours of a clip, in the order drawn.
 
   An operation whose factor is 1 (hue: whose shift is 0) leaves every bit as it
   was. Under `vmap` a `switch` would compute all four operations at all four
-  places. Here hue, which is many instructions, is computed once, and contrast,
-  which must see a whole frame, twice: before the hue and after it, one of them
-  with a factor of 1. Brightness and saturation fit in anywhere.
+  places. Here each has two places, before the operation that it is told apart
+  by and after it, with a factor of 1 in one of them. A CPU is slow at
+  arithmetic: hue, which is many instructions, is computed once, and contrast,
+  which must see a whole frame, twice. Accelerators are slow at reading: there
+  contrast is computed once and hue twice, and each reading is one kernel.
 
   Args:
     clip: float32 [t, h, w, 3] in [0, 1].
     distortion: a `ColorDistortion`.
+    target: kind of device whose way is gone; None for the one that programs
+      are traced for, see `targets.platform`.
 
   Returns:
     float32 [t, h, w, 3] in [0, 1].
@@ -100,20 +109,22 @@ def apply_color(
   Source: torchvision's `ColorJitter` on float tensors: each operation clamps,
     contrast blends with the mean grey of its frame.
   """
-  factors = jnp.stack(distortion[1:])
   place = jnp.argsort(distortion.order)  # of each operation
-  pixelwise = jnp.where(
-    place[BRIGHTNESS] < place[SATURATION],
-    jnp.array([BRIGHTNESS, SATURATION]),
-    jnp.array([SATURATION, BRIGHTNESS]),
-  )
+  if (target or targets.platform()) == 'cpu':
+    return _change_around_hue(clip, distortion, place)
+  return _change_around_contrast(clip, distortion, place)
+
+
+def _change_around_hue(clip, distortion, place):
+  """Hue once; what comes before and after it with a contrast each."""
+  factors = jnp.stack(distortion[1:])
   planes = jnp.moveaxis(clip, -1, 0)  # [3, t, h, w]
   for before_hue in (True, False):
     in_half = (place < place[HUE]) == before_hue
     in_half_factors = jnp.where(in_half, factors, 1.0)
     for before_contrast in (True, False):
       now = (place < place[CONTRAST]) == before_contrast
-      for operation in pixelwise:
+      for operation in _pixelwise(place):
         factor = jnp.where(now[operation], in_half_factors[operation], 1.0)
         grey = jnp.where(operation == SATURATION, _grey(planes), 0.0)
         planes = _blend(planes, grey, factor)
@@ -121,8 +132,47 @@ def apply_color(
         mean = _grey(planes).mean((1, 2), keepdims=True)
         planes = _blend(planes, mean, in_half_factors[CONTRAST])
     if before_hue:
-      planes = _shift_hue(planes, distortion.hue)
+      shifted = jnp.stack(_shift_hue(planes, distortion.hue))
+      planes = jnp.where(distortion.hue == 0, planes, shifted)
   return jnp.moveaxis(planes, 0, -1)
+
+
+def _change_around_contrast(clip, distortion, place):
+  """Contrast once; what comes before and after it with a hue each."""
+  factors = jnp.stack(distortion[1:])
+  nothing = jnp.array([1, 1, 1, 0], jnp.float32)
+  early = place < place[CONTRAST]
+  # Three arrays all the way: where they are stacked, XLA ends a kernel.
+  planes = tuple(clip[..., channel] for channel in range(3))
+  planes = _change_pixels(planes, place, jnp.where(early, factors, nothing))
+  planes = lax.optimization_barrier(planes)  # or all of it is computed twice
+  mean = _grey(planes).mean((1, 2), keepdims=True)
+  planes = _blend_each(planes, mean, factors[CONTRAST])
+  planes = _change_pixels(planes, place, jnp.where(early, nothing, factors))
+  return jnp.stack(planes, axis=-1)
+
+
+def _change_pixels(planes, place, factors):
+  """All but contrast, in order."""
+  for before_hue in (True, False):
+    for operation in _pixelwise(place):
+      now = (place[operation] < place[HUE]) == before_hue
+      factor = jnp.where(now, factors[operation], 1.0)
+      grey = jnp.where(operation == SATURATION, _grey(planes), 0.0)
+      planes = _blend_each(planes, grey, factor)
+    if before_hue:
+      shifted = _shift_hue(planes, factors[HUE])
+      planes = tuple(map(jnp.where, [factors[HUE] == 0] * 3, planes, shifted))
+  return planes
+
+
+def _pixelwise(place):
+  """Brightness and saturation in their order."""
+  return jnp.where(
+    place[BRIGHTNESS] < place[SATURATION],
+    jnp.array([BRIGHTNESS, SATURATION]),
+    jnp.array([SATURATION, BRIGHTNESS]),
+  )
 
 
 def check_strengths(strengths):
@@ -149,6 +199,11 @@ def _grey(planes):
 def _blend(planes, reference, factor):
   blended = factor * planes + ((1 - factor) * reference)[None]
   return jnp.clip(blended, 0, 1)
+
+
+def _blend_each(planes, reference, factor):
+  reference = (1 - factor) * reference
+  return tuple(jnp.clip(factor * plane + reference, 0, 1) for plane in planes)
 
 
 def _shift_hue(planes, shift):
@@ -178,4 +233,4 @@ def _shift_hue(planes, shift):
     turned = turned - 6 * jnp.floor(turned / 6)
     trapezium = jnp.clip(jnp.minimum(turned, 4 - turned), 0, 1)
     shifted.append(value - chroma * trapezium)
-  return jnp.where(shift == 0, planes, jnp.stack(shifted))
+  return tuple(shifted)

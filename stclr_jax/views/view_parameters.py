@@ -149,7 +149,9 @@ def apply_parameters(
     clip, parameters.box, size=options.size, flip=parameters.flip
   )
   # The weights of a pixel sum to 1 only up to rounding.
-  augmented = jnp.clip(augmented / 255, 0, 1)
+  planes = (augmented[..., channel] for channel in range(3))
+  planes = [jnp.clip(plane / 255, 0, 1) for plane in planes]
+  augmented = jnp.stack(planes, axis=-1)
   for augmentation, drawn in _of_pixels(parameters, options):
     augmented = augmentation.apply(augmented, drawn)
   return augmented

@@ -10,7 +10,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax import lax
 from jaxtyping import Array
 from jaxtyping import Float32
 from jaxtyping import Int32
@@ -166,11 +165,11 @@ def normalize(
   Returns:
     float32 [..., 3].
   """
-  shape = (1,) * (clip.ndim - 1) + (3,)
-  centre, scale = (
-    jnp.asarray(numbers, clip.dtype).reshape(shape) for numbers in (mean, std)
+  planes = (
+    (clip[..., channel] - mean[channel]) / std[channel] for channel in range(3)
   )
-  return (clip - centre) / scale
+  planes = jax.lax.optimization_barrier(tuple(planes))
+  return jnp.stack(planes, axis=-1)
 
 
 def _make_view(frames, video, clip, parameters, options):
@@ -186,8 +185,7 @@ def _take(frames, video, indices, clip):
   pixels = _pixels(frames, clip)
   if clip is None:
     pixels = pixels[frames.first[video] + indices]
-  # What follows is compiled by itself, and so to the same bits either way.
-  return lax.optimization_barrier(pixels)
+  return pixels
 
 
 def _pixels(frames, clip):

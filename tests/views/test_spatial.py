@@ -39,13 +39,21 @@ def as_box(*numbers):
 
 
 # Compiled once for a shape of clip.
-apply_color = jax.jit(color.apply_color)
+apply_color = jax.jit(color.apply_color, static_argnames='target')
 
 
 def distort(clip, order=(0, 1, 2, 3), *, values=(1, 1, 1, 0)):
-  values = (jnp.float32(value) for value in values)
-  distortion = color.ColorDistortion(jnp.array(order, jnp.int32), *values)
-  return np.asarray(apply_color(clip, distortion))
+  distortion = color.ColorDistortion(
+    jnp.array(order, jnp.int32), *map(jnp.float32, values)
+  )
+  on_cpu, on_gpu = (
+    np.asarray(apply_color(clip, distortion, target=target))
+    for target in ('cpu', 'gpu')
+  )
+  if values == (1, 1, 1, 0):
+    np.testing.assert_array_equal(on_gpu, clip)
+  np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=2e-6)
+  return on_cpu
 
 
 def draw_many(draw, count, **options):
@@ -339,6 +347,22 @@ def test_neutral_color_keeps_every_bit():
   clip = image(2, 24, 32).astype(np.float32) / 255
   for order in ((0, 1, 2, 3), (3, 2, 1, 0), (1, 3, 0, 2)):
     np.testing.assert_array_equal(distort(clip, order), clip)
+
+
+def test_the_ways_of_a_cpu_and_of_accelerators_agree():
+  distortions = draw_many(
+    color.draw_color, 96, strengths=(0.8, 0.8, 0.8, 0.5), probability=1
+  )
+  orders = {tuple(order) for order in np.asarray(distortions.order).tolist()}
+  assert len(orders) > 20
+  clip = image(2, 6, 8).astype(np.float32) / 255
+  on_cpu, on_gpu = (
+    jax.vmap(lambda one, to=target: apply_color(clip, one, target=to))(
+      distortions
+    )
+    for target in ('cpu', 'gpu')
+  )
+  np.testing.assert_allclose(on_gpu, on_cpu, rtol=0, atol=2e-6)
 
 
 def test_black_white_and_grey_have_no_hue():
