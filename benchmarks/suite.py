@@ -16,6 +16,8 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 import tempfile
 import time
 import traceback
@@ -133,10 +135,8 @@ def check_correctness(suite):
 
 
 def run_compare(suite):
-  """Ours against torch in turns, with a profile of ours."""
-  options = suite.changed(
-    apart=False, trace=os.path.join(suite.folder, 'trace')
-  )
+  """Ours against torch in turns."""
+  options = suite.changed(apart=False, trace=None)
   compare.run(options, folder=suite.folder, emit=suite.emit)
 
 
@@ -149,20 +149,23 @@ def run_compare_large(suite):
 
 
 def run_kernels(suite):
-  """Groups the profile that `run_compare` left."""
+  """Profiles our step: the bound of each kernel beside the time it took."""
   trace = os.path.join(suite.folder, 'trace')
   device = next(r for r in suite.found if r['benchmark'] == 'ceilings')
-  started = [r for r in suite.found if r.get('implementation') == 'ours']
+  with speed.start_worker('ours', suite.options, cache=suite.folder) as worker:
+    started = worker.ask('start')
+    worker.ask('block', steps=suite.options.warmup)
+    worker.ask('profile', folder=trace, steps=3)
   fields = ('name', 'peak_flops', 'matmul_flops', 'bytes_per_s', 'item_bytes')
-  suite.emit(
-    kernels.analyse(
-      trace,
-      suite.options,
-      steps=3,
-      devices=started[-1]['devices'],
-      device=kernels.ceilings.Device(**{f: device[f] for f in fields}),
-    )
+  record = kernels.analyse(
+    trace,
+    suite.options,
+    steps=3,
+    devices=started['devices'],
+    device=kernels.ceilings.Device(**{f: device[f] for f in fields}),
   )
+  suite.emit(record)
+  print('\n'.join(kernels.table_of_kernels(record)), flush=True)
   # What a closer look needs, if it is small enough to take home.
   for path in (*pathlib.Path(trace).rglob('*.trace.json.gz'),
                _zipped(os.path.join(trace, 'hlo.txt'))):  # fmt: skip
@@ -209,6 +212,22 @@ def run_ablations(suite):
   )
 
 
+def run_autotune(suite):
+  """Block sizes of our own kernels, for as long as there is time."""
+  command = [sys.executable, '-m', 'benchmarks.step.autotune']
+  seconds = max(10, suite.left() - 30)
+  command += ['--out', os.path.join(suite.options.out, 'autotune.jsonl')]
+  command += ['--seconds', str(seconds)]
+  if suite.options.preset == 'cpu':
+    command += ['--dry']
+  done = subprocess.run(
+    command, text=True, capture_output=True, timeout=seconds + 30, check=False
+  )
+  if done.returncode:
+    raise RuntimeError(done.stderr[-2000:])
+  suite.emit({'benchmark': 'autotune', 'tables': done.stdout[-8000:]})
+
+
 def _zipped(path):
   with open(path, 'rb') as text, gzip.open(f'{path}.gz', 'wb') as packed:
     shutil.copyfileobj(text, packed)
@@ -218,14 +237,15 @@ def _zipped(path):
 # Name, part, and the seconds under which it is not worth starting on a GPU.
 PARTS = {
   'correctness': (check_correctness, 60),
+  'kernels': (run_kernels, 60),
   'compare': (run_compare, 150),
-  'kernels': (run_kernels, 10),
   'augment': (run_augment, 40),
   'pipeline': (run_pipeline, 90),
   'memory': (run_memory, 60),
   'ablations': (run_ablations, 90),
   'compile_time': (run_compile_time, 90),
   'compare_large': (run_compare_large, 150),
+  'autotune': (run_autotune, 60),
 }
 
 

@@ -1,5 +1,7 @@
 """Turns the records of a suite into a page beside what was aimed at."""
 
+from benchmarks.step.kernels import table_of_kernels
+
 # Figure, floor and goal; the goals are for an H200.
 GOALS = {
   'ours / best unmodified torch': ('1.0', '1.3'),
@@ -42,6 +44,9 @@ def write(found):
     measured = figures.get(name, 'not measured')
     lines.append(f'| {name} | {floor} | {goal} | {measured} |')
   lines += _ablations(found)
+  for record in found:
+    if record['benchmark'] == 'kernels' and 'kernels' in record:
+      lines += ['', *table_of_kernels(record)]
   notes = [
     f'- {record["benchmark"]} '
     f'{record.get("implementation") or record.get("ablation") or ""}: '

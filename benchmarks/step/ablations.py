@@ -66,6 +66,10 @@ ABLATIONS = {
     {'remat': 'block'},
     (1.2, 1.4), (1.2, 1.4), 'everything forward computed again',
   ),
+  'own_kernels': Ablation(
+    {'kernels': 'pallas'},
+    (0.87, 0.95), None, 'a tensor fewer written; 0.89 by the programs read',
+  ),
   'im2col': Ablation(
     {'lowering': 'convolution'},
     None, (1.5, 2.5), 'XLA:CPU is slow at gradients of convolutions',

@@ -173,6 +173,7 @@ def make_network(options):
       lowering=options.lowering,
       remat=options.remat,
       channel_multiple=options.channel_multiple,
+      kernels=options.kernels,
       axis_name=parallel.DEVICE_AXIS,
     ),
     heads.ProjectionHead(),

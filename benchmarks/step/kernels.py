@@ -16,6 +16,8 @@ import pathlib
 import tempfile
 
 from benchmarks import records
+from benchmarks.step import accelerators
+from benchmarks.step import bounds
 from benchmarks.step import ceilings
 from benchmarks.step import hlo
 from benchmarks.step import roofline
@@ -126,6 +128,41 @@ def group_events(events, program, layers, *, views, steps, devices=1):
   return groups, by_layer, unknown
 
 
+def beside_bounds(events, kernels, program, *, steps, devices=1):
+  """Puts the least time of each kernel beside the time it took.
+
+  Args:
+    events: of `read_events`.
+    kernels: of `bounds.read`.
+    program: a `hlo.Program`.
+    steps: in the profile.
+    devices: in the profile.
+
+  Returns:
+    A list of dicts, those first that lose most: microseconds a step and
+    device, the bound, kind, group, layer and shape of each kernel that ran.
+  """
+  spent = collections.Counter()
+  for kernel, name, ns in events:
+    one = (program.find(name) if name else None) or program.find(kernel)
+    if one is not None:
+      spent[one.name] += ns / 1e3 / steps / devices
+  rows = [
+    {
+      'kernel': one.name,
+      'kind': one.kind,
+      'group': one.group,
+      'layer': one.layer,
+      'shape': one.shape[:60],
+      'us': spent[one.name],
+      'bound_us': 1e6 * one.seconds,
+    }
+    for one in kernels
+    if one.name in spent
+  ]
+  return sorted(rows, key=lambda row: row['bound_us'] - row['us'])
+
+
 def analyse(folder, options, *, steps, devices, device):
   """Groups a profile and puts the roofline beside it.
 
@@ -146,13 +183,16 @@ def analyse(folder, options, *, steps, devices, device):
     width=options.width,
   )
   views = options.views // devices
-  program = hlo.Program((pathlib.Path(folder) / 'hlo.txt').read_text())
+  text = (pathlib.Path(folder) / 'hlo.txt').read_text()
+  program, events = hlo.Program(text), read_events(folder)
   groups, by_layer, unknown = group_events(
-    read_events(folder), program, layers, views=views, steps=steps,
-    devices=devices,
-  )  # fmt: skip
+    events, program, layers, views=views, steps=steps, devices=devices
+  )
   total = sum(groups.values())
-  bounds = roofline.bound(layers, device, 'xla', views=views)
+  accelerator = accelerators.at_hand(device)
+  read = bounds.read(text, accelerator, layers, views=views)
+  ran = beside_bounds(events, read, program, steps=steps, devices=devices)
+  least = roofline.bound(layers, device, 'xla', views=views)
   rows = {}
   for kind, layer, flops, moved in roofline.kernels(layers, 'xla'):
     for group, kinds in ROOFLINE_KINDS.items():
@@ -166,11 +206,13 @@ def analyse(folder, options, *, steps, devices, device):
     **{name: getattr(options, name) for name in speed.OUR_FIELDS},
     'device': device.name,
     'total_us': total,
+    'bound_us': 1e6 * sum(kernel.seconds for kernel in read),
+    'kernels': ran,
     'groups': {
       group: {
         'us': spent,
         'share': spent / total if total else 0.0,
-        'roofline_us': 1e6 * views * sum(bounds[k] for k in kinds)
+        'roofline_us': 1e6 * views * sum(least[k] for k in kinds)
         if (kinds := ROOFLINE_KINDS.get(group))
         else None,
       }
@@ -185,8 +227,36 @@ def analyse(folder, options, *, steps, devices, device):
   }  # fmt: skip
 
 
+def table_of_kernels(record, rows=30):
+  """Writes what took longest beyond its bound, as Markdown.
+
+  Args:
+    record: of `analyse`.
+    rows: how many kernels.
+
+  Returns:
+    Lines.
+  """
+  lines = [
+    f'The step: {record["total_us"] / 1e3:.4g} ms; the bound of its program '
+    f'{record["bound_us"] / 1e3:.4g} ms on {record["device"]}.',
+    '',
+    '| us | bound us | times the bound | kernel | group | layer | result |',
+    '|---|---|---|---|---|---|---|',
+  ]
+  for row in record['kernels'][:rows]:
+    ratio = row['us'] / row['bound_us'] if row['bound_us'] else float('inf')
+    lines.append(
+      f'| {row["us"]:.0f} | {row["bound_us"]:.0f} | {ratio:.2f} '
+      f'| {row["kernel"]} | {row["group"]} | {row["layer"]} '
+      f'| `{row["shape"]}` |'
+    )
+  return lines
+
+
 def print_table(record, *, layers):
-  """Prints the groups, and the layers if asked."""
+  """Prints kernels and groups, and the layers if asked."""
+  print('\n'.join(table_of_kernels(record)), end='\n\n')
   print('| group | ms a step | share | roofline ms |')
   print('|---|---|---|---|')
   for group, row in record['groups'].items():

@@ -47,6 +47,7 @@ def add_options(parser):
   add('--lowering', default='auto', choices=convolutions.LOWERINGS)
   add('--remat', default='none', choices=tuple(encoders.REMAT))
   add('--channel_multiple', type=int)
+  add('--kernels', default='xla', choices=encoders.KERNELS)
   add('--devices', type=int, default=0, help='of a CPU; 0 for one a core')
   add('--off', action='append', default=[], help='one of our changes, undone')
   add('--set', action='append', default=[], metavar='MODULE.NAME=VALUE')
@@ -68,6 +69,7 @@ OUR_FIELDS = (
   'lowering',
   'remat',
   'channel_multiple',
+  'kernels',
   'off',
   'set',
   'xla_flags',
