@@ -36,8 +36,12 @@ def _differentiate_norm():
 
   from stclr_jax.models import normalization
 
-  def normalize_batch(x, scale, bias, residual, epsilon, relu, axis_name):
-    mean, var = normalization.batch_statistics(x, axis_name=axis_name)
+  def normalize_batch(
+    x, scale, bias, residual, epsilon, relu, axis_name, moments=None
+  ):
+    mean, var = normalization.batch_statistics(
+      x, axis_name=axis_name, moments=moments
+    )
     gain = scale * lax.rsqrt(var + epsilon)
     wide = x.astype(jnp.promote_types(jnp.float32, x.dtype))
     shape = (1,) * (x.ndim - 1) + (-1,)

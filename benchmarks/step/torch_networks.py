@@ -3,7 +3,7 @@
 Torch is no requirement of the project; this is imported only where it is.
 """
 
-from stclr_jax.models.weights import torchvision_weights
+from stclr_jax.models.weights import torchvision_names
 
 
 def import_torchvision(module='models.video'):
@@ -140,7 +140,7 @@ def torch_name(name, architecture):
   """
   _, part, *path = name.split('/')
   if part == 'encoder':
-    return torchvision_weights.torchvision_name(path, architecture)
+    return torchvision_names.torchvision_name(path, architecture)
   layer, leaf = path
   leaf = 'weight' if leaf == 'kernel' else leaf
   return f'fc.{ {"hidden": 0, "output": 2}[layer] }.{leaf}'

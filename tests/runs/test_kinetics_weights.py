@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from stclr_jax.learning import checkpoints
-from stclr_jax.models.weights import torchvision_weights
+from stclr_jax.models.weights import torchvision_names
 from stclr_jax.runs import build
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -26,7 +26,7 @@ def write_weights(path, config):
       variables[collection]['encoder']
     )
     for key_path, leaf in leaves:
-      name = torchvision_weights.torchvision_name(
+      name = torchvision_names.torchvision_name(
         [key.key for key in key_path], 'r2plus1d_18'
       )
       leaf = np.asarray(leaf) + np.float32(0.01)
