@@ -2,13 +2,16 @@
 
 import dataclasses
 
-from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import comparison
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import protocol
 from stclr_jax.evaluation import statistics
 from stclr_jax.evaluation import transfer_protocol
+from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import readings
+from stclr_jax.evaluation.audits import rest
+from stclr_jax.evaluation.audits import under_the_person
 from stclr_jax.experiments.finished import fold_summaries
 from stclr_jax.runs import summaries
 
@@ -69,17 +72,22 @@ def make_audit(*, expression, subject, num_videos):
   """An `Audit` by whose probes such shares are read."""
 
   def share(of):
-    return audit.Share(round(of * num_videos), num_videos, of, 0.1)
+    return readings.Share(round(of * num_videos), num_videos, of, 0.1, HALF)
 
-  read = audit.Readings(share(expression), share(subject), None)
+  read = readings.Readings(share(expression), share(subject), None)
+  found = {
+    name: readings.Reading(read, read) for name in under_the_person.NAMES
+  }
   return audit.Audit(
     videos=num_videos,
     people=2,
-    probes=read,
-    retrieval=read,
+    expression=under_the_person.Expression.of(found),
+    spread=under_the_person.Spread(0.5, 0.1),
+    readings=found,
     neighbors=audit.Neighbors(share(subject), share(expression), share(0)),
     pairs=audit.Pairs(0.5, 0.5, 0.5, None),
     controls={'reversed': audit.Control(1.0, share(expression))},
+    rest=rest.Rest(num_videos, 0.01, 0.02, HALF),
   )
 
 
@@ -108,6 +116,7 @@ def make(kind, **changes):
     contrastive_accuracy=0.5,
     gradient_norm=1.0,
     knn_accuracy=None,
+    knn_accuracy_of_change=None,
     loss_at_chance=2.0,
     knn_accuracy_at_chance=None,
     views_per_second=None,

@@ -17,6 +17,7 @@ import pathlib
 import subprocess
 import sys
 
+from stclr_jax.evaluation.audits import under_the_person
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.runs import summaries
@@ -107,7 +108,9 @@ def describe(name, workdir, unchanged):
   )
   found = paired.comparison
   audits = [
-    summaries.read(folder, summaries.PretrainSummary).audit.probes
+    summaries.read(folder, summaries.PretrainSummary)
+    .audit.readings[under_the_person.CLIP]
+    .probes
     for folder in workdirs.folds_with(workdir, 'pretrain').values()
   ]
   return {

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import lbp_top
 from stclr_jax.evaluation import probes
+from stclr_jax.evaluation.audits import audit
 from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
 from stclr_jax.views import views

@@ -126,6 +126,37 @@ def save_intervals(path, rows, *, title, chance=None):
     figure.suptitle(title, fontsize=9)  # wider than axes beside long names
 
 
+def save_bars(path, bars, *, title, chance=None):
+  """Draws shares as bars with their intervals, one below the other.
+
+  Args:
+    path: PNG file to write.
+    bars: list of (name, (share, low, high)), shares of 1, or None for what is
+      not known.
+    title: says of what.
+    chance: drawn as a dashed line, or None.
+  """
+  with _figure(path, figsize=(7, 1.3 + 0.42 * len(bars))) as figure:
+    axes = figure.subplots()
+    for y, (_, interval) in enumerate(bars):
+      if interval is None:
+        axes.text(1, y, 'unknown', va='center', fontsize=8)
+        continue
+      share, low, high = (100 * value for value in interval)
+      axes.barh(y, share, height=0.6, color='tab:blue', alpha=0.6)
+      axes.plot([low, high], [y, y], color='black', linewidth=1.5)
+      axes.text(high + 1, y, f'{share:.0f} %', va='center', fontsize=8)
+    if chance is not None:
+      axes.axvline(100 * chance, linestyle='--', color='grey', linewidth=1)
+    axes.set_yticks(range(len(bars)), [name for name, _ in bars], fontsize=8)
+    axes.set_ylim(len(bars) - 0.5, -0.5)  # the first bar on top
+    # One scale for all runs, so that two pictures can be compared by eye.
+    axes.set_xlim(0, 108)
+    axes.set_xticks(range(0, 101, 20))
+    axes.set_xlabel('videos, %', fontsize=8)
+    figure.suptitle(title, fontsize=9)  # wider than axes beside long names
+
+
 def save_people(path, counts, *, title):
   """Draws how many of each person's videos were named rightly.
 

@@ -8,10 +8,11 @@ import pathlib
 import shutil
 import textwrap
 
-from stclr_jax.evaluation import audit
 from stclr_jax.evaluation import paper_results
+from stclr_jax.evaluation.audits import audit
 from stclr_jax.reports import figures
 from stclr_jax.reports import pages
+from stclr_jax.reports import run_pictures
 from stclr_jax.runs import journal
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
@@ -52,7 +53,7 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
       _groups_table('site', summary.sites.by_site),
       pages.Text(summary.sites.confounding),
     ]
-  blocks += _audit_blocks(folds)
+  blocks += _audit_blocks(workdir, folds)
   first, folder = next(iter(folds.items()))
   before = _begun_with(folder)
   if views := _copy_views(directory, before):
@@ -164,14 +165,20 @@ def _save_finetuning_curves(path, workdir):
   )
 
 
-def _audit_blocks(folds):
+def _audit_blocks(workdir, folds):
   """Expression or person: what each fold's pretraining has learned."""
   blocks = []
   for fold, folder in folds.items():
     begun = _begun_with(folder)
     before = begun and summaries.read(begun, summaries.PretrainSummary)
     if before and before.audit:
-      blocks.append(pages.Code(f'Fold {fold}\n{audit.describe(before.audit)}'))
+      path = run_pictures.save_expression(
+        workdir, before.audit, before.data, name=f'expression_{fold}'
+      )
+      blocks += [
+        pages.Code(f'Fold {fold}\n{audit.describe(before.audit)}'),
+        pages.Image(path, f'Fold {fold}: where the expression is'),
+      ]
   if blocks:
     blocks.insert(0, pages.Heading('Shortcut audit of the pretrainings'))
   return blocks

@@ -5,11 +5,20 @@ import re
 
 import numpy as np
 
+from stclr_jax.evaluation.audits import under_the_person
 from stclr_jax.learning import compilation
 from stclr_jax.learning import steps
 from stclr_jax.reports import figures
 from stclr_jax.runs import journal
+from stclr_jax.runs import workdirs
 from stclr_jax.views import views
+
+_CURVES = (
+  'loss',
+  'contrastive_accuracy',
+  'knn_accuracy',
+  'knn_accuracy_of_change',
+)
 
 
 def save_view_pairs(workdir, store, indices, options, seed):
@@ -47,7 +56,7 @@ def save_view_pairs(workdir, store, indices, options, seed):
     # Ids are the users' own: of any length, with any characters.
     name = re.sub(r'[^\w.-]', '_', store.video_id[i])[-60:]
     figures.save_views(
-      pathlib.Path(workdir) / 'figures' / f'views_{row + 1}_{name}.png',
+      pathlib.Path(workdir, workdirs.FIGURES) / f'views_{row + 1}_{name}.png',
       original,
       shown,
       title=f'{store.video_id[i]} of {store.name}',
@@ -55,7 +64,7 @@ def save_view_pairs(workdir, store, indices, options, seed):
 
 
 def save_pretraining_curves(workdir, chance):
-  """Draws loss, contrastive accuracy and kNN accuracy from metrics.jsonl.
+  """Draws loss, contrastive and kNN accuracies from metrics.jsonl.
 
   Args:
     workdir: path of the run.
@@ -63,15 +72,44 @@ def save_pretraining_curves(workdir, chance):
   """
   lines = journal.read_lines(workdir)
   curves = []
-  for name in ('loss', 'contrastive_accuracy', 'knn_accuracy'):
+  for name in _CURVES:
     points = [(line['epoch'], line[name]) for line in lines if name in line]
     if points:
       curves.append((name, *zip(*points, strict=True), chance.get(name)))
   figures.save_curves(
-    pathlib.Path(workdir) / 'figures' / 'pretraining.png',
+    pathlib.Path(workdir, workdirs.FIGURES) / 'pretraining.png',
     curves,
     title='Pretraining (dashed: chance)',
   )
+
+
+def save_expression(workdir, found, data, *, name='expression'):
+  """Draws how often the expression is read off h and off what lies under it.
+
+  Args:
+    workdir: path of the run.
+    found: the `Audit`.
+    data: name of the data.
+    name: of the picture, without '.png'.
+
+  Returns:
+    The path of the picture.
+  """
+  bars = []
+  for kind, reading in found.readings.items():
+    share = reading.probes.expression
+    interval = share and (share.share, share.interval.low, share.interval.high)
+    bars.append((under_the_person.NAMES[kind], interval))
+  path = pathlib.Path(workdir, workdirs.FIGURES, f'{name}.png')
+  figures.save_bars(
+    path,
+    bars,
+    title=f'{data}: expression named by a linear probe, people held out\n'
+    f'{found.videos} videos of {found.people} people that pretraining saw; '
+    '95 % over people; dashed: chance',
+    chance=found.expression.chance,
+  )
+  return path
 
 
 def save_confusion(workdir, summary):
@@ -82,7 +120,7 @@ def save_confusion(workdir, summary):
     summary: a `summaries.Classified` with `data` and `protocol`.
   """
   figures.save_confusion_matrix(
-    pathlib.Path(workdir) / 'figures' / 'confusion_matrix.png',
+    pathlib.Path(workdir, workdirs.FIGURES) / 'confusion_matrix.png',
     summary.confusion,
     summary.labels,
     title=f'{summary.data}: {summary.correct} of {summary.total} videos of '

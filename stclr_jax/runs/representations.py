@@ -1,12 +1,14 @@
 """Representations of videos, their frames in any order; and their audit."""
 
+import dataclasses
 import functools
 
 import jax.numpy as jnp
 import numpy as np
 
 from stclr_jax.data import folds
-from stclr_jax.evaluation import audit
+from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import rest
 from stclr_jax.learning import compiled_steps
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
@@ -95,6 +97,32 @@ def measure_brightness(videos, indices, *, view_options, batch_size):
   return grey(colors)
 
 
+def look_for_rest(videos, indices, *, view_options, batch_size):
+  """Asks whether videos begin at rest.
+
+  Args:
+    videos: `run_videos.PlacedVideos`.
+    indices: which, int [m]; those too short for nine frames are left out.
+    view_options: a `views.ViewOptions`; few and coarse frames are looked at,
+      whatever it says of them.
+    batch_size: videos at a time.
+
+  Returns:
+    A `rest.Rest`.
+  """
+  store = videos.store
+  indices = indices[store.length[indices] >= rest.NUM_FRAMES]
+  if not len(indices):
+    return rest.Rest(0, None, None, None)
+  coarse = dataclasses.replace(
+    view_options, num_frames=rest.NUM_FRAMES, size=rest.SIZE
+  )
+  evaluation_views = make_evaluation_views(
+    videos, view_options=coarse, batch_size=batch_size
+  )
+  return rest.look(evaluation_views(indices), store.subject[indices])
+
+
 def light_classes(brightness):
   """Deals videos to thirds by their brightness.
 
@@ -130,7 +158,8 @@ def frame_orders(num_frames, *, seed=0):
     audit.FORWARD: forward,
     'shuffled': shuffled,
     'reversed': forward[::-1].copy(),
-    'last_frame': np.full(num_frames, num_frames - 1),
+    audit.FIRST_FRAME: np.zeros(num_frames, int),
+    audit.LAST_FRAME: np.full(num_frames, num_frames - 1),
   }
 
 
@@ -162,14 +191,14 @@ def audit_encoder(
     network, videos, view_options=view_options, batch_size=batch_size
   )
   orders = frame_orders(view_options.num_frames, seed=seed)
-  brightness = measure_brightness(
-    videos, labelled, view_options=view_options, batch_size=batch_size
-  )
+  look = {'view_options': view_options, 'batch_size': batch_size}
+  brightness = measure_brightness(videos, labelled, **look)
   return audit.audit(
     {name: encode(variables, labelled, one) for name, one in orders.items()},
     store.label[labelled],
     store.subject[labelled],
     light_classes(brightness),
+    look_for_rest(videos, labelled, **look),
   )
 
 

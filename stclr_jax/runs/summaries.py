@@ -5,7 +5,7 @@ import pathlib
 from typing import Any
 from typing import ClassVar
 
-from stclr_jax.evaluation.audit import Audit
+from stclr_jax.evaluation.audits.audit import Audit
 from stclr_jax.evaluation.calibration import Calibration
 from stclr_jax.evaluation.comparison import Accuracy
 from stclr_jax.evaluation.metrics import PeopleCounts
@@ -75,6 +75,8 @@ class PretrainSummary(Summary):
     gradient_norm: mean of the last epoch.
     knn_accuracy: by neighbours, none of the same person; None where labels
       cannot tell anything apart.
+    knn_accuracy_of_change: of the change of h from the first frame to the last;
+      None also where nothing changes.
     loss_at_chance: of random embeddings.
     knn_accuracy_at_chance: one by the number of classes, or None.
     views_per_second: through the encoder, in the last session, compiling left
@@ -92,6 +94,7 @@ class PretrainSummary(Summary):
   contrastive_accuracy: float
   gradient_norm: float
   knn_accuracy: float | None
+  knn_accuracy_of_change: float | None
   loss_at_chance: float
   knn_accuracy_at_chance: float | None
   views_per_second: float | None

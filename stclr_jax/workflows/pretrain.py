@@ -7,7 +7,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.data.people import identity
-from stclr_jax.evaluation import audit
+from stclr_jax.evaluation.audits import audit
 from stclr_jax.learning import batches
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import losses
@@ -142,7 +142,12 @@ def run(config, workdir, *, store=None):
     ),
     seconds=begun.seconds(outcome.earlier_seconds),
   )
-  run_pictures.save_pretraining_curves(begun.workdir, chance._asdict())
+  run_pictures.save_pretraining_curves(
+    begun.workdir,
+    {**chance._asdict(), 'knn_accuracy_of_change': chance.knn_accuracy},
+  )
+  if audited:
+    run_pictures.save_expression(begun.workdir, audited, store.name)
   summaries.write(summary, begun.workdir)
   return summary
 
@@ -160,8 +165,11 @@ def describe(summary, workdir):
   chance = pretrain_progress.Chance(
     summary.loss_at_chance, summary.knn_accuracy_at_chance
   )
+  votes = pretrain_progress.Votes(
+    summary.knn_accuracy, summary.knn_accuracy_of_change
+  )
   found = pretrain_progress.describe(
-    summary.loss, summary.contrastive_accuracy, summary.knn_accuracy, chance
+    summary.loss, summary.contrastive_accuracy, votes, chance
   )
   lines = [f'Pretrained: {found}.']
   if summary.audit:

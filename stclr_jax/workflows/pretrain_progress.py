@@ -4,7 +4,9 @@ from typing import NamedTuple
 
 from stclr_jax.data import folds
 from stclr_jax.evaluation import probes
-from stclr_jax.learning import compiled_steps
+from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import under_the_person
+from stclr_jax.runs import representations
 from stclr_jax.runs.checks import class_checks
 
 
@@ -18,6 +20,20 @@ class Chance(NamedTuple):
 
   loss: float
   knn_accuracy: float | None
+
+
+class Votes(NamedTuple):
+  """Shares of the videos that neighbours name rightly; None if they cannot.
+
+  Attributes:
+    knn_accuracy: neighbours by h of the clip.
+    knn_accuracy_of_change: by the change of h from the first frame to the last,
+      in which a person cannot hide the expression; None also where nothing
+      changes.
+  """
+
+  knn_accuracy: float | None = None
+  knn_accuracy_of_change: float | None = None
 
 
 def make_end_epoch(every_epochs, plan, knn, chance):
@@ -38,18 +54,14 @@ def make_end_epoch(every_epochs, plan, knn, chance):
     if epoch % every_epochs and epoch != num_epochs:
       return
     journal.pause()
-    figures['knn_accuracy'] = knn(variables) if knn else None
+    votes = knn(variables) if knn else Votes()
+    figures.update(votes._asdict())
     if knn:
       journal.write(
-        step=epoch * plan.steps_per_epoch,
-        epoch=epoch,
-        knn_accuracy=figures['knn_accuracy'],
+        step=epoch * plan.steps_per_epoch, epoch=epoch, **votes._asdict()
       )
     found = describe(
-      figures['loss'],
-      figures['contrastive_accuracy'],
-      figures['knn_accuracy'],
-      chance,
+      figures['loss'], figures['contrastive_accuracy'], votes, chance
     )
     journal.say(f'epoch {epoch}/{num_epochs}: {found}, {journal.pace()}')
 
@@ -67,39 +79,62 @@ def make_knn(options, network, view_options, videos, seen):
     seen: videos of pretraining, int [n]; those with a label vote.
 
   Returns:
-    `knn(variables)`, the share of them named rightly; None unless labels tell
-    anything apart.
+    `knn(variables)`, the `Votes`; None unless labels tell anything apart.
   """
   store = videos.store
   labelled = seen[store.label[seen] != folds.UNLABELLED]
   if not class_checks.can_tell_apart(store, labelled):
     return None
-  encode = videos.inference(
-    compiled_steps.inference_step(
-      network, view_options=view_options, method='encode'
-    ),
-    options=view_options,
-    batch_size=options.batch_size,
+  encode = representations.make_encode(
+    network, videos, view_options=view_options, batch_size=options.batch_size
   )
+  orders = representations.frame_orders(view_options.num_frames)
   num_neighbors = options.num_neighbors
 
-  def knn(variables):
+  def vote(h):
     return probes.knn_accuracy(
-      encode(variables, labelled),
+      h,
       store.label[labelled],
       store.subject[labelled],
       num_neighbors=num_neighbors,
     )
 
+  def knn(variables):
+    clip, first, last = (
+      encode(variables, labelled, orders[order])
+      for order in (audit.FORWARD, audit.FIRST_FRAME, audit.LAST_FRAME)
+    )
+    moves = under_the_person.changes(last - first, clip)
+    return Votes(vote(clip), vote(last - first) if moves else None)
+
   return knn
 
 
-def describe(loss, contrastive_accuracy, knn_accuracy, chance):
-  """Puts figures of an epoch into words, each beside its `Chance`."""
+def describe(loss, contrastive_accuracy, votes, chance):
+  """Puts figures of an epoch into words, each beside its `Chance`.
+
+  Args:
+    loss: mean of the epoch.
+    contrastive_accuracy: of the epoch, in [0, 1].
+    votes: `Votes`.
+    chance: a `Chance`.
+
+  Returns:
+    A line of text.
+  """
   words = (
     f'loss {loss:.3f} (chance {chance.loss:.3f}), contrastive accuracy '
     f'{contrastive_accuracy:.1%}'
   )
-  if knn_accuracy is None:
-    return f'{words}, no kNN without labels of two people and two classes'
-  return f'{words}, kNN {knn_accuracy:.1%} (chance {chance.knn_accuracy:.1%})'
+  if votes.knn_accuracy is None:
+    return (
+      f'{words}, no kNN without labels of two people and two classes, and no '
+      'audit'
+    )
+  of_change = 'unknown, as nothing changes'
+  if votes.knn_accuracy_of_change is not None:
+    of_change = f'{votes.knn_accuracy_of_change:.1%}'
+  return (
+    f'{words}, kNN {votes.knn_accuracy:.1%}, of the change {of_change} (chance '
+    f'{chance.knn_accuracy:.1%})'
+  )

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from sklearn import linear_model
 from sklearn import model_selection
+from sklearn import pipeline
+from sklearn import preprocessing
 
 from stclr_jax.evaluation import lbp_top
 from stclr_jax.evaluation import probes
@@ -110,3 +112,58 @@ def test_few_people_are_enough_for_a_probe_and_an_svm(num_people):
   assert (probabilities.argmax(1) == label).all()
   found = lbp_top.linear_svm(h, label, subject, h)
   assert (found == label).all()
+
+
+def test_transfer_and_linear_probe_name_other_people():
+  h, label, subject = make_people(0.3, 1, num_people=20)
+  train, test = np.arange(90), np.arange(90, 120)
+  for probabilities in (
+    probes.knn_transfer(
+      h[train], label[train], h[test], num_neighbors=5, num_classes=6
+    ),
+    probes.linear_probe(
+      h[train], label[train], subject[train], h[test], num_classes=6
+    ),
+  ):
+    np.testing.assert_allclose(probabilities.sum(1), 1)
+    assert (probabilities.argmax(1) == label[test]).mean() > 0.9
+
+
+def test_a_class_nobody_showed_has_probability_zero():
+  h, label, subject = make_people(0, 1)
+  label = np.where(label == 5, 4, label)
+  probabilities = probes.linear_probe(h, label, subject, h[:3], num_classes=6)
+  assert (probabilities[:, 5] == 0).all()
+
+
+@pytest.mark.parametrize('num_targets', [2, 6])
+def test_cross_probe_is_ridge_regression_on_other_groups(num_targets):
+  h, label, subject = make_people(1, 0.2, num_people=14)
+  h[:, 3] = 7.0  # a feature that says nothing
+  label = label % num_targets
+  found = probes.cross_probe(h, label, subject, num_folds=5)
+  expected = model_selection.cross_val_predict(
+    pipeline.make_pipeline(
+      preprocessing.StandardScaler(), linear_model.RidgeClassifier(alpha=10.0)
+    ),
+    h,
+    label,
+    groups=subject,
+    cv=model_selection.GroupKFold(5),
+  )
+  np.testing.assert_array_equal(found, expected)
+  assert 0.2 < (found == label).mean() < 1  # neither hopeless nor trivial
+
+
+def test_cross_probe_names_only_what_it_was_shown():
+  h, label, subject = make_people(0, 1, num_people=3)
+  label[subject == 0] = 0
+  label[subject > 0] = 1 + (label[subject > 0] == 5)
+  found = probes.cross_probe(h, label, subject, num_folds=3)
+  assert not (found[subject == 0] == 0).any()
+  # With nobody else left to learn from, the only answer is the others'.
+  two = subject < 2
+  label[subject == 1] = 3
+  assert (probes.cross_probe(h[two], label[two], subject[two]) == 3)[:6].all()
+  with pytest.raises(ValueError, match='of 1.*at least two'):
+    probes.cross_probe(h, label, np.zeros(len(h)))

@@ -2,15 +2,21 @@ import dataclasses
 import types
 
 import numpy as np
+import pytest
 
-from stclr_jax.evaluation import audit
+from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.videos import VideoStore
+from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import rest
+from stclr_jax.oulu_casia import EXPRESSIONS
 from stclr_jax.runs import build
 from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
 from stclr_jax.views import views
 from stclr_jax.workflows import pretrain
 
-CONTROLS = ('shuffled', 'reversed', 'last_frame')
+CONTROLS = ('shuffled', 'reversed', 'first_frame', 'last_frame')
+STILL = {'first_frame': {0}, 'last_frame': {15}}
 
 
 def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
@@ -18,13 +24,13 @@ def test_frames_are_shown_in_order(tiny_store, tiny_config, tmp_path):
   options = build.make_view_options(config.views)
   network = pretrain.make_network(config)
   variables = build.init_network(network, options, seed=0)
-  videos = run_videos.place(tiny_store, config.data)
+  placed = run_videos.place(tiny_store, config.data)
   common = dict(view_options=options, batch_size=8)
-  encode = representations.make_encode(network, videos, **common)
+  encode = representations.make_encode(network, placed, **common)
   orders = representations.frame_orders(options.num_frames)
   shown = np.arange(12)
   h = {name: encode(variables, shown, one) for name, one in orders.items()}
-  plain = videos.inference(
+  plain = placed.inference(
     pretrain.steps.make_inference_step(
       network, view_options=options, method='encode'
     ),
@@ -81,9 +87,9 @@ def test_encoding_is_compiled_once(tiny_store, tiny_config, monkeypatch):
   for seed in (0, 1):
     network = pretrain.make_network(config)
     variables = build.init_network(network, options, seed=seed)
-    videos = run_videos.place(tiny_store, config.data)
+    placed = run_videos.place(tiny_store, config.data)
     encode = representations.make_encode(
-      network, videos, view_options=options, batch_size=8
+      network, placed, view_options=options, batch_size=8
     )
     encode(variables, np.arange(8), np.arange(options.num_frames))
   assert len(traced) == 1
@@ -94,7 +100,7 @@ def test_orders():
   assert set(orders) == {audit.FORWARD, *CONTROLS}
   for name, order in orders.items():
     kept = set(order.tolist())
-    assert kept == ({15} if name == 'last_frame' else set(range(16)))
+    assert kept == STILL.get(name, set(range(16)))
   assert orders['reversed'].tolist() == list(range(15, -1, -1))
   for num_frames in (1, 2, 3, 4):
     for order in representations.frame_orders(num_frames).values():
@@ -111,3 +117,105 @@ def test_light_classes_are_thirds():
     np.array([5.0, 1.0, 9.0, 2.0, 7.0, 3.0])
   )
   assert light.tolist() == [1, 0, 2, 0, 2, 1]
+
+
+@pytest.fixture(scope='module')
+def drawn():
+  """Twelve drawn people, each with six videos from rest to apex."""
+  shown = list(
+    synthetic_faces.draw_videos(
+      height=32, width=32, framing='face', num_subjects=12
+    )
+  )
+  length = np.array([len(video.frames) for video in shown], np.int32)
+  return VideoStore(
+    frames=np.concatenate([video.frames for video in shown]),
+    first=np.cumsum(length, dtype=np.int32) - length,
+    length=length,
+    label=np.array([video.label for video in shown], np.int32),
+    subject=np.array([video.subject for video in shown], np.int32),
+    video_id=tuple(video.video_id for video in shown),
+    label_names=EXPRESSIONS,
+    name='drawn',
+    synthetic=True,
+  )
+
+
+def look_for_rest(store, tiny_config, indices=None):
+  config = tiny_config('pretrain')
+  return representations.look_for_rest(
+    run_videos.place(store, config.data),
+    np.arange(store.num_videos) if indices is None else indices,
+    view_options=build.make_view_options(config.views),
+    batch_size=32,
+  )
+
+
+def test_drawn_faces_begin_at_rest_and_their_second_halves_do_not(
+  drawn, tiny_config
+):
+  found = look_for_rest(drawn, tiny_config)
+  assert found.holds and found.videos == drawn.num_videos
+  half = drawn.length // 2
+  played_from_the_middle = dataclasses.replace(
+    drawn, first=drawn.first + half, length=drawn.length - half
+  )
+  found = look_for_rest(played_from_the_middle, tiny_config)
+  assert found.holds is False and 0 < found.videos < drawn.num_videos
+  assert 'mid-expression' in rest.describe(found)
+
+
+def test_short_videos_cannot_be_asked_for_rest(drawn, tiny_config):
+  short = dataclasses.replace(drawn, length=np.full_like(drawn.length, 8))
+  assert look_for_rest(short, tiny_config).videos == 0
+  length = drawn.length.copy()
+  length[5:] = 8
+  found = look_for_rest(
+    dataclasses.replace(drawn, length=length), tiny_config, np.arange(3, 9)
+  )
+  assert found.videos == 2
+
+
+def audit_tiny(store, config, **changes):
+  """Audits an untrained encoder on a store."""
+  options = dataclasses.replace(
+    build.make_view_options(config.views), **changes
+  )
+  network = pretrain.make_network(config)
+  return representations.audit_encoder(
+    network,
+    build.init_network(network, options, seed=0),
+    run_videos.place(store, config.data),
+    np.arange(store.num_videos),
+    view_options=options,
+    batch_size=8,
+    seed=0,
+  )
+
+
+def test_one_frame_a_video_is_audited_without_a_change(tiny_store, tiny_config):
+  config = tiny_config('pretrain')
+  single = np.ones_like(tiny_store.length)
+  for store, changes in (
+    (dataclasses.replace(tiny_store, length=single), {}),
+    (tiny_store, {'num_frames': 1}),
+  ):
+    found = audit_tiny(store, config, **changes)
+    assert found.expression.change is None
+    assert found.expression.change_of_clip is None
+    assert 0 <= found.expression.clip <= 1
+    assert 'cannot be asked' in audit.describe(found)
+
+
+def test_one_video_a_person_is_audited_without_the_person(
+  tiny_store, tiny_config
+):
+  alone = dataclasses.replace(
+    tiny_store, subject=np.arange(60, dtype=np.int32) + 1
+  )
+  found = audit_tiny(alone, tiny_config('pretrain'))
+  assert found.expression.person_removed is None
+  assert found.spread.between_people is None
+  assert found.readings['clip'].probes.subject is None
+  assert 0 <= found.expression.change <= 1
+  assert 'unknown' in audit.describe(found)

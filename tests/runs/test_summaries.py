@@ -22,6 +22,7 @@ def make_pretrain_summary(**changes):
       'contrastive_accuracy': 0.5,
       'gradient_norm': 2.0,
       'knn_accuracy': None,
+      'knn_accuracy_of_change': None,
       'loss_at_chance': 2.0,
       'knn_accuracy_at_chance': None,
       'views_per_second': None,

@@ -49,6 +49,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert summary.preset == 'demo'
   assert summary.steps == 2 * (54 // 8)  # fold 0 leaves one person out
   assert 0 <= summary.knn_accuracy <= 1
+  assert 0 <= summary.knn_accuracy_of_change <= 1
   assert summary.views_per_second > 0
   lines = read_metrics(tmp_path)
   steps = [line['step'] for line in lines if 'loss' in line]
@@ -56,13 +57,25 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert json.loads((tmp_path / 'config.json').read_text())['batch_size'] == 8
   assert (tmp_path / 'environment.json').exists()
   pictures = {path.name for path in (tmp_path / 'figures').iterdir()}
-  assert {'pretraining.png', 'views_1_P002_Anger.png'} <= pictures
+  assert {
+    'pretraining.png',
+    'expression.png',
+    'views_1_P002_Anger.png',
+  } <= pictures
   notes = trained.open_trained(tmp_path, option='').notes
   assert notes.seen[0].names == {f'P{i:03d}' for i in range(2, 11)}
   described = pretrain.describe(summary, tmp_path)
   assert f'--config.init_from={tmp_path}' in described
   assert summary.audit.videos == 54 and summary.audit.people == 9
+  written = json.loads((tmp_path / 'summary.json').read_text())['audit']
+  expression = written['expression']
+  assert expression['chance'] == pytest.approx(1 / 6)
+  for name in ('clip', 'person_removed', 'change', 'change_of_clip'):
+    assert 0 <= expression[name] <= 1, name
+  votes = [line for line in lines if 'knn_accuracy' in line]
+  assert votes[-1]['knn_accuracy_of_change'] == summary.knn_accuracy_of_change
   assert 'What the embedding holds' in described
+  assert 'What changes between the first and the last frame' in described
   assert 'frames reversed' in described
 
 
@@ -78,7 +91,10 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   assert not (tmp_path / 'cut' / 'summary.json').exists()
   before = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
   resumed = pretrain.run(config, tmp_path / 'cut', store=tiny_store)
-  for name in ('loss', 'knn_accuracy', 'contrastive_accuracy', 'steps'):
+  for name in (
+    'loss', 'knn_accuracy', 'knn_accuracy_of_change', 'contrastive_accuracy',
+    'steps',
+  ):  # fmt: skip
     assert getattr(resumed, name) == getattr(whole, name)
   after = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
   assert 0 < before < after < resumed.seconds

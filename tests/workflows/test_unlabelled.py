@@ -25,12 +25,13 @@ def test_videos_without_any_label_are_all_pretrained_on(run, tmp_path):
   summary = run(np.full(60, -1), ())
   assert summary.steps == 60 // 8  # nobody is tested, so nobody held out
   assert summary.knn_accuracy is None
+  assert summary.knn_accuracy_of_change is None and summary.audit is None
   assert summary.knn_accuracy_at_chance is None
   assert np.isfinite(summary.loss)
   lines = (tmp_path / 'metrics.jsonl').read_text()
   assert 'loss' in lines and 'knn' not in lines
   described = pretrain.describe(summary, tmp_path)
-  assert 'no kNN without labels' in described
+  assert 'no kNN without labels' in described and 'no audit' in described
   assert 'No fine-tuning on tiny' in described  # it would be refused
   assert 'main.py' not in described and 'load_encoder' in described
   assert summaries.read(tmp_path) == summary

@@ -12,54 +12,15 @@ import dataclasses
 import numpy as np
 
 from stclr_jax.evaluation import probes
+from stclr_jax.evaluation.audits import readings
+from stclr_jax.evaluation.audits import rest
+from stclr_jax.evaluation.audits import under_the_person
+from stclr_jax.evaluation.audits.readings import Share
 from stclr_jax.files import json_records
 
-FORWARD = 'forward'  # the order in which a clip's frames are shown otherwise
-
-
-@dataclasses.dataclass(frozen=True)
-class Share(json_records.Record):
-  """Share of the videos that something holds of, beside chance's.
-
-  Attributes:
-    correct: of how many.
-    total: of how many that were asked.
-    share: `correct` / `total`.
-    chance: the share by guessing, in [0, 1].
-  """
-
-  correct: int
-  total: int
-  share: float
-  chance: float
-
-  def __str__(self):
-    return f'{self.share:.1%} (chance {self.chance:.1%})'
-
-
-@dataclasses.dataclass(frozen=True)
-class Readings(json_records.Record):
-  """Accuracies of probes on representations; None where none can be fitted.
-
-  Attributes:
-    expression: share of videos whose expression is read rightly.
-    subject: whose person.
-    illumination: whose light.
-  """
-
-  expression: Share | None
-  subject: Share | None
-  illumination: Share | None
-
-  def __str__(self):
-    return ', '.join(
-      f'{name} {_words(share)}'
-      for name, share in (
-        ('expression', self.expression),
-        ('person', self.subject),
-        ('light', self.illumination),
-      )
-    )
+# Orders in which a clip's frames are shown: as they are otherwise, and two that
+# stand still.
+FORWARD, FIRST_FRAME, LAST_FRAME = 'forward', 'first_frame', 'last_frame'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,65 +76,70 @@ class Audit(json_records.Record):
   Attributes:
     videos: how many.
     people: how many.
-    probes: by a linear probe, with people held out; for `subject` expressions
-      are held out.
-    retrieval: of the nearest other video (by cosine); for `expression` and
-      `illumination` the same person's videos are left out, who would never or
-      always agree.
+    expression: shares of the videos whose expression a linear probe names.
+    spread: how much of the variance is who is in the video.
+    readings: expression, person and light, by the kind of representation, see
+      `under_the_person.NAMES`.
     neighbors: what the nearest video is, of all.
     pairs: how alike two videos are.
     controls: by the order of the frames.
+    rest: whether the videos begin at rest, as a change from the first frame
+      takes for granted.
   """
 
   videos: int
   people: int
-  probes: Readings
-  retrieval: Readings
+  expression: under_the_person.Expression
+  spread: under_the_person.Spread
+  readings: dict[str, readings.Reading]
   neighbors: Neighbors
   pairs: Pairs
   controls: dict[str, Control]
+  rest: rest.Rest
 
 
-def audit(representations, labels, subjects, lights):
+def audit(representations, labels, subjects, lights, begins):
   """Reads expression, person and light off representations.
 
   Args:
-    representations: by the order of the frames, float [n, d].
+    representations: by the order of the frames, float [n, d]; `FORWARD`,
+      `FIRST_FRAME` and `LAST_FRAME` among them.
     labels: expression of each video, int [n].
     subjects: person of each video, int [n].
     lights: illumination of each video, int [n].
+    begins: a `rest.Rest`, of the same videos.
 
   Returns:
     An `Audit`.
   """
   labels, subjects, lights = map(np.asarray, (labels, subjects, lights))
   forward = representations[FORWARD]
-  cosine = _cosines(forward)
-  other_person = subjects[:, None] != subjects[None, :]
-  everyone = ~np.eye(len(labels), dtype=bool)
+  cosine = readings.cosines(forward)
+  found = under_the_person.read(
+    forward,
+    representations[FIRST_FRAME],
+    representations[LAST_FRAME],
+    labels,
+    subjects,
+    lights,
+  )
   return Audit(
     videos=len(labels),
     people=len(np.unique(subjects)),
-    probes=Readings(
-      expression=_probe(forward, labels, subjects),
-      subject=_probe(forward, subjects, labels),
-      illumination=_probe(forward, lights, subjects),
-    ),
-    retrieval=Readings(
-      expression=_retrieve(cosine, labels, other_person),
-      subject=_retrieve(cosine, subjects, everyone),
-      illumination=_retrieve(cosine, lights, other_person),
-    ),
+    expression=under_the_person.Expression.of(found),
+    spread=under_the_person.measure_spread(forward, subjects),
+    readings=found,
     neighbors=_neighbors(cosine, labels, subjects),
     pairs=_pairs(cosine, labels, subjects),
     controls={
       name: Control(
         cosine=float(_paired_cosine(forward, h).mean()),
-        expression=_probe(h, labels, subjects),
+        expression=readings.probe(h, labels, subjects, subjects),
       )
       for name, h in representations.items()
       if name != FORWARD
     },
+    rest=begins,
   )
 
 
@@ -186,11 +152,13 @@ def describe(found):
   Returns:
     Lines of text.
   """
+  said = under_the_person.describe(found.readings, found.spread).splitlines()
+  said += filter(None, [rest.describe(found.rest)])
   lines = [
     f'What the embedding holds ({found.videos} videos of {found.people} people '
     'that pretraining saw):',
-    f'  read by a linear probe: {found.probes}',
-    f'  found in the nearest video: {found.retrieval}',
+    *(f'  {line}' for line in said),
+    *_table(found.readings),
     f"  nearest of all: the same person's {found.neighbors.same_subject}, the "
     f'same expression {found.neighbors.same_expression}',
   ]
@@ -207,36 +175,31 @@ def describe(found):
   return '\n'.join(lines)
 
 
-def _share(right, chance):
-  return Share(
-    correct=int(right.sum()),
-    total=len(right),
-    share=float(right.mean()),
-    chance=float(chance),
-  )
+_PROBE, _NEAREST = ', linear probe', ', nearest video'
 
 
-def _probe(representations, targets, groups):
-  if len(np.unique(targets)) < 2 or len(np.unique(groups)) < 2:
-    return None
-  found = probes.cross_probe(representations, targets, groups, num_folds=6)
-  return _share(found == targets, _commonest(targets))
+def _table(found):
+  """Lines of what is read off each kind of representation."""
+  width = max(map(len, under_the_person.NAMES.values())) + len(_NEAREST)
+  lines = [
+    f'  {"read rightly (by chance)":{width + 2}}'
+    + ''.join(f'{name:>16}' for name in readings.Readings().by_name)
+  ]
+  for name, reading in found.items():
+    for way, read in (
+      (_PROBE, reading.probes),
+      (_NEAREST, reading.retrieval),
+    ):
+      what = under_the_person.NAMES[name] + way
+      cells = (_cell(share) for share in read.by_name.values())
+      lines.append(f'    {what:{width}}' + ''.join(cells))
+  return lines
 
 
-def _commonest(targets):
-  return np.unique(targets, return_counts=True)[1].max() / len(targets)
-
-
-def _retrieve(cosine, targets, allowed):
-  """Share of videos whose nearest allowed one has the same target."""
-  asked = allowed.any(1)
-  if not asked.any():
-    return None
-  same = targets[:, None] == targets[None, :]
-  chance = (same & allowed)[asked].sum(1) / allowed[asked].sum(1)
-  nearest = np.where(allowed, cosine, -np.inf).argmax(1)
-  right = targets[nearest] == targets
-  return _share(right[asked], chance.mean())
+def _cell(share):
+  if share is None:
+    return f'{"unknown":>16}'
+  return f'{f"{share.share:.1%} ({share.chance:.1%})":>16}'
 
 
 def _neighbors(cosine, labels, subjects):
@@ -251,7 +214,7 @@ def _neighbors(cosine, labels, subjects):
   nearest = np.where(others, cosine, -np.inf).argmax(1)
   return Neighbors(
     **{
-      name: _share(
+      name: readings.make_share(
         kind[np.arange(len(labels)), nearest],
         kind.sum() / others.sum(),
       )
@@ -284,11 +247,6 @@ def _pairs(cosine, labels, subjects):
 
 def _mean(values):
   return float(values.mean()) if len(values) else None
-
-
-def _cosines(representations):
-  scaled = probes.unit(representations)
-  return scaled @ scaled.T
 
 
 def _paired_cosine(first, second):

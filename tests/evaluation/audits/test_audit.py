@@ -4,11 +4,15 @@ from dataclasses import fields
 import numpy as np
 import pytest
 
-from stclr_jax.evaluation import audit
-from stclr_jax.evaluation import probes
+from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import rest
+from stclr_jax.evaluation.statistics import Interval
 
 SUBJECT, LABEL = np.divmod(np.arange(120), 6)  # twenty people
 LIGHT = SUBJECT % 3
+ORDERS = (audit.FORWARD, audit.FIRST_FRAME, audit.LAST_FRAME)
+NONE = rest.Rest(0, None, None, None)
+AT_REST = rest.Rest(120, 0.1, 0.2, Interval(0.05, 0.15, 0.95, 'made up'))
 
 
 def make(person=0.0, expression=0.0, light=0.0, seed=0):
@@ -21,13 +25,15 @@ def make(person=0.0, expression=0.0, light=0.0, seed=0):
   return h
 
 
-def run(h, **controls):
-  return audit.audit({audit.FORWARD: h, **controls}, LABEL, SUBJECT, LIGHT)
+def run(h, **others):
+  orders = {audit.FORWARD: h, audit.FIRST_FRAME: 0 * h, audit.LAST_FRAME: h}
+  return audit.audit({**orders, **others}, LABEL, SUBJECT, LIGHT, AT_REST)
 
 
 def test_an_embedding_of_people_is_found_out():
   found = run(make(person=1))
-  read, retrieved = found.probes, found.retrieval
+  read = found.readings['clip'].probes
+  retrieved = found.readings['clip'].retrieval
   assert read.subject.share > 0.95 and read.subject.chance == 0.05
   assert retrieved.subject.share > 0.95
   assert retrieved.subject.chance == pytest.approx(5 / 119)
@@ -40,9 +46,10 @@ def test_an_embedding_of_people_is_found_out():
 
 def test_an_embedding_of_expressions_is_recognised():
   found = run(make(expression=1))
-  assert found.probes.expression.share > 0.95
-  assert found.retrieval.expression.share > 0.95
-  assert found.probes.subject.share < 0.2
+  read = found.readings['clip']
+  assert read.probes.expression.share > 0.95
+  assert read.retrieval.expression.share > 0.95
+  assert read.probes.subject.share < 0.2
   assert found.neighbors.same_expression.share > 0.9
   assert found.pairs.subject_over_expression < 0.05
   kinds = [getattr(found.neighbors, f.name) for f in fields(audit.Neighbors)]
@@ -52,9 +59,10 @@ def test_an_embedding_of_expressions_is_recognised():
 
 
 def test_light_is_read_from_people_held_out():
-  assert run(make(light=1)).probes.illumination.share > 0.95
+  found = run(make(light=1)).readings['clip'].probes.illumination
+  assert found.share > 0.95
   # A person's light cannot be read off who it is.
-  found = run(make(person=1)).probes.illumination
+  found = run(make(person=1)).readings['clip'].probes.illumination
   assert found.share < 0.6
 
 
@@ -76,30 +84,26 @@ def test_it_is_written_and_told():
 
 
 def test_what_cannot_be_known_is_said():
-  # One video a person: people cannot be found again.
-  h = make(expression=1)[:6]
-  found = audit.audit({audit.FORWARD: h}, LABEL[:6], np.arange(6), LIGHT[:6])
-  assert found.probes.illumination is None
+  # One video a person, each with an expression of its own.
+  h = {name: make(seed=i)[:6] for i, name in enumerate(ORDERS)}
+  found = audit.audit(h, LABEL[:6], np.arange(6), LIGHT[:6], NONE)
+  assert found.expression.clip is None and found.expression.chance is None
+  assert found.spread.between_people is None
+  for name in ('clip', 'change', 'person_removed'):
+    for way in (found.readings[name].probes, found.readings[name].retrieval):
+      assert way.expression is None and way.subject is None
   assert found.pairs.subject_over_expression is None
-  assert 'unknown' in audit.describe(found)
+  text = audit.describe(found)
+  assert 'unknown' in text and 'no two people share' in text
+  assert 'cannot be told, as no video has 9 frames' in text
+  written = json.loads(json.dumps(found.as_dict()))
+  assert audit.Audit.from_dict(written) == found
 
 
-def test_transfer_and_linear_probe_name_other_people():
-  h = make(person=0.3, expression=1)
-  train, test = np.arange(90), np.arange(90, 120)
-  for probabilities in (
-    probes.knn_transfer(
-      h[train], LABEL[train], h[test], num_neighbors=5, num_classes=6
-    ),
-    probes.linear_probe(
-      h[train], LABEL[train], SUBJECT[train], h[test], num_classes=6
-    ),
-  ):
-    np.testing.assert_allclose(probabilities.sum(1), 1)
-    assert (probabilities.argmax(1) == LABEL[test]).mean() > 0.9
-
-
-def test_a_class_nobody_showed_has_probability_zero():
-  h, label = make(expression=1), np.where(LABEL == 5, 4, LABEL)
-  probabilities = probes.linear_probe(h, label, SUBJECT, h[:3], num_classes=6)
-  assert (probabilities[:, 5] == 0).all()
+def test_one_frame_a_video_has_no_change():
+  h = make(expression=1)
+  found = run(h, first_frame=h)
+  assert found.expression.change is None
+  assert found.expression.change_of_clip is None
+  assert found.expression.clip > 0.95
+  assert 'cannot be asked: the first frames' in audit.describe(found)
