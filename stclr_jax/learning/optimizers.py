@@ -9,7 +9,10 @@ import dataclasses
 import math
 
 import optax
+from jax import flatten_util
+from jax import lax
 
+from stclr_jax import targets
 from stclr_jax.errors import UserError
 
 
@@ -69,6 +72,26 @@ def by_part(optimizer):
     return directions, {name: after for name, (_, after) in updated.items()}
 
   return optax.GradientTransformation(init, update)
+
+
+def side_by_side(gradients):
+  """Lays gradients into one array, on accelerators.
+
+  A convolution's kernel has its gradient in another layout. XLA turns it while
+  it changes the kernel, which so cannot be changed where it lies and is copied
+  twice; and for the norm, each gradient is summed up by itself.
+
+  Args:
+    gradients: a pytree of arrays of one dtype, the same on all devices.
+
+  Returns:
+    (the gradients, what to take their norm of).
+  """
+  if targets.platform() == 'cpu':
+    return gradients, gradients
+  flat, unravel = flatten_util.ravel_pytree(gradients)
+  flat = lax.optimization_barrier(flat)  # or XLA sees through it
+  return unravel(flat), flat
 
 
 OPTIMIZERS = ('sgd', 'adam')

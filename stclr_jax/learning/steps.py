@@ -23,6 +23,7 @@ from jaxtyping import UInt8
 
 from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
+from stclr_jax.learning import optimizers
 from stclr_jax.learning.state import select
 from stclr_jax.models import heads
 from stclr_jax.views import views
@@ -164,12 +165,13 @@ def make_contrastive_update(
       loss_fn, has_aux=True
     )(state.params)
     gradients = lax.pmean(gradients, axis_name)
+    gradients, as_one = optimizers.side_by_side(gradients)
     state = _descend(state, optimizer, gradients, learning_rate, None)
     state = _with_statistics(state, batch_stats, network, axis_name)
     metrics = {
       'loss': lax.pmean(loss, axis_name),
       'contrastive_accuracy': lax.pmean(correct.mean(), axis_name),
-      'gradient_norm': optax.tree.norm(gradients),
+      'gradient_norm': optax.tree.norm(as_one),
       'count': lax.psum(correct.size, axis_name),
     }
     return state, metrics
@@ -235,6 +237,7 @@ def make_finetune_step(
       loss_fn, has_aux=True
     )(select(state.params, trained_names))
     gradients = lax.psum(gradients, axis_name)
+    gradients, _ = optimizers.side_by_side(gradients)
     state = _descend(state, optimizer, gradients, learning_rate, trained_names)
     if trained == 'all':
       state = _with_statistics(

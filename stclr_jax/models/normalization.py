@@ -19,6 +19,7 @@ from jaxtyping import Array
 from jaxtyping import Float
 
 from stclr_jax.errors import UserError
+from stclr_jax.models import channel_sums
 
 # What rematerialisation may keep, see `encoders.REMAT`.
 STATISTICS = 'statistics'
@@ -238,7 +239,6 @@ def _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments):
 def _backward(epsilon, relu, axis_name, kept, cotangents):
   del epsilon
   x, mean, rstd, scale, bias, y, no_residual = kept
-  axes = tuple(range(x.ndim - 1))
   # XLA would see that the forward pass has computed the same mask, write it
   # there, a byte an element, and keep it. From another x it cannot.
   x = lax.optimization_barrier(x)
@@ -255,7 +255,7 @@ def _backward(epsilon, relu, axis_name, kept, cotangents):
     dresidual = None
   dz = _accurate(dz)
   normalized = (_accurate(x) - _over(mean, x)) * _over(rstd, x)
-  sums = jnp.stack([dz.sum(axes), (dz * normalized).sum(axes)])  # [2, c]
+  sums = channel_sums.sum_both(dz, dz * normalized)  # [2, c]
   # The parameters' gradients are this device's; x has moved the statistics of
   # all devices.
   dbias, dscale = sums
@@ -288,9 +288,9 @@ def batch_statistics(
     mean [c] and biased variance [c], at least float32.
   """
   if moments is None:
-    axes = tuple(range(x.ndim - 1))
     x = _accurate(x)
-    moments = jnp.stack([x.mean(axes), jnp.square(x).mean(axes)])  # [2, c]
+    sums = channel_sums.sum_both(x, jnp.square(x))
+    moments = jnp.stack([one / _count(x, None) for one in sums])  # [2, c]
   if axis_name is not None:
     moments = lax.pmean(moments, axis_name)
   mean, mean_of_squares = checkpoint_name(moments, STATISTICS)
