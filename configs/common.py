@@ -89,6 +89,20 @@ def folds():
   )
 
 
+def batches():
+  """Which videos meet in a batch."""
+  return ml_collections.ConfigDict(
+    {
+      # In `stclr_jax.learning.batches.COMPOSITIONS`; 'by_person' is not the
+      # paper's.
+      'composition': 'shuffled',
+      # Of a batch 'by_person', each in equally many videos. chosen: at the
+      # usual 32 to 36 videos all six that Oulu-CASIA has of a person.
+      'people': 6,
+    }
+  )
+
+
 def encoder():
   """Table I, full width."""
   return ml_collections.ConfigDict(

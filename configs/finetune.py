@@ -45,7 +45,7 @@ def _paper():
   config.num_epochs = 100  # Sec. IV.A: 30 + 70
   config.frozen_epochs = 30  # Sec. IV.A
   config.batch_size = 32  # videos; chosen: as in pretraining
-  config.composition = 'shuffled'  # chosen: as in pretraining
+  config.batches = common.batches()  # chosen: as in pretraining
 
   config.data = common.data_tested()
   config.data.update(common.folds())
@@ -56,6 +56,9 @@ def _paper():
   # chosen: milder than pretraining's, so that the expression stays in sight
   config.views.crop.area = (0.5, 1.0)
   config.views.color.enabled = False
+  # What the linear layer reads: 'clip', 'change', 'change_of_clip' or 'both',
+  # as `projection.input` in configs/pretrain.py; 'clip' is the paper's.
+  config.classifier = ml_collections.ConfigDict({'input': 'clip'})
   config.encoder = common.encoder()
   config.batch_norm = common.batch_norm()
   config.optimizer = ml_collections.ConfigDict(

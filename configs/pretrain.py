@@ -32,11 +32,21 @@ def _paper():
   # In `stclr_jax.learning.losses.CONTRASTIVE_LOSSES`.
   config.loss = 'nt_xent'  # eq. (1)
   config.temperature = 0.1  # chosen: SimCLR's default, ActiveFER's command
-  # Which videos make a batch: in `stclr_jax.learning.batches.COMPOSITIONS`.
-  config.composition = 'shuffled'  # chosen: the paper does not say
-  # Parts of the batch that take negatives from themselves only, whatever the
-  # devices: 4 is what the paper's 4 GPUs compute without gathering.
-  config.negatives = ml_collections.ConfigDict({'groups': 1})
+  config.batches = common.batches()  # chosen: the paper does not say
+  config.negatives = ml_collections.ConfigDict(
+    {
+      # Parts of the batch that take negatives from themselves only, whatever
+      # the devices: 4 is what the paper's 4 GPUs compute without gathering.
+      'groups': 1,
+      # Weight of negatives that show another person, 0 to 1; eq. (1) has 1.
+      # At 0 only other videos of the same person are negatives, so that who it
+      # is answers nothing; it takes batches 'by_person'. Not the paper's.
+      'other_people': 1.0,
+      # Whether both views played backwards are negatives, too, which doubles
+      # the work of a step. Not the paper's.
+      'reversed': False,
+    }
+  )
   # Whose videos: 'train_folds' leaves the fold's test people out; chosen: the
   # paper does not say. 'all_unlabelled' takes everybody's.
   config.pretrain_scope = 'train_folds'
@@ -56,6 +66,11 @@ def _paper():
     {
       'hidden_features': 512,  # chosen: as wide as h, like SimCLR's
       'features': 128,  # Sec. IV.A
+      # What it projects: 'clip', h of the clip, as in the paper; 'change', h of
+      # the last frame less h of the first, in which the person cannot help;
+      # 'change_of_clip', h of the clip less h of the first frame; or 'both' h
+      # of the clip and its change. Not the paper's, and twice a step's work.
+      'input': 'clip',
     }
   )
   config.optimizer = ml_collections.ConfigDict(

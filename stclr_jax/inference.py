@@ -1,5 +1,6 @@
 """Trained networks as plain functions of clips."""
 
+import dataclasses
 import pathlib
 import warnings
 from typing import Any
@@ -67,14 +68,16 @@ def load_classifier(directory):
       'classifier; give a fine-tuning workdir, or use load_encoder.'
     )
   _warn_of_another_epoch(directory, trained.epoch)
-  network = heads.ClassifierNetwork(trained.encoder, len(trained.labels))
+  network = heads.ClassifierNetwork(
+    trained.encoder, len(trained.labels), trained.input
+  )
   variables = {
     'params': trained.state['params'],
     'batch_stats': trained.state['batch_stats'],
   }
   classifier = _on_clips(
     lambda clips: jax.nn.softmax(network.apply(variables, clips, train=False)),
-    trained.view_options,
+    dataclasses.replace(trained.view_options, rest=trained.input != 'clip'),
   )
   classifier.labels = trained.labels
   return classifier
@@ -90,6 +93,7 @@ class _Trained(NamedTuple):
     encoder: an `Encoder`.
     view_options: `views.ViewOptions` of what evaluation sees.
     labels: names of the classes, in order; None without a classifier.
+    input: what the classifier reads, of `heads.INPUTS`.
   """
 
   workflow: str
@@ -98,6 +102,7 @@ class _Trained(NamedTuple):
   encoder: Encoder
   view_options: views.ViewOptions
   labels: tuple[str, ...] | None
+  input: str
 
 
 def _read(directory):
@@ -129,6 +134,7 @@ def _read(directory):
       std=tuple(looked['std']),
     ),
     labels=None if labels is None else tuple(labels),
+    input='clip' if labels is None else notes['input'],
   )
 
 

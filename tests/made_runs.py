@@ -41,6 +41,7 @@ def make_notes(store, videos, *, labels=False, before=None, **changes):
         'labels_trained': tuple(store.label_names),
         'labelled_videos': (),
         'epochs_pretrained': before.epoch if before else 0,
+        'input': 'clip',
         **changes,
       }
     )

@@ -31,16 +31,21 @@ NOTES = {
 }
 
 
-@pytest.fixture
-def workdir(tmp_path, shallow_encoder):
+@pytest.fixture(params=['clip', 'both'])
+def workdir(request, tmp_path, shallow_encoder):
   """A run's folder with one checkpoint of a random classifier."""
   encoder = Encoder(width=1 / 16, epsilon=0.3)
-  network = heads.ClassifierNetwork(encoder, len(LABELS))
-  clip = np.zeros((1, 4, 16, 16, 3), np.float32)
+  network = heads.ClassifierNetwork(encoder, len(LABELS), request.param)
+  clip = np.zeros((1, 5, 16, 16, 3), np.float32)
   init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
   variables = jax.tree.map(lambda x: x + 0.1, init())
   identity = optax.identity()
-  notes = {**NOTES, 'workflow': 'finetune', 'labels': LABELS}
+  notes = {
+    **NOTES,
+    'workflow': 'finetune',
+    'labels': LABELS,
+    'input': request.param,
+  }
   with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
     saved.save(1, states.create_state(variables, identity), notes)
   return tmp_path, network, variables
@@ -57,6 +62,8 @@ def test_loaded_networks_see_what_evaluation_sees(workdir):
   expected = network.apply(variables, looked, method=network.encode)
   np.testing.assert_allclose(h, expected, rtol=1e-4, atol=1e-5)
   classifier = stclr_jax.load_classifier(directory)
+  if network.input == 'both':  # the first frame is the one at rest
+    looked = np.concatenate([looked[:, :1], looked], axis=1)
   logits = network.apply(variables, looked, train=False)
   np.testing.assert_allclose(
     classifier(clips), jax.nn.softmax(logits), rtol=1e-4, atol=1e-5

@@ -48,8 +48,9 @@ class JaxPipeline:
     variables = jax_step.init_variables(network)
     self._state = parallel.replicate(states.create_state(variables, optimizer))
     frames = views.Frames(*synthetic_videos.make_videos(options))
+    unknown = np.full_like(frames.first, -1)
     self._videos = parallel.replicate(
-      steps.DeviceVideos(frames, np.full_like(frames.first, -1))
+      steps.DeviceVideos(frames, label=unknown, subject=unknown)
     )
     self._generator = np.random.default_rng(1)
     self._step = step

@@ -15,7 +15,6 @@ from benchmarks.step import roofline
 from stclr_jax import targets
 from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
-from stclr_jax.learning import losses
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
@@ -207,9 +206,7 @@ def _update(config, network, options):
   update = steps.make_contrastive_update(
     network,
     build.make_optimizer(config.optimizer),
-    contrastive_loss=losses.CONTRASTIVE_LOSSES[config.loss](
-      config.temperature, config.negatives.groups
-    ),
+    contrastive_loss=pretrain.make_loss(config),
     axis_name=parallel.DEVICE_AXIS,
     views_apart=config.batch_norm.views == 'apart',
   )
@@ -235,7 +232,8 @@ def _videos(step):
   if step.placement == 'device':
     frames = _array((FRAMES, height, width, 3), 'uint8')
   number = _array((VIDEOS,), 'int32')
-  return steps.DeviceVideos(views.Frames(frames, number, number), number)
+  stored = views.Frames(frames, number, number)
+  return steps.DeviceVideos(stored, label=number, subject=number)
 
 
 def _batch(step, num_devices, videos, per_video):

@@ -11,7 +11,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from stclr_jax.views import temporal
 from stclr_jax.views import view_parameters
 
 
@@ -39,7 +38,7 @@ def draw_frame_indices(length, videos, *, seed, epoch, view_numbers, options):
     options: a `views.ViewOptions`.
 
   Returns:
-    Frame numbers within each video, int32 [n, v, num_frames]: those that
+    Frame numbers within each video, int32 [n, v, frames_taken]: those that
     `views.draw_views` takes.
   """
   videos = np.asarray(videos, np.int32)
@@ -65,11 +64,11 @@ def evaluation_frame_indices(length, videos, *, options):
     options: a `views.ViewOptions`.
 
   Returns:
-    int32 [n, 1, num_frames]: those that `views.evaluation_views` takes.
+    int32 [n, 1, frames_taken]: those that `views.evaluation_views` takes.
   """
   lengths = np.asarray(length, np.int32)[np.asarray(videos)]
   with jax.default_device(_host()):
-    indices = _take_uniform(lengths, num_frames=options.num_frames)
+    indices = _list_evaluated(lengths, options=options)
     return np.asarray(indices)[:, None]
 
 
@@ -108,10 +107,12 @@ def _draw(videos, lengths, epoch, view_numbers, *, seed, options):
   return jax.vmap(of_views, in_axes=(0, 0, None))(videos, lengths, view_numbers)
 
 
-@functools.partial(jax.jit, static_argnames='num_frames')
-def _take_uniform(lengths, *, num_frames):
-  take = functools.partial(temporal.sample_uniform, num_frames=num_frames)
-  return jax.vmap(take)(jnp.asarray(lengths))
+@functools.partial(jax.jit, static_argnames='options')
+def _list_evaluated(lengths, *, options):
+  list_indices = functools.partial(
+    view_parameters.evaluation_indices, options=options
+  )
+  return jax.vmap(list_indices)(jnp.asarray(lengths))
 
 
 def _host():

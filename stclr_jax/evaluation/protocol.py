@@ -176,17 +176,24 @@ class Protocol(json_records.Record):
     return differences(self.as_dict(), other.as_dict())
 
 
-def describe_view(num_frames, size):
+def describe_view(num_frames, size, read):
   """Says how a test video is looked at.
 
   Args:
     num_frames: of a clip.
     size: its height and width in pixels.
+    read: what the classifier reads of it, of `heads.INPUTS`.
 
   Returns:
     Text, such as '16 frames from first to last, centre 112x112'.
   """
-  return f'{num_frames} frames from first to last, centre {size}x{size}'
+  view = f'{num_frames} frames from first to last, centre {size}x{size}'
+  words = {
+    'change': 'the last frame less the first',
+    'change_of_clip': 'the clip less the first frame',
+    'both': 'the clip, and less the first frame',
+  }
+  return view if read == 'clip' else f"{view}; {words[read]} (not the paper's)"
 
 
 def pool(protocols):

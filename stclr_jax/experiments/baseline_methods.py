@@ -14,7 +14,15 @@ from stclr_jax.runs import run_videos
 from stclr_jax.views import views
 
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
-OF_ENCODERS = ('linear_probe', 'knn', 'last_frame_probe')
+# Of which frames h is read; where there are two, less h of the second.
+_READ = {
+  'linear_probe': (audit.FORWARD,),
+  'knn': (audit.FORWARD,),
+  'last_frame_probe': (audit.LAST_FRAME,),
+  'change_probe': (audit.LAST_FRAME, audit.FIRST_FRAME),
+  'change_of_clip_probe': (audit.FORWARD, audit.FIRST_FRAME),
+}
+OF_ENCODERS = tuple(_READ)
 METHODS = OF_FRAMES + OF_ENCODERS
 TITLES = {
   'chance': 'Chance: the commonest training label',
@@ -23,6 +31,8 @@ TITLES = {
   'linear_probe': 'Linear probe of the frozen encoder',
   'knn': 'Nearest neighbours in the frozen encoder',
   'last_frame_probe': 'Linear probe, the last frame repeated',
+  'change_probe': 'Linear probe, the last frame less the first',
+  'change_of_clip_probe': 'Linear probe, the clip less its first frame',
 }
 
 
@@ -102,7 +112,13 @@ class Predictor:
         features[part.train], label, subject, features[part.test]
       )
       return self._certain(named)
-    train, test = self._encode(method, part, encoder)
+    train, test = (
+      shown[0] - shown[1] if len(shown) == 2 else shown[0]
+      for shown in zip(
+        *(self._encode(order, part, encoder) for order in _READ[method]),
+        strict=True,
+      )
+    )
     if method == 'knn':
       return probes.knn_transfer(
         train,
@@ -159,10 +175,10 @@ class Predictor:
       self._features[method] = rows
     return self._features[method]
 
-  def _encode(self, method, part, encoder):
+  def _encode(self, order, part, encoder):
+    """Representations of a fold's training and test videos, in one order."""
     if self._encoded_part is not part:
       self._encoded, self._encoded_part = {}, part
-    order = 'last_frame' if method == 'last_frame_probe' else audit.FORWARD
     if order not in self._encoded:
       orders = representations.frame_orders(encoder.view_options.num_frames)
       encode = representations.make_encode(

@@ -2,11 +2,13 @@
 
 Losses are per example; the division happens once, in the step. To add another
 contrastive loss, write a class like `NTXent` and name it in
-`CONTRASTIVE_LOSSES`.
+`CONTRASTIVE_LOSSES`. What counts as a negative: `negatives`.
 """
 
 import dataclasses
+from typing import Any
 from typing import NamedTuple
+from typing import Protocol
 
 import jax
 import jax.numpy as jnp
@@ -19,6 +21,8 @@ from jaxtyping import Float
 from jaxtyping import Int32
 
 from stclr_jax.errors import UserError
+from stclr_jax.learning.negatives import Negatives
+from stclr_jax.learning.negatives import log_weights
 
 # A zero embedding has no direction; this only keeps its gradient finite.
 MIN_NORM = 1e-12
@@ -29,12 +33,33 @@ class Contrast(NamedTuple):
 
   Attributes:
     loss: NT-Xent per embedding, float [2n]; the first views, then the second.
-    correct: whether the positive is the most similar of all 2N-1 others,
-      bool [2n].
+    correct: whether the positive is the most similar of all 2N-1 others, or
+      of those among them that are negatives, bool [2n].
   """
 
   loss: Float[Array, ' 2n']
   correct: Bool[Array, ' 2n']
+
+
+class ContrastiveLoss(Protocol):
+  """A loss of a contrastive step; see `NTXent`."""
+
+  @property
+  def negatives(self) -> Negatives:
+    """Says what the step must hand over."""
+    ...
+
+  def __call__(
+    self,
+    z_1: Float[Array, 'n d'],
+    z_2: Float[Array, 'n d'],
+    *,
+    axis_name: str | None = None,
+    further: Float[Array, 'v n d'] | None = None,
+    subject: Int32[Array, ' n'] | None = None,
+  ) -> Contrast:
+    """Contrasts the embeddings of one device's videos."""
+    ...
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,15 +71,14 @@ class NTXent:
 
   Attributes:
     temperature: tau of eq. (1), positive, dimensionless.
-    negative_groups: parts of the global batch that contrast within themselves
-      only, a multiple of the number of devices; 1 gathers from all devices.
+    negatives: its `Negatives`; the step hands over what they need.
 
   Raises:
     ValueError: for a temperature that is not positive.
   """
 
   temperature: float
-  negative_groups: int = 1
+  negatives: Negatives = Negatives()
 
   def __post_init__(self):
     check_temperature(self.temperature)
@@ -65,13 +89,17 @@ class NTXent:
     z_2: Float[Array, 'n d'],
     *,
     axis_name: str | None = None,
+    further: Float[Array, 'v n d'] | None = None,
+    subject: Int32[Array, ' n'] | None = None,
   ) -> Contrast:
     """Contrasts the embeddings of one device's videos.
 
     Args:
-      z_1: see `nt_xent`.
-      z_2: see `nt_xent`.
-      axis_name: see `nt_xent`.
+      z_1: see `contrast`.
+      z_2: see `contrast`.
+      axis_name: see `contrast`.
+      further: see `contrast`; where `negatives.reversed`.
+      subject: see `contrast`; where `negatives.need_people`.
 
     Returns:
       A `Contrast`.
@@ -79,15 +107,23 @@ class NTXent:
     Raises:
       ValueError: if the videos cannot be cut into the groups.
     """
-    if self.negative_groups == 1:
-      return contrast(z_1, z_2, self.temperature, axis_name=axis_name)
+    options: dict[str, Any] = {
+      'further': further,
+      'subject': subject,
+      'other_people': self.negatives.other_people,
+    }
+    groups = self.negatives.groups
+    if groups == 1:
+      return contrast(
+        z_1, z_2, self.temperature, axis_name=axis_name, **options
+      )
     devices = 1 if axis_name is None else lax.axis_size(axis_name)
     return contrast_within(
-      z_1, z_2, self.temperature, groups=self.negative_groups // devices
+      z_1, z_2, self.temperature, groups=groups // devices, **options
     )
 
 
-# Each is made of (temperature, negative_groups), and called as `NTXent` is.
+# Each is made of (temperature, negatives), and called as `NTXent` is.
 CONTRASTIVE_LOSSES = {'nt_xent': NTXent}
 
 
@@ -125,6 +161,9 @@ def contrast_within(
   temperature: float,
   *,
   groups: int,
+  further: Float[Array, 'v n d'] | None = None,
+  subject: Int32[Array, ' n'] | None = None,
+  other_people: float = 1.0,
 ) -> Contrast:
   """Computes NT-Xent where negatives come from parts of a device's batch only.
 
@@ -134,6 +173,9 @@ def contrast_within(
     temperature: see `nt_xent`.
     groups: number of parts, none of which sees another: what as many devices
       compute that do not gather.
+    further: see `contrast`.
+    subject: see `contrast`.
+    other_people: see `contrast`.
 
   Returns:
     A `Contrast`.
@@ -151,9 +193,20 @@ def contrast_within(
   def cut(z):
     return z.reshape(groups, -1, z.shape[-1])
 
-  result = jax.vmap(lambda z_1, z_2: contrast(z_1, z_2, temperature))(
-    cut(z_1), cut(z_2)
-  )
+  if further is not None:  # [v, n, d] -> [groups, v, n / groups, d]
+    further = jax.vmap(cut, out_axes=1)(further)
+  if subject is not None:
+    subject = subject.reshape(groups, -1)
+  result = jax.vmap(
+    lambda z_1, z_2, further, subject: contrast(
+      z_1,
+      z_2,
+      temperature,
+      further=further,
+      subject=subject,
+      other_people=other_people,
+    )
+  )(cut(z_1), cut(z_2), further, subject)
 
   def join(values):  # [groups, first views and second views]
     return values.reshape(groups, 2, -1).swapaxes(0, 1).reshape(-1)
@@ -167,6 +220,9 @@ def contrast(
   temperature: float,
   *,
   axis_name: str | None = None,
+  further: Float[Array, 'v n d'] | None = None,
+  subject: Int32[Array, ' n'] | None = None,
+  other_people: float = 1.0,
 ) -> Contrast:
   """Computes NT-Xent and whether each embedding finds its positive.
 
@@ -175,9 +231,16 @@ def contrast(
     z_2: see `nt_xent`.
     temperature: see `nt_xent`.
     axis_name: see `nt_xent`.
+    further: embeddings that are negatives of all others and have no positive
+      themselves, v of each video, float [v, n, d]; not normalised yet.
+    subject: whom each video shows, int32 [n]; needed unless `other_people` is
+      1.
+    other_people: weight of a negative that shows another person than the
+      embedding it is a negative of, in [0, 1]; 1 is eq. (1).
 
   Returns:
-    A `Contrast`.
+    A `Contrast`. An embedding that has no negative of any weight has a loss of
+    0, and counts as correct.
   """
   if z_1.ndim != 2 or z_1.shape != z_2.shape:
     raise UserError(
@@ -188,15 +251,15 @@ def contrast(
   n = z_1.shape[0]
   z_1, z_2 = _normalize(z_1), _normalize(z_2)
   z = jnp.concatenate([z_1, z_2])  # [2n, d]
+  bank_1 = _gather(z_1, axis_name)  # [N, d]
+  bank_2 = _gather(z_2, axis_name)
   first = 0  # where this device's rows begin among all first views
-  bank_1, bank_2 = z_1, z_2
   if axis_name is not None:
-    # The gradient flows through the gathered embeddings: an all_gather's
-    # transpose sums what every device says about this device's rows.
-    bank_1 = lax.all_gather(z_1, axis_name, tiled=True)  # [N, d]
-    bank_2 = lax.all_gather(z_2, axis_name, tiled=True)
     first = lax.axis_index(axis_name) * n
-  bank = jnp.concatenate([bank_1, bank_2])  # [2N, d]
+  banks = [bank_1, bank_2]
+  if further is not None:
+    banks += list(_gather(_normalize(further), axis_name, axis=1))
+  bank = jnp.concatenate(banks)  # [2N, d], or [(2 + v)N, d]
   num_videos = bank_1.shape[0]
 
   own = first + jnp.arange(n)
@@ -204,13 +267,27 @@ def contrast(
   # Full precision: TensorFloat32 would be visible at small temperatures.
   similarity = jnp.dot(z, bank.T, precision=lax.Precision.HIGHEST)
   similarity = similarity / temperature  # [2n, 2N]
-  is_itself = jnp.arange(2 * num_videos)[None, :] == itself[:, None]
+  is_itself = jnp.arange(len(bank))[None, :] == itself[:, None]
   others = jnp.where(is_itself, -jnp.inf, similarity)
+  weighted = others
+  if other_people != 1:
+    if subject is None:
+      raise UserError(
+        '`subject` (=None) must say whom each video shows where '
+        f'`other_people` (={other_people}) is not 1.'
+      )
+    # A weight is a factor of exp(similarity), and so a summand here.
+    whose = _gather(subject, axis_name)
+    weighted += log_weights(
+      jnp.tile(subject, 2), jnp.tile(whose, len(banks)), other_people
+    ).astype(others.dtype)
+    # Those that weigh nothing are no rivals; all others are, as they are.
+    others = jnp.where(jnp.isneginf(weighted), -jnp.inf, others)
   positive = jnp.concatenate([own + num_videos, own])
   positive_similarity = jnp.take_along_axis(
     similarity, positive[:, None], axis=1
   )[:, 0]
-  loss = jax.nn.logsumexp(others, axis=-1) - positive_similarity
+  loss = jax.nn.logsumexp(weighted, axis=-1) - positive_similarity
   return Contrast(loss, others.argmax(-1) == positive)
 
 
@@ -250,3 +327,14 @@ def _normalize(z):
   z = z.astype(jnp.promote_types(jnp.float32, z.dtype))
   square = jnp.sum(jnp.square(z), -1, keepdims=True)
   return z * lax.rsqrt(jnp.maximum(square, MIN_NORM**2))
+
+
+def _gather(x, axis_name, axis=0):
+  """Puts the rows of all devices behind one another.
+
+  The gradient flows through the gathered embeddings: an all_gather's transpose
+  sums what every device says about this device's rows.
+  """
+  if axis_name is None:
+    return x
+  return lax.all_gather(x, axis_name, axis=axis, tiled=True)

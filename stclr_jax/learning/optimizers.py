@@ -8,6 +8,7 @@ host, in plain numbers.
 import dataclasses
 import math
 
+import jax
 import optax
 from jax import flatten_util
 from jax import lax
@@ -74,23 +75,25 @@ def by_part(optimizer):
   return optax.GradientTransformation(init, update)
 
 
-def side_by_side(gradients):
-  """Lays gradients into one array, on accelerators.
+def mean_side_by_side(sums, count):
+  """Divides gradients, and lays them into one array on accelerators.
 
   A convolution's kernel has its gradient in another layout. XLA turns it while
   it changes the kernel, which so cannot be changed where it lies and is copied
   twice; and for the norm, each gradient is summed up by itself.
 
   Args:
-    gradients: a pytree of arrays of one dtype, the same on all devices.
+    sums: a pytree of arrays of one dtype, the same on all devices.
+    count: what to divide by.
 
   Returns:
     (the gradients, what to take their norm of).
   """
   if targets.platform() == 'cpu':
+    gradients = jax.tree.map(lambda g: g / count, sums)
     return gradients, gradients
-  flat, unravel = flatten_util.ravel_pytree(gradients)
-  flat = lax.optimization_barrier(flat)  # or XLA sees through it
+  flat, unravel = flatten_util.ravel_pytree(sums)
+  flat = lax.optimization_barrier(flat) / count  # or XLA sees through it
   return unravel(flat), flat
 
 

@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from stclr_jax.errors import UserError
+
 
 @struct.dataclass
 class TrainState:
@@ -51,6 +53,23 @@ def create_state(variables, optimizer, *, trained=None, kept=None):
 def select(params, names):
   """Takes some top-level parameters; all of them if `names` is None."""
   return params if names is None else {name: params[name] for name in names}
+
+
+def trained_parameters(trained: str) -> tuple[str, ...] | None:
+  """Names the parameters that a stage of fine-tuning trains.
+
+  Args:
+    trained: 'classifier' or 'all'.
+
+  Returns:
+    Top-level names, or None for all of them.
+
+  Raises:
+    ValueError: for another word.
+  """
+  if trained not in ('classifier', 'all'):
+    raise UserError(f"`trained` (={trained!r}) must be 'classifier' or 'all'.")
+  return ('classifier',) if trained == 'classifier' else None
 
 
 def count_parameters(params):

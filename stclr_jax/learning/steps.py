@@ -21,15 +21,12 @@ from jaxtyping import Float32
 from jaxtyping import Int32
 from jaxtyping import UInt8
 
-from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
+from stclr_jax.learning import negatives
 from stclr_jax.learning import optimizers
-from stclr_jax.learning.state import select
+from stclr_jax.learning import state as states
 from stclr_jax.models import heads
 from stclr_jax.views import views
-
-# `loss(z_1, z_2, axis_name=...)`, such as `losses.NTXent`.
-ContrastiveLoss = Callable[..., losses.Contrast]
 
 # Which draw of a video a view is; any number of them is independent.
 PRETRAIN_VIEWS = FIRST_VIEW, SECOND_VIEW = 1, 2
@@ -43,10 +40,12 @@ class DeviceVideos(NamedTuple):
     frames: `views.Frames`, without the frames themselves where clips come
       with each batch.
     label: each video's class, int32 [num_videos]; -1 without one.
+    subject: whom each shows, int32 [num_videos].
   """
 
   frames: views.Frames
   label: Int32[Array, ' videos']
+  subject: Int32[Array, ' videos']
 
 
 class Batch(NamedTuple):
@@ -74,7 +73,7 @@ def make_pretrain_step(
   network: heads.PretrainNetwork,
   optimizer: optax.GradientTransformation,
   *,
-  contrastive_loss: ContrastiveLoss,
+  contrastive_loss: losses.ContrastiveLoss,
   view_options: views.ViewOptions,
   seed: int,
   axis_name: str,
@@ -117,7 +116,10 @@ def make_pretrain_step(
       )
       for place, view in enumerate(PRETRAIN_VIEWS)
     ]
-    return update(state, jnp.concatenate(pair), learning_rate)
+    subject = None
+    if contrastive_loss.negatives.need_people:
+      subject = videos.subject[batch.video]
+    return update(state, jnp.concatenate(pair), learning_rate, subject)
 
   return step
 
@@ -126,7 +128,7 @@ def make_contrastive_update(
   network: heads.PretrainNetwork,
   optimizer: optax.GradientTransformation,
   *,
-  contrastive_loss: ContrastiveLoss,
+  contrastive_loss: losses.ContrastiveLoss,
   axis_name: str,
   views_apart: bool = False,
 ) -> Callable:
@@ -135,37 +137,49 @@ def make_contrastive_update(
   Args:
     network: a `PretrainNetwork`.
     optimizer: gives directions, see `optimizers`.
-    contrastive_loss: `loss(z_1, z_2, axis_name=...) -> losses.Contrast`, such
-      as `losses.NTXent(0.1)`.
+    contrastive_loss: one of `losses`, such as `losses.NTXent(0.1)`.
     axis_name: device axis.
     views_apart: whether first and second views are among the encoder's groups
       of batch statistics, as if they went through it one after the other.
 
   Returns:
-    `update(state, clips, learning_rate) -> (state, metrics)`: `clips`
+    `update(state, clips, learning_rate, subject) -> (state, metrics)`: `clips`
     [2n, t, h, w, 3] are this device's first views, then its second ones;
-    `metrics` the scalars 'loss', 'contrastive_accuracy' and 'gradient_norm'
-    of the global batch, and its 'count' of embeddings.
+    `subject`, int32 [n], whom they show, is needed where the loss's negatives
+    need people; `metrics` the scalars 'loss', 'contrastive_accuracy' and
+    'gradient_norm' of the global batch, and its 'count' of embeddings.
   """
   parts = network.encoder.groups // (2 if views_apart else 1)
+  backwards = contrastive_loss.negatives.reversed
+  outer = 4 if backwards else 2
 
-  def update(state, clips, learning_rate):
+  def update(state, clips, learning_rate, subject=None):
+    if backwards:
+      clips = negatives.add_reversed(clips)
+
     def loss_fn(params):
       z, updated = network.apply(
         {'params': params, 'batch_stats': state.batch_stats},
-        _swap_groups(clips, 2, parts),
+        _swap_groups(clips, outer, parts),
         train=True,
         mutable=['batch_stats'],
       )
-      z_1, z_2 = jnp.split(_swap_groups(z, parts, 2), 2)
-      result = contrastive_loss(z_1, z_2, axis_name=axis_name)
+      z = jnp.split(_swap_groups(z, parts, outer), outer)
+      result = contrastive_loss(
+        z[0],
+        z[outer // 2],
+        axis_name=axis_name,
+        further=jnp.stack(z[1::2]) if backwards else None,
+        subject=subject,
+      )
       return result.loss.mean(), (result.correct, updated['batch_stats'])
 
     (loss, (correct, batch_stats)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
     )(state.params)
-    gradients = lax.pmean(gradients, axis_name)
-    gradients, as_one = optimizers.side_by_side(gradients)
+    gradients, as_one = optimizers.mean_side_by_side(
+      lax.psum(gradients, axis_name), lax.axis_size(axis_name)
+    )
     state = _descend(state, optimizer, gradients, learning_rate, None)
     state = _with_statistics(state, batch_stats, network, axis_name)
     metrics = {
@@ -207,7 +221,7 @@ def make_finetune_step(
   Raises:
     ValueError: for another `trained`.
   """
-  trained_names = trained_parameters(trained)
+  trained_names = states.trained_parameters(trained)
 
   def step(state, videos, batch, epoch, learning_rate):
     clips = views.draw_views(
@@ -235,9 +249,10 @@ def make_finetune_step(
 
     (_, (loss, logits, updated)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
-    )(select(state.params, trained_names))
-    gradients = lax.psum(gradients, axis_name)
-    gradients, _ = optimizers.side_by_side(gradients)
+    )(states.select(state.params, trained_names))
+    gradients, _ = optimizers.mean_side_by_side(
+      lax.psum(gradients, axis_name), 1
+    )
     state = _descend(state, optimizer, gradients, learning_rate, trained_names)
     if trained == 'all':
       state = _with_statistics(
@@ -249,23 +264,6 @@ def make_finetune_step(
     return state, metrics | {'count': count}
 
   return step
-
-
-def trained_parameters(trained: str) -> tuple[str, ...] | None:
-  """Names the parameters that a stage of fine-tuning trains.
-
-  Args:
-    trained: 'classifier' or 'all'.
-
-  Returns:
-    Top-level names, or None for all of them.
-
-  Raises:
-    ValueError: for another word.
-  """
-  if trained not in ('classifier', 'all'):
-    raise UserError(f"`trained` (={trained!r}) must be 'classifier' or 'all'.")
-  return ('classifier',) if trained == 'classifier' else None
 
 
 def make_inference_step(
@@ -300,7 +298,7 @@ def make_inference_step(
 
 
 def _descend(state, optimizer, gradients, learning_rate, trained_names):
-  params = select(state.params, trained_names)
+  params = states.select(state.params, trained_names)
   direction, opt_state = optimizer.update(gradients, state.opt_state, params)
   params = jax.tree.map(
     lambda p, d: p - learning_rate.astype(p.dtype) * d, params, direction

@@ -1,4 +1,4 @@
-"""Parts that the reports of a cross-validation and of a tree share.
+"""Parts that the reports of runs, cross-validations and trees share.
 
 And their pictures, drawn from finished runs.
 """
@@ -11,6 +11,7 @@ import textwrap
 from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation.audits import audit
 from stclr_jax.reports import figures
+from stclr_jax.reports import notices
 from stclr_jax.reports import pages
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import journal
@@ -73,6 +74,26 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
     _save_finetuning_curves(path, folder)
     blocks.append(pages.Image(path, f'Fold {fold}'))
   return blocks
+
+
+def write_run(config, workdir, title, lines):
+  """Writes the report of one run: what it says at its end, and its pictures.
+
+  Args:
+    config: of the run.
+    workdir: its path.
+    title: of the page.
+    lines: what it has found.
+  """
+  blocks = [pages.Heading(title, 1)]
+  if notice := notices.notice(config):
+    blocks.append(pages.Text(notice, warning=True))
+  blocks.append(pages.Code('\n'.join(lines)))
+  blocks += [
+    pages.Image(path, path.stem.replace('_', ' '))
+    for path in sorted(pathlib.Path(workdir, workdirs.FIGURES).glob('*.png'))
+  ]
+  pages.write(workdir, [*blocks, *environment_blocks(workdir)])
 
 
 def save_intervals(workdir, table):

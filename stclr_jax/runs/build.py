@@ -7,12 +7,14 @@ import jax.numpy as jnp
 
 from stclr_jax.data import folds
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.learning import compilation
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
 from stclr_jax.models import architectures
 from stclr_jax.models import encoders
+from stclr_jax.models import heads
 from stclr_jax.models.weights import torchvision_weights
 from stclr_jax.runs import summaries
 from stclr_jax.views import views
@@ -52,7 +54,10 @@ def read_options(kind, node):
       return read_options(field.type, value)
     return tuple(value) if isinstance(value, list) else value
 
-  return kind(**{one.name: read(one) for one in dataclasses.fields(kind)})
+  fields = [
+    one for one in dataclasses.fields(kind) if one.metadata.get('config', True)
+  ]
+  return kind(**{one.name: read(one) for one in fields})
 
 
 def make_folds(store, options):
@@ -89,11 +94,12 @@ def select_fold(store, options, *, validation=False):
   return make_folds(store, options).fold(options.fold, validation=validation)
 
 
-def make_view_options(options):
+def make_view_options(options, *, read='clip'):
   """Makes the view options of a config.
 
   Args:
     options: `config.views`.
+    read: what a head reads of the views, of `heads.INPUTS`.
 
   Returns:
     A `views.ViewOptions`.
@@ -103,7 +109,9 @@ def make_view_options(options):
       f'`views.size` (={options.size}) must be at least '
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
-  return read_options(views.ViewOptions, options)
+  made = read_options(views.ViewOptions, options)
+  check_one_of('input', read, heads.INPUTS)
+  return dataclasses.replace(made, rest=read != 'clip')
 
 
 def make_encoder(config):
@@ -181,7 +189,7 @@ def init_network(network, view_options, *, seed):
     {'params': ..., 'batch_stats': ...}.
   """
   size = view_options.size
-  shape = (1, view_options.num_frames, size, size, 3)
+  shape = (1, view_options.frames_taken, size, size, 3)
 
   def init(key):
     return network.init(key, jnp.zeros(shape), train=False)

@@ -226,6 +226,7 @@ class PlacedVideos:
           store.length,
         ),
         store.label,
+        store.subject,
       )
     )
 

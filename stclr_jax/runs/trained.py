@@ -62,6 +62,7 @@ class FinetuneNotes(Notes):
     labels_trained: of those that a video trained on shows.
     labelled_videos: ids of the videos trained on.
     epochs_pretrained: of the encoder that it began with; 0 without one.
+    input: `config.classifier.input`.
   """
 
   workflow: ClassVar[str] = 'finetune'
@@ -69,6 +70,7 @@ class FinetuneNotes(Notes):
   labels_trained: tuple[str, ...]
   labelled_videos: tuple[str, ...]
   epochs_pretrained: int
+  input: str
 
 
 @dataclasses.dataclass(frozen=True)

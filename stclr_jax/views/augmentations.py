@@ -246,6 +246,8 @@ class ViewOptions:
       order in which it does.
     mean: of red, green and blue, in [0, 1]; subtracted.
     std: of red, green and blue; divided by.
+    rest: whether the video's first frame stands before those of the clip and
+      is treated as they are; not the paper's, see `heads.INPUTS`.
   """
 
   num_frames: int = 16  # Sec. IV.A
@@ -256,6 +258,8 @@ class ViewOptions:
   color: Color = Color()
   mean: tuple[float, float, float] = KINETICS_MEAN
   std: tuple[float, float, float] = KINETICS_STD
+  # Of the network, not of `config.views`.
+  rest: bool = dataclasses.field(default=False, metadata={'config': False})
 
   def __post_init__(self):
     for name in ('num_frames', 'size'):
@@ -263,6 +267,11 @@ class ViewOptions:
         raise UserError(f'`{name}` (={getattr(self, name)}) must be positive.')
     if min(self.std) <= 0:
       raise UserError(f'`std` (={self.std}) must be positive.')
+
+  @property
+  def frames_taken(self) -> int:
+    """Frames of a view: those of the clip, and the one at rest."""
+    return self.num_frames + self.rest
 
   @property
   def pixel_augmentations(self) -> tuple[PixelAugmentation, ...]:

@@ -25,14 +25,14 @@ class ViewParameters(NamedTuple):
   """Parameters drawn for one view.
 
   Attributes:
-    indices: frames of the video, int32 [num_frames].
+    indices: frames of the video, int32 [frames_taken]; the one at rest first.
     box: the crop, a `spatial.Box`.
     flip: whether the view is mirrored, bool [].
     pixels: what each of `ViewOptions.pixel_augmentations` drew; None for one
       that is switched off.
   """
 
-  indices: Int32[Array, ' num_frames']
+  indices: Int32[Array, ' frames_taken']
   box: spatial.Box
   flip: Bool[Array, ''] | bool
   pixels: tuple[Any, ...]
@@ -88,8 +88,11 @@ def draw_parameters(
   further = range(4, 3 + len(augmentations))
   keys = [key_first, *(jax.random.fold_in(key, i) for i in further)]
   return ViewParameters(
-    indices=options.temporal.draw(
-      key_frames, num_video_frames, num_frames=options.num_frames
+    indices=_after_rest(
+      options.temporal.draw(
+        key_frames, num_video_frames, num_frames=options.num_frames
+      ),
+      options,
     ),
     box=options.crop.draw(key_crop, frame_size),
     flip=options.flip.draw(key_flip),
@@ -120,13 +123,29 @@ def evaluation_parameters(
     centred square; the paper does not describe its test clips.
   """
   return ViewParameters(
-    indices=temporal.sample_uniform(
-      num_video_frames, num_frames=options.num_frames
-    ),
+    indices=evaluation_indices(num_video_frames, options=options),
     box=spatial.centre_square(frame_size),
     flip=False,
     pixels=(None,) * len(options.pixel_augmentations),
   )
+
+
+def evaluation_indices(
+  num_video_frames: Int32[Array, ''] | int, *, options: ViewOptions
+) -> Int32[Array, ' frames_taken']:
+  """Lists the frames of the view that a video is judged by.
+
+  Args:
+    num_video_frames: see `draw_parameters`.
+    options: see `evaluation_parameters`.
+
+  Returns:
+    int32 [frames_taken].
+  """
+  taken = temporal.sample_uniform(
+    num_video_frames, num_frames=options.num_frames
+  )
+  return _after_rest(taken, options)
 
 
 def apply_parameters(
@@ -183,6 +202,13 @@ def describe_parameters(
       *(one.describe(drawn) for one, drawn in _of_pixels(parameters, options)),
     )
   )
+
+
+def _after_rest(indices, options):
+  """Puts the video's first frame before a clip, where it is wanted."""
+  if not options.rest:
+    return indices
+  return jnp.concatenate([jnp.zeros(1, indices.dtype), indices])
 
 
 def _of_pixels(parameters, options):

@@ -66,10 +66,11 @@ def run(config, workdir, *, store=None):
   if begun.finished is not None:
     return begun.finished
 
-  view_options = build.make_view_options(run_config.views)
+  read = run_config.classifier.input
+  view_options = build.make_view_options(run_config.views, read=read)
   classify = finetune.make_classify(
     heads.ClassifierNetwork(
-      build.make_encoder(run_config), len(store.label_names)
+      build.make_encoder(run_config), len(store.label_names), read
     ),
     run_videos.place(store, data),
     view_options,
@@ -245,7 +246,9 @@ def _protocol(config, notes, store, tested, view_options, any_seen):
     people_seen=config.people_seen if any_seen else 'none tested',
     label_map=config.label_map,
     selection='last',
-    view=protocol.describe_view(view_options.num_frames, view_options.size),
+    view=protocol.describe_view(
+      view_options.num_frames, view_options.size, notes.input
+    ),
     views_per_video=1,
     leaks=tuple(leaks),
   )

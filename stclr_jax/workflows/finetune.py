@@ -48,7 +48,9 @@ def run(config, workdir, *, store=None):
   choice = selection.Options(
     config.selection, config.look_every_epochs, config.num_epochs
   )
-  view_options = build.make_view_options(config.views)
+  view_options = build.make_view_options(
+    config.views, read=config.classifier.input
+  )
   encoder = build.make_encoder(config)
   earlier = finetune_origin.open_encoder(config)
   data = build.read_options(run_videos.DataOptions, config.data)
@@ -59,7 +61,9 @@ def run(config, workdir, *, store=None):
   labelled = finetune_origin.choose_labelled(
     config, store, dealt, fold, earlier
   )
-  network = heads.ClassifierNetwork(encoder, len(store.label_names))
+  network = heads.ClassifierNetwork(
+    encoder, len(store.label_names), config.classifier.input
+  )
   variables = build.init_network(network, view_options, seed=config.seed)
   if earlier is not None:
     variables = checkpoints.merge_encoder(
@@ -68,8 +72,9 @@ def run(config, workdir, *, store=None):
   variables, weights = build.load_weights(variables, config)
   listed = batches.Batches(
     batches.Pool.of(store, labelled),
-    batches.COMPOSITIONS[config.composition],
+    batches.COMPOSITIONS[config.batches.composition],
     config.batch_size,
+    config.batches.people,
     config.seed,
     filled=True,
   )

@@ -101,6 +101,7 @@ def make_notes(config, store, fold, labelled, earlier):
     encoder=workdirs.as_json(config.encoder),
     batch_norm=workdirs.as_json(config.batch_norm),
     views=workdirs.as_json(config.views),
+    input=config.classifier.input,
     data=store.name,
     data_hash=provenance.hash_data(store),
     seen=(
@@ -152,5 +153,7 @@ def make_protocol(config, store, dealt, fold, earlier):
     labelled_unit=config.data.labelled_unit,
     labelled_draw=config.data.labelled_draw,
     seed=config.seed,
-    view=protocol.describe_view(config.views.num_frames, config.views.size),
+    view=protocol.describe_view(
+      config.views.num_frames, config.views.size, config.classifier.input
+    ),
   )

@@ -44,7 +44,7 @@ def plan(config, network, view_options, steps_per_epoch):
       lambda variables, opt_state: states.create_state(
         variables,
         optimizer,
-        trained=steps.trained_parameters(trained),
+        trained=states.trained_parameters(trained),
         kept=opt_state if kept else None,
       ),
       compiled_steps.training_step(

@@ -1,7 +1,5 @@
 """Contrastive pretraining: from videos to an encoder (Sec. III.A)."""
 
-import math
-
 import jax
 import numpy as np
 
@@ -11,10 +9,12 @@ from stclr_jax.evaluation.audits import audit
 from stclr_jax.learning import batches
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import losses
+from stclr_jax.learning import negatives
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
+from stclr_jax.reports import report_parts
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
 from stclr_jax.runs import loop
@@ -44,8 +44,9 @@ def run(config, workdir, *, store=None):
     UserError: for a config that cannot run, before anything is written.
     FloatingPointError: if a metric is not finite; the last checkpoint stays.
   """
-  view_options = build.make_view_options(config.views)
   network = make_network(config)
+  view_options = build.make_view_options(config.views)
+  drawn = build.make_view_options(config.views, read=network.input)
   data = build.read_options(run_videos.DataOptions, config.data)
   folding = build.read_options(build.FoldOptions, config.data)
   store = store or run_videos.load_videos(data)
@@ -57,13 +58,17 @@ def run(config, workdir, *, store=None):
   )
   listed = batches.Batches(
     batches.Pool.of(store, seen),
-    batches.COMPOSITIONS[config.composition],
+    batches.COMPOSITIONS[config.batches.composition],
     config.batch_size,
+    config.batches.people,
     config.seed,
     filled=False,
   )
-  stage = make_stage(config, network, view_options, listed.per_epoch)
-  variables = build.init_network(network, view_options, seed=config.seed)
+  loss = make_loss(config)
+  if loss.negatives.need_people:
+    batches.check_people(listed.pool, '`negatives.other_people`')
+  stage = make_stage(config, network, drawn, listed.per_epoch)
+  variables = build.init_network(network, drawn, seed=config.seed)
   variables, weights = build.load_weights(variables, config)
   begun = owners.begin(workdir, config, store)
   if begun.finished is not None:
@@ -85,7 +90,9 @@ def run(config, workdir, *, store=None):
     config.knn, network, view_options, videos, seen
   )
   chance = pretrain_progress.Chance(
-    math.log(2 * config.batch_size // config.negatives.groups - 1),
+    negatives.loss_at_chance(
+      loss.negatives, [store.subject[batch.video] for batch in listed(0)]
+    ),
     1 / len(store.label_names) if knn else None,
   )
   plan = loop.Plan(
@@ -95,7 +102,7 @@ def run(config, workdir, *, store=None):
       listed,
       seed=config.seed,
       view_numbers=steps.PRETRAIN_VIEWS,
-      options=view_options,
+      options=drawn,
     ),
     steps_per_epoch=listed.per_epoch,
     clips_per_step=2 * config.batch_size,
@@ -148,20 +155,15 @@ def run(config, workdir, *, store=None):
   )
   if audited:
     run_pictures.save_expression(begun.workdir, audited, store.name)
+  report_parts.write_run(
+    config, begun.workdir, 'ST-CLR: pretraining', _findings(summary)
+  )
   summaries.write(summary, begun.workdir)
   return summary
 
 
-def describe(summary, workdir):
-  """Says what came out and what to type next.
-
-  Args:
-    summary: as `run` returns it.
-    workdir: path of the run.
-
-  Returns:
-    Lines to print.
-  """
+def _findings(summary):
+  """Lines on what came out."""
   chance = pretrain_progress.Chance(
     summary.loss_at_chance, summary.knn_accuracy_at_chance
   )
@@ -174,10 +176,24 @@ def describe(summary, workdir):
   lines = [f'Pretrained: {found}.']
   if summary.audit:
     lines.append(audit.describe(summary.audit))
+  return lines
+
+
+def describe(summary, workdir):
+  """Says what came out and what to type next.
+
+  Args:
+    summary: as `run` returns it.
+    workdir: path of the run.
+
+  Returns:
+    Lines to print.
+  """
   return '\n'.join(
     [
-      *lines,
-      f'In {workdir}: summary.json, metrics.jsonl, figures/, checkpoints/',
+      *_findings(summary),
+      f'In {workdir}: report.html, summary.json, metrics.jsonl, figures/, '
+      'checkpoints/',
       *next_commands.after_pretraining(summary, workdir),
     ]
   )
@@ -193,6 +209,15 @@ def make_network(config):
     heads.ProjectionHead(
       config.projection.hidden_features, config.projection.features
     ),
+    config.projection.input,
+  )
+
+
+def make_loss(config):
+  """Makes the contrastive loss of a pretraining config."""
+  return losses.CONTRASTIVE_LOSSES[config.loss](
+    config.temperature,
+    build.read_options(negatives.Negatives, config.negatives),
   )
 
 
@@ -235,7 +260,7 @@ def make_stage(config, network, view_options, steps_per_epoch):
   Args:
     config: as `configs/pretrain.py` gives it.
     network: of `make_network`.
-    view_options: a `views.ViewOptions`.
+    view_options: `views.ViewOptions` of what the network is trained on.
     steps_per_epoch: of the run.
 
   Returns:
@@ -252,9 +277,7 @@ def make_stage(config, network, view_options, steps_per_epoch):
       optimizer,
       view_options=view_options,
       seed=config.seed,
-      contrastive_loss=losses.CONTRASTIVE_LOSSES[config.loss](
-        config.temperature, config.negatives.groups
-      ),
+      contrastive_loss=make_loss(config),
       views_apart=config.batch_norm.views == 'apart',
     ),
     learning_rate=build.make_learning_rate(

@@ -1,3 +1,5 @@
+import dataclasses
+
 import jax
 import numpy as np
 import pytest
@@ -33,6 +35,20 @@ def test_the_host_draws_the_frames_that_the_device_takes(variant):
     for place, view in enumerate((1, 2)):
       expected = on_device(video, LENGTHS[video], view)
       np.testing.assert_array_equal(drawn[i, place], expected)
+
+
+def test_the_frame_at_rest_comes_first_and_changes_no_other():
+  options = views.ViewOptions(num_frames=4, size=16)
+  resting = dataclasses.replace(options, rest=True)
+  look = {'seed': 0, 'epoch': 2, 'view_numbers': (1, 2)}
+  plain, rested = (
+    clips.draw_frame_indices(LENGTHS, [4, 1], options=one, **look)
+    for one in (options, resting)
+  )
+  assert (rested[..., 0] == 0).all() and (plain[..., 0] != 0).any()
+  np.testing.assert_array_equal(rested[..., 1:], plain)
+  evaluated = clips.evaluation_frame_indices(LENGTHS, [1], options=resting)
+  assert evaluated.tolist() == [[[0, 0, 7, 13, 20]]]
 
 
 def test_evaluation_takes_the_same_frames_in_every_epoch():

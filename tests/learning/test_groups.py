@@ -13,6 +13,7 @@ from stclr_jax.learning import losses
 from stclr_jax.learning import parallel
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
+from stclr_jax.learning.negatives import Negatives
 from stclr_jax.models import heads
 from stclr_jax.models.encoders import Encoder
 from stclr_jax.models.normalization import BatchNorm
@@ -71,7 +72,7 @@ def update(pair, *, devices=1, norm_groups=1, negative_groups=1, **options):
   step = steps.make_contrastive_update(
     make_network(norm_groups),
     optax.identity(),
-    contrastive_loss=losses.NTXent(0.1, negative_groups),
+    contrastive_loss=losses.NTXent(0.1, Negatives(negative_groups)),
     axis_name=AXIS,
     **options,
   )

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from stclr_jax.learning import losses
+from stclr_jax.learning.negatives import Negatives
 
 
 def make_embeddings(n=6, d=5, seed=0, dtype=np.float32):
@@ -134,7 +135,11 @@ def test_cross_entropy_is_the_log_probability():
 
 @pytest.mark.parametrize('name', losses.CONTRASTIVE_LOSSES)
 def test_every_registered_loss_can_be_a_steps(name):
-  make = losses.CONTRASTIVE_LOSSES[name]
+  kind = losses.CONTRASTIVE_LOSSES[name]
+
+  def make(temperature, groups):
+    return kind(temperature, Negatives(groups))
+
   # Equal ones share a compiled step, see `compiled_steps`.
   assert make(0.1, 2) == make(0.1, 2) != make(0.2, 2)
   assert hash(make(0.1, 2)) == hash(make(0.1, 2))

@@ -6,6 +6,7 @@ from stclr_jax.experiments.finished.fold_summaries import PooledSummary
 from stclr_jax.reports import figures
 from stclr_jax.reports import pages
 from stclr_jax.reports import report_parts
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
@@ -54,3 +55,22 @@ def test_the_papers_findings_stand_only_beside_its_own_data(
   # A report shows all of these, also where there is nothing to be seen.
   shown = [block.path for block in blocks if isinstance(block, pages.Image)]
   assert len(shown) == 3 and all(path.exists() for path in shown)
+
+
+def test_a_fold_shows_the_audit_of_its_pretraining_and_the_picture(tmp_path):
+  folds, summary = make_tree(tmp_path, 'tiny:vl_strong', EXPRESSIONS)
+  before = tmp_path / 'pretrain'
+  before.mkdir()
+  found = made_summaries.make_audit(expression=0.4, subject=0.9, num_videos=20)
+  summaries.write(
+    made_summaries.make(summaries.PretrainSummary, audit=found), before
+  )
+  workdirs.write_json(
+    folds[0] / workdirs.CONFIG, {'format': 1, 'init_from': str(before)}
+  )
+  blocks = report_parts.result_blocks(tmp_path, folds, summary)
+  shown = [block.path for block in blocks if isinstance(block, pages.Image)]
+  assert tmp_path / 'figures' / 'expression_0.png' in shown
+  assert all(path.exists() for path in shown)
+  said = [block.text for block in blocks if isinstance(block, pages.Code)]
+  assert any('names the expression of 40 %' in text for text in said)

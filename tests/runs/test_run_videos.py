@@ -210,7 +210,10 @@ def test_pretraining_is_the_same_wherever_frames_live(
   kept = []
   records = as_records(tiny_store)
   for where in PLACEMENTS:
-    config = tiny_config('pretrain', **{'data.placement': where})
+    config = tiny_config(
+      'pretrain',
+      **{'data.placement': where, 'projection.input': 'change'},
+    )
     store = records if where == 'streamed' else tiny_store
     pretrain.run(config, tmp_path / where, store=store)
     lines = (tmp_path / where / 'metrics.jsonl').read_text().splitlines()
@@ -228,6 +231,7 @@ def test_finetuning_is_the_same_wherever_frames_live(
   for where in PLACEMENTS:
     config = tiny_config('finetune', init='scratch', num_epochs=1)
     config.data.placement = where
+    config.classifier.input = 'both'
     store = records if where == 'streamed' else tiny_store
     finetune.run(config, tmp_path / where, store=store)
     kept.append((tmp_path / where / 'predictions.csv').read_text())

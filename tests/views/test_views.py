@@ -345,12 +345,27 @@ def test_settings_of_the_config_are_those_of_the_options(subtests):
   node = common.views()
   assert set(node) == {
     field.name for field in dataclasses.fields(views.ViewOptions)
-  }
+  } - {'rest'}  # follows from what the network reads
   for field in dataclasses.fields(views.ViewOptions):
     if dataclasses.is_dataclass(field.type):
       with subtests.test(node=field.name):
         names = {setting.name for setting in dataclasses.fields(field.type)}
         assert set(node[field.name]) == names
+
+
+def test_the_frame_at_rest_is_treated_as_the_clip(draw_some):
+  resting = dataclasses.replace(OPTIONS, rest=True)
+  still = dataclasses.replace(OFF, rest=True)
+  videos = np.arange(8)
+  np.testing.assert_allclose(
+    draw_some(videos, options=resting)[:, 1:],
+    draw_some(videos),
+    atol=PIXEL_TOLERANCE,
+  )
+  shown = draw_some(videos, options=still)
+  assert shown.shape[1] == 9
+  # Uniform clips begin with the same frame.
+  np.testing.assert_array_equal(shown[:, 0], shown[:, 1])
 
 
 def test_options_are_hashable_also_when_made_of_lists():

@@ -66,6 +66,9 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert notes.seen[0].names == {f'P{i:03d}' for i in range(2, 11)}
   described = pretrain.describe(summary, tmp_path)
   assert f'--config.init_from={tmp_path}' in described
+  report = (tmp_path / 'report.md').read_text()
+  assert '(figures/expression.png)' in report
+  assert 'What changes between the first and the last frame' in report
   assert summary.audit.videos == 54 and summary.audit.people == 9
   written = json.loads((tmp_path / 'summary.json').read_text())['audit']
   expression = written['expression']

@@ -88,8 +88,8 @@ def read(clip, first, last, labels, subjects, lights):
 
   Returns:
     {name: `readings.Reading`}, by the keys of `NAMES`. With a person's mean
-    removed only people with two videos are asked; that these cannot be told
-    from one another there is by construction, below chance.
+    removed only people with two videos are asked; a linear probe can then tell
+    nobody from anybody, by construction, and falls below chance.
   """
   clip, first, last = (np.asarray(h, np.float64) for h in (clip, first, last))
   targets = labels, subjects, lights

@@ -66,8 +66,13 @@ RULES = {
     lambda value: value > 0, 'positive: eq. (1) divides by it; 0.1 is usual'
   ),
   'look_every_epochs': _NOT_NEGATIVE,
+  'negatives.other_people': Rule(
+    lambda value: 0 <= value <= 1,
+    'between 0 (only videos of the same person are negatives) and 1',
+  ),
   'num_epochs': _AT_LEAST_1,
   'batch_size': _AT_LEAST_1,
+  'batches.people': _AT_LEAST_1,
   'log_every_steps': _AT_LEAST_1,
   'report_every_epochs': _AT_LEAST_1,
   'checkpoint.every_epochs': _AT_LEAST_1,
@@ -119,7 +124,7 @@ WORDS = {
   'encoder.kernels': encoders.KERNELS,
   'batch_norm.views': ('together', 'apart'),
   'loss': losses.CONTRASTIVE_LOSSES,
-  'composition': batches.COMPOSITIONS,
+  'batches.composition': batches.COMPOSITIONS,
   'optimizer.name': optimizers.OPTIMIZERS,
   'optimizer.schedule': optimizers.SCHEDULES,
   'optimizer.state_between_stages': ('fresh', 'kept'),
@@ -177,6 +182,26 @@ def check_batch(config):
       f'`batch_size` (={size}) must be at least {2 * groups}, two videos for '
       f'each of `negatives.groups` (={groups}): a video has no negative but '
       'other videos, and without one there is nothing to learn.'
+    )
+  if contrastive:
+    _check_negatives(config)
+
+
+def _check_negatives(config):
+  """Refuses negatives that there cannot be."""
+  negatives, composition = config.negatives, config.batches.composition
+  if not negatives.other_people and composition == 'shuffled':
+    raise UserError(
+      f'`negatives.other_people` (={negatives.other_people}) leaves negatives '
+      "of the same person only, of whom `batches.composition` (='shuffled') "
+      "seldom brings two videos together; 'by_person' does, or a weight above "
+      '0 would do.'
+    )
+  if negatives.reversed and config.views.num_frames < 2:
+    raise UserError(
+      f'`views.num_frames` (={config.views.num_frames}) must be at least 2 '
+      'where `negatives.reversed` is True: one frame played backwards is the '
+      'same view.'
     )
 
 
