@@ -57,3 +57,22 @@ def test_no_name_is_a_formula(tmp_path):
     tmp_path / 'b.png', {name: (1, 2), 'x' * 99: (1, 1)}, title=name
   )
   assert (read(tmp_path / 'b.png') < 128).any()
+
+
+def test_bars_are_as_long_as_shares_and_what_is_unknown_has_none(tmp_path):
+  def count_bar(*intervals):
+    path = tmp_path / 'bars.png'
+    bars = [(f'bar {n}', interval) for n, interval in enumerate(intervals)]
+    figures.save_bars(path, bars, title='t', chance=0.1)
+    red, green, blue = np.moveaxis(read(path), -1, 0)
+    return ((blue > red + 60) & (blue > green + 20)).sum()
+
+  # Intervals drawn beside the bars, not over them.
+  half, whole = (0.4, 0.9, 0.9), (0.8, 0.9, 0.9)
+  assert count_bar(None) == 0
+  np.testing.assert_allclose(
+    count_bar(half, None), count_bar(whole, None) / 2, rtol=0.05
+  )
+  np.testing.assert_allclose(
+    count_bar(half, half), 2 * count_bar(half, None), rtol=0.05
+  )

@@ -153,7 +153,7 @@ def test_still_videos_do_not_change():
   'h,words',
   [
     (
-      dict(in_change=0.5),
+      dict(in_change=0.2),
       ('which cannot be told from guessing: it shows who', 'more than guess'),
     ),
     (dict(), ('cannot be told from guessing: it', 'cannot be told from')),
