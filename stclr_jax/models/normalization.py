@@ -290,7 +290,11 @@ def batch_statistics(
   if moments is None:
     x = _accurate(x)
     sums = channel_sums.sum_both(x, jnp.square(x))
-    moments = jnp.stack([one / _count(x, None) for one in sums])  # [2, c]
+    count = _count(x, None)
+    moments = sums / count
+    if count == _count(x, axis_name):
+      # Nothing is sent: one by one, XLA divides in the kernel that reads them.
+      moments = jnp.stack([one / count for one in sums])
   if axis_name is not None:
     moments = lax.pmean(moments, axis_name)
   mean, mean_of_squares = checkpoint_name(moments, STATISTICS)
