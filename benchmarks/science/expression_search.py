@@ -1,0 +1,142 @@
+"""Searches a pretraining that learns the expression, on drawn faces.
+
+    python -m benchmarks.science.expression_search --runs DIR \
+      --out benchmarks/results/expression_search.jsonl
+
+The rules, written before its results were looked at:
+
+- A recipe is the demo's pretraining of fold 0, 40 epochs, a cosine from 0.05,
+  with some settings changed: `RECIPES`, in the order in which they are run.
+- They are judged by `measure`: the better of both changes of h, read by a
+  linear probe over the *training* people, each person read by a probe that has
+  not seen them. The people of fold 0's test are read as well and written down,
+  and nothing is chosen by them.
+- It ends with the list, or after two hours of two cores, whichever is first.
+- The winner is the best by its `measure`; a simpler one within one point of it
+  (4 of 432 videos) wins over it. It is run with the seeds 1 and 2.
+
+Three trials of another script came before these rules, seed 0, the measure in
+brackets: 'change of clip, same person only' was stopped after 20 of 40 epochs
+(33 %); 'change of clip' read 42 % after 10 epochs.
+
+What is in DIR or in the file already is not run again. The results say nothing
+of Oulu-CASIA.
+"""
+
+import argparse
+import json
+import pathlib
+import subprocess
+import sys
+import time
+
+from stclr_jax.experiments.finished.fold_summaries import BaselinesSummary
+from stclr_jax.runs import summaries
+
+LONGER = {
+  'num_epochs': 40,
+  'optimizer.schedule': 'cosine',
+  'optimizer.learning_rate': 0.05,
+  'knn.every_epochs': 40,
+}
+OF_CLIP = {'projection.input': 'change_of_clip'}
+BY_PERSON = {'batches.composition': 'by_person'}
+RECIPES = {
+  'clip': {},
+  'change of clip': OF_CLIP,
+  'change': {'projection.input': 'change'},
+  'change of clip, 100 epochs': {**OF_CLIP, 'num_epochs': 100},
+  'change of clip, temperature 0.3': {**OF_CLIP, 'temperature': 0.3},
+  'change of clip, 8 frames': {**OF_CLIP, 'views.num_frames': 8},
+  'change of clip, by person': {**OF_CLIP, **BY_PERSON},
+  'change of clip, same person only': {
+    **OF_CLIP, **BY_PERSON, 'negatives.other_people': 0.0,
+  },
+  'clip, by person': BY_PERSON,
+  'clip, reversed': {'negatives.reversed': True},
+}  # fmt: skip
+PROBES = ('linear_probe', 'change_of_clip_probe', 'change_probe')
+
+
+def main():
+  """Runs the recipes that the file of results lacks."""
+  parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+  parser.add_argument('--runs', required=True, help='folder of the runs')
+  parser.add_argument('--out', required=True, help='file to append results to')
+  parser.add_argument('--seed', type=int, default=0)
+  parser.add_argument('--minutes', type=float, default=120, help='then it ends')
+  parser.add_argument(
+    '--only', nargs='*', choices=RECIPES, default=list(RECIPES)
+  )
+  options = parser.parse_args()
+  out, runs = pathlib.Path(options.out), pathlib.Path(options.runs)
+  done = {(row['recipe'], row['seed']) for row in _read(out)}
+  end = time.monotonic() + 60 * options.minutes
+  for name in options.only:
+    if (name, options.seed) in done:
+      continue
+    if time.monotonic() > end:
+      print(f'Time is up before {name!r}.', file=sys.stderr)
+      break
+    workdir = runs / f'{name.replace(" ", "_")}_seed_{options.seed}'
+    changes = {**LONGER, **RECIPES[name]}
+    _run('pretrain', workdir, {**changes, 'seed': options.seed})
+    probes = {'encoder_from': workdir, 'methods': ','.join(PROBES)}
+    _run('baselines', workdir / 'read', probes)
+    row = describe(name, options.seed, workdir)
+    with out.open('a') as file:
+      file.write(json.dumps(row) + '\n')
+    print(json.dumps(row), flush=True)
+
+
+def describe(name, seed, workdir):
+  """Says what a recipe has learned.
+
+  Args:
+    name: of the recipe.
+    seed: int.
+    workdir: of its pretraining, with the baselines of its fold in `read`.
+
+  Returns:
+    A JSON-able dict: 'recipe', 'seed', 'changes'; 'measure', what it is judged
+    by; 'expression', all readings of the training people; 'unseen', videos of
+    the test people named rightly and all of them, by probe;
+    'contrastive_accuracy' and 'seconds'.
+  """
+  found = summaries.read(workdir, summaries.PretrainSummary)
+  read = summaries.read(workdir / 'read', BaselinesSummary)
+  shares = found.audit.expression
+  return {
+    'recipe': name,
+    'seed': seed,
+    'changes': RECIPES[name],
+    'measure': max(shares.change, shares.change_of_clip),
+    'expression': shares.as_dict(),
+    'unseen': {
+      method: [one.correct, one.total] for method, one in read.methods.items()
+    },
+    'contrastive_accuracy': found.contrastive_accuracy,
+    'seconds': round(found.seconds),
+  }
+
+
+def _run(workflow, workdir, changes):
+  subprocess.run(
+    [
+      sys.executable, 'main.py', f'--config=configs/{workflow}.py',
+      f'--workdir={workdir}',
+      *(f'--config.{key}={value}' for key, value in changes.items()),
+    ],
+    check=True,
+    stdout=subprocess.DEVNULL,
+  )  # fmt: skip
+
+
+def _read(path):
+  if not path.exists():
+    return []
+  return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+if __name__ == '__main__':
+  main()
