@@ -85,7 +85,7 @@ def collect(found):
       ):
         if record[key] is not None:
           figures[name] = f'{record[key]:.3g}'
-    elif kind == 'augment':
+    elif kind == 'augment' and 'ours' in record['us_per_view']:
       figures['augmentation, us a view'] = (
         f'{record["us_per_view"]["ours"]:.4g}'
       )

@@ -243,6 +243,8 @@ def test_summary_shows_what_is_missing():
       {'benchmark': 'ceilings', 'name': 'X', 'matmul_flops': 1e12,
        'bytes_per_s': 1e12, 'preset': 'cpu', 'versions': {}},
       {'benchmark': 'memory', 'skipped': '3 s were left'},
+      {'benchmark': 'augment', 'failed': {'ours': 'ended'}, 'ratio': None,
+       'us_per_view': {}},
       {'benchmark': 'compile_time',
        'cold': {'trace_s': 2.0, 'compile_s': 5.0},
        'warm': {'trace_s': 2.0, 'compile_s': 1.0}},
@@ -250,7 +252,9 @@ def test_summary_shows_what_is_missing():
   )  # fmt: skip
   assert '| compile cold / warm, s | 300 / 60 | 90 / 10 | 7 / 3 |' in text
   assert '| share of copies | 6 % | 1 % | not measured |' in text
+  assert '| augmentation, us a view | 150 | 35 | not measured |' in text
   assert 'memory : skipped, 3 s were left' in text
+  assert "augment : failed, {'ours': 'ended'}" in text
 
 
 def test_suite_skips_what_it_has_no_time_for(tiny, tmp_path, monkeypatch):
