@@ -113,8 +113,11 @@ def encoder():
       'dtype': 'bfloat16',
       'lowering': 'auto',  # how convolutions are computed, see convolutions.py
       # What the backward pass computes again to save memory: 'none',
-      # 'batch_norm' (about 0.6 of it, a tenth more time, both predicted) or
-      # 'block' (a tenth of it, a third more time). Results do not change.
+      # 'batch_norm' or 'block'; results do not change. Compiled for an H200,
+      # not measured: 1.01, 0.61 and 0.43 GB a view of 16x224x224, and @A@ and
+      # @B@ % more bound than 'none'. chosen: 'none', as the paper's batch fits
+      # one H200 with it, or two GPUs of 80 GB, and time is what runs are short
+      # of; --plan says which batch fits.
       'remat': 'none',
       # 'pallas': kernels of our own for GPUs, in (2+1)D networks; slow on a
       # CPU. chosen: xla until a GPU has said that they are faster.
@@ -150,6 +153,10 @@ def views():
         # each for 'paper' (chosen: Sec. III says "randomly choose"), 0.5, 0.1
         # and 0.4 for 'author_code'.
         'probabilities': (),
+        # How far apart the middles of a pair's clips may be, as a share of the
+        # video; 1 is anywhere, as in the paper. No pair, as in fine-tuning, no
+        # effect.
+        'distance': 1.0,
       },
       'crop': {
         'enabled': True,  # off (Table IV): the evaluation's centre square

@@ -96,10 +96,14 @@ def read_clips(store, requests):
 @functools.partial(jax.jit, static_argnames=('seed', 'options'))
 def _draw(videos, lengths, epoch, view_numbers, *, seed, options):
   def draw(video, length, view):
-    key = view_parameters.view_key(seed, epoch, video, view)
+    where = seed, epoch, video, view
     # The size of a frame has no influence on which ones are taken.
     drawn = view_parameters.draw_parameters(
-      key, length, (1, 1), options=options
+      view_parameters.view_key(*where),
+      length,
+      (1, 1),
+      options=options,
+      partner=view_parameters.partner_key(*where, options=options),
     )
     return drawn.indices
 

@@ -26,10 +26,11 @@ from stclr_jax.learning import negatives
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import state as states
 from stclr_jax.models import heads
+from stclr_jax.views import view_parameters
 from stclr_jax.views import views
 
 # Which draw of a video a view is; any number of them is independent.
-PRETRAIN_VIEWS = FIRST_VIEW, SECOND_VIEW = 1, 2
+PRETRAIN_VIEWS = view_parameters.PAIR
 FINETUNE_VIEWS = (0,)
 
 

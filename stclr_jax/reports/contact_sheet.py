@@ -194,9 +194,13 @@ def make_rows(store, indices, options, *, seed, num_shown) -> Iterator[Row]:
 
 
 def _draw_parameters(video, length, frame_size, view, *, seed, options):
-  key = view_parameters.view_key(seed, 0, video, view)
+  where = seed, 0, video, view
   return view_parameters.draw_parameters(
-    key, length, frame_size, options=options
+    view_parameters.view_key(*where),
+    length,
+    frame_size,
+    options=options,
+    partner=view_parameters.partner_key(*where, options=options),
   )
 
 

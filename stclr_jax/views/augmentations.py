@@ -8,6 +8,7 @@ add one is to write its class and name it in `ViewOptions`.
 
 import abc
 import dataclasses
+import functools
 from typing import Any
 
 import numpy as np
@@ -38,14 +39,23 @@ class Temporal:
     variant: 'paper' or 'author_code'; see `temporal.sample`.
     probabilities: of random, uniform and sequential sampling; () for the
       variant's own.
+    distance: how far apart the middles of the two clips of a pair may be, as
+      a share of the video in [0, 1]; 1 (the paper has no such limit) is
+      anywhere, 0 the same middle.
   """
 
   enabled: bool = True
   variant: str = 'paper'
   probabilities: tuple[float, float, float] | tuple[()] = ()
+  distance: float = 1.0
 
   def __post_init__(self):
     temporal.check_options(self.probabilities or None, self.variant)
+    if not 0 <= self.distance <= 1:
+      raise UserError(
+        f'`views.temporal.distance` (={self.distance}) must lie between 0 (the '
+        'two clips of a pair have the same middle) and 1 (they are anywhere).'
+      )
 
   def draw(
     self,
@@ -53,16 +63,33 @@ class Temporal:
     num_video_frames: Int32[Array, ''] | int,
     *,
     num_frames: int,
+    partner: Key[Array, ''] | None = None,
   ) -> Int32[Array, ' num_frames']:
-    """Draws frame indices; see `temporal.sample`."""
-    return temporal.sample(
-      key,
-      num_video_frames,
+    """Draws frame indices.
+
+    Args:
+      key: see `temporal.sample`.
+      num_video_frames: see `temporal.sample`.
+      num_frames: see `temporal.sample`.
+      partner: key of the clip that this one must be near, for a `distance`
+        below 1; None for none.
+
+    Returns:
+      int32 [num_frames]; see `temporal.sample`, `temporal.sample_near`.
+    """
+    sample = functools.partial(
+      temporal.sample,
+      num_video_frames=num_video_frames,
       num_frames=num_frames,
       probabilities=self.probabilities or None
       if self.enabled
       else temporal.ONLY_UNIFORM,
       variant=self.variant,
+    )
+    if partner is None:
+      return sample(key)
+    return temporal.sample_near(
+      key, sample(partner), sample, num_video_frames, distance=self.distance
     )
 
   def describe(

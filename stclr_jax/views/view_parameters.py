@@ -20,6 +20,9 @@ from stclr_jax.views import spatial
 from stclr_jax.views import temporal
 from stclr_jax.views.augmentations import ViewOptions
 
+# Numbers of the two views of a positive pair, among any views of a video.
+PAIR = FIRST_VIEW, SECOND_VIEW = 1, 2
+
 
 class ViewParameters(NamedTuple):
   """Parameters drawn for one view.
@@ -63,12 +66,39 @@ def view_key(
   return key
 
 
+def partner_key(
+  seed: int,
+  epoch: Int32[Array, ''] | int,
+  video: Int32[Array, ''] | int,
+  view: Int32[Array, ''] | int,
+  *,
+  options: ViewOptions,
+) -> Key[Array, ''] | None:
+  """Makes the key of the view that a view must be near in time.
+
+  Args:
+    seed: see `view_key`.
+    epoch: see `view_key`.
+    video: see `view_key`.
+    view: see `view_key`.
+    options: a `ViewOptions`.
+
+  Returns:
+    Typed key []: the first view's for the second one, any other's own; None
+    where views may be anywhere.
+  """
+  if options.temporal.distance == 1:
+    return None
+  return view_key(seed, epoch, video, view - (view == SECOND_VIEW))
+
+
 def draw_parameters(
   key: Key[Array, ''],
   num_video_frames: Int32[Array, ''] | int,
   frame_size: tuple[int, int],
   *,
   options: ViewOptions,
+  partner: Key[Array, ''] | None = None,
 ) -> ViewParameters:
   """Draws the parameters of a view.
 
@@ -77,6 +107,7 @@ def draw_parameters(
     num_video_frames: frames in the video, int32 [].
     frame_size: (height, width) of a frame in pixels; static.
     options: a `ViewOptions`.
+    partner: see `partner_key`.
 
   Returns:
     A `ViewParameters`.
@@ -87,10 +118,15 @@ def draw_parameters(
   augmentations = options.pixel_augmentations
   further = range(4, 3 + len(augmentations))
   keys = [key_first, *(jax.random.fold_in(key, i) for i in further)]
+  if partner is not None:
+    partner = jax.random.split(partner, 4)[0]
   return ViewParameters(
     indices=_after_rest(
       options.temporal.draw(
-        key_frames, num_video_frames, num_frames=options.num_frames
+        key_frames,
+        num_video_frames,
+        num_frames=options.num_frames,
+        partner=partner,
       ),
       options,
     ),

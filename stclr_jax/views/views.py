@@ -67,6 +67,9 @@ def draw_view(
     frames.length[video],
     (height, width),
     options=options,
+    partner=view_parameters.partner_key(
+      seed, epoch, video, view, options=options
+    ),
   )
   return _make_view(frames, video, clip, parameters, options)
 

@@ -95,6 +95,9 @@ RULES = {
   'data.frame_size': _PIXELS,
   'views.crop.area': _PAIR,
   'views.crop.aspect': _PAIR,
+  'views.temporal.distance': Rule(
+    lambda value: 0 <= value <= 1, 'between 0 and 1, a share of the video'
+  ),
   'views.mean': _COLORS,
   'views.std': _COLORS,
   'lbp.radius': _AT_LEAST_1,

@@ -54,6 +54,7 @@ def test_every_rule_is_about_a_setting():
     ('pretrain', 'loss', 'triplet', 'one of nt_xent'),
     ('crossval', 'pretrain.batches.composition', 'sorted', 'of shuffled, by_'),
     ('finetune', 'batches.people', 0, 'at least 1'),
+    ('pretrain', 'views.temporal.distance', -0.1, 'between 0 and 1'),
     ('crossval', 'pretrain.negatives.other_people', 1.5, 'between 0 .*and 1'),
     ('pretrain', 'init', 'pretrained', 'one of scratch, kinetics400'),
     ('crossval', 'init', 'imagenet', 'one of pretrained, scratch'),
