@@ -114,10 +114,10 @@ def encoder():
       'lowering': 'auto',  # how convolutions are computed, see convolutions.py
       # What the backward pass computes again to save memory: 'none',
       # 'batch_norm' or 'block'; results do not change. Compiled for an H200,
-      # not measured: 1.01, 0.61 and 0.43 GB a view of 16x224x224, and @A@ and
-      # @B@ % more bound than 'none'. chosen: 'none', as the paper's batch fits
-      # one H200 with it, or two GPUs of 80 GB, and time is what runs are short
-      # of; --plan says which batch fits.
+      # not measured: 1.01, 0.61 and 0.43 GB a view of 16x224x224; 'batch_norm'
+      # has 7 % more bound than 'none'. chosen: 'none', as the paper's batch
+      # fits one H200 with it, or two GPUs of 80 GB, and time is what runs are
+      # short of; --plan says which batch fits.
       'remat': 'none',
       # 'pallas': kernels of our own for GPUs, in (2+1)D networks; slow on a
       # CPU. chosen: xla until a GPU has said that they are faster.
