@@ -51,6 +51,7 @@ class Protocol(json_records.Record):
     seed: of the training run.
     view: how a test video is looked at, see `describe_view`.
     views_per_video: how many such views are averaged.
+    beyond_paper: what was done that the paper's method does not do, in words.
   """
 
   data: str
@@ -73,6 +74,7 @@ class Protocol(json_records.Record):
   validation_in_pretraining: bool = False
   pretrained_on: str = ''
   pretrained_epochs: int = 0
+  beyond_paper: tuple[str, ...] = ()
 
   def __post_init__(self):
     for name, allowed in (
@@ -80,7 +82,8 @@ class Protocol(json_records.Record):
       ('selection', SELECTIONS),
     ):
       check_one_of(name, getattr(self, name), allowed)
-    for name in ('folds_run', 'fold_hashes'):  # JSON has lists only
+    # JSON has lists only.
+    for name in ('folds_run', 'fold_hashes', 'beyond_paper'):
       object.__setattr__(self, name, tuple(getattr(self, name)))
     if len(self.folds_run) != len(self.fold_hashes):
       raise UserError(
@@ -136,6 +139,7 @@ class Protocol(json_records.Record):
         f'(folds {self.folds_hash[:12]})',
         f'{self._pretraining(dealt)}; {selection}; {labels}; seed {self.seed}',
         f'{plural(self.views_per_video, "view")} a video: {self.view}',
+        *describe_beyond(self.beyond_paper),
         *(f'LEAK: {leak}' for leak in self.leaks),
       ]
     )
@@ -194,6 +198,20 @@ def describe_view(num_frames, size, read):
     'both': 'the clip, and less the first frame',
   }
   return view if read == 'clip' else f"{view}; {words[read]} (not the paper's)"
+
+
+def describe_beyond(beyond_paper):
+  """Says that a method is not the paper's.
+
+  Args:
+    beyond_paper: what it does beyond, in words, a tuple of strings.
+
+  Returns:
+    A list of one line, or of none where there is nothing to say.
+  """
+  if not beyond_paper:
+    return []
+  return [f"Not the paper's method: {'; '.join(beyond_paper)}."]
 
 
 def pool(protocols):

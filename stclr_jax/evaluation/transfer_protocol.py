@@ -6,6 +6,7 @@ whose classifier was trained on other folds of the data tested.
 
 import dataclasses
 
+from stclr_jax.evaluation import protocol
 from stclr_jax.files import json_records
 
 ONE_A_FOLD = 'one a fold'
@@ -34,6 +35,7 @@ class TransferProtocol(json_records.Record):
     view: how a video is looked at, see `protocol.describe_view`.
     views_per_video: how many such views are averaged.
     leaks: what pretraining saw of the people tested, in sentences.
+    beyond_paper: see `protocol.Protocol`.
   """
 
   data: str
@@ -52,6 +54,7 @@ class TransferProtocol(json_records.Record):
   view: str
   views_per_video: int
   leaks: tuple[str, ...]
+  beyond_paper: tuple[str, ...] = ()
 
   def describe(self, seen, unseen):
     """Returns lines to stand beside the number.
@@ -69,6 +72,7 @@ class TransferProtocol(json_records.Record):
       + '; last epoch'
       + (f'; labels {self.label_map}' if self.label_map else ''),
       f'{views} view{"" if views == 1 else "s"} a video: {self.view}',
+      *protocol.describe_beyond(self.beyond_paper),
     ]
     if seen.total:
       lines.append(
@@ -94,11 +98,13 @@ def pool(protocols):
     apart = ONE_A_FOLD if field.type is str else None
     shared[field.name] = values.pop() if len(values) == 1 else apart
   leaks = [leak for one in protocols for leak in one.leaks]
+  beyond = [words for one in protocols for words in one.beyond_paper]
   return TransferProtocol(
     **shared
     | {
       'num_videos': sum(one.num_videos for one in protocols),
       'num_people': sum(one.num_people for one in protocols),
       'leaks': tuple(dict.fromkeys(leaks)),
+      'beyond_paper': tuple(dict.fromkeys(beyond)),
     }
   )

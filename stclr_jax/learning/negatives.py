@@ -78,7 +78,8 @@ def add_reversed(
   """Adds to the views of some videos the same played backwards.
 
   Args:
-    clips: first views, then second views.
+    clips: first views, then second views. A frame at rest before a clip comes
+      last then: the way back to rest.
 
   Returns:
     First views, the same backwards, second views, the same backwards: a view

@@ -4,6 +4,8 @@ Words are no part of a config: told otherwise, a run is still the same run.
 """
 
 from stclr_jax import oulu_casia
+from stclr_jax.evaluation import protocol
+from stclr_jax.runs import provenance
 
 DEMO = (
   'This is the demo: a small encoder and, unless you name others, drawn faces, '
@@ -28,14 +30,20 @@ def notice(config):
     Lines for the terminal and for the head of a report; '' where there is
     nothing to say.
   """
+  beyond = protocol.describe_beyond(provenance.beyond_paper(config))
+  return '\n'.join([*beyond, *_of_data(config)])
+
+
+def _of_data(config):
+  """Lines on what the figures are of."""
   if config.preset == 'smoke':
-    return SMOKE
+    return [SMOKE]
   if config.preset == 'demo':
     recipe = f'{config.workflow}.py:paper'
     if config.workflow == 'reproduce':
       recipe = f'reproduce.py:{config.table},paper'
-    return DEMO.format(recipe=recipe)
+    return [DEMO.format(recipe=recipe)]
   # Else the name of an import, which may not begin so, or of Oulu-CASIA.
   data = config.recipe.data if 'recipe' in config else config.data
   drawn = oulu_casia.family(data.name) == oulu_casia.DRAWN
-  return DRAWN if drawn else ''
+  return [DRAWN] if drawn else []

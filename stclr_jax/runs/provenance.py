@@ -1,4 +1,4 @@
-"""On whose videos an encoder was pretrained, for the protocol of a number.
+"""On whose videos, and how, an encoder was pretrained: a number's protocol.
 
 And whether a run's data is still what it was begun with.
 """
@@ -10,6 +10,12 @@ from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
 from stclr_jax.learning import checkpoints
 from stclr_jax.runs import trained
+
+_CONTRASTS = {
+  'change': 'contrast of changes',
+  'change_of_clip': "contrast of the clip's change",
+  'both': 'contrast of the clip and its change',
+}
 
 
 class Pretraining(NamedTuple):
@@ -54,6 +60,35 @@ def describe_pretraining(init, earlier, store, fold, *, same_names, leaky):
     epochs=earlier.epoch,
     validation_seen=bool(met & set(store.subject[fold.validation].tolist())),
   )
+
+
+def beyond_paper(config):
+  """Lists what a run does that the paper's method does not.
+
+  Args:
+    config: of any workflow.
+
+  Returns:
+    A tuple of words to be put one after another; () for the paper's method,
+    and for all but pretraining and fine-tuning. What a classifier reads is
+    part of a protocol's `view`.
+  """
+  if config.workflow not in ('pretrain', 'finetune'):
+    return ()
+  found = []
+  if config.batches.composition != 'shuffled':
+    found.append(f'batches {config.batches.composition.replace("_", " ")}')
+  if config.workflow == 'finetune':
+    return tuple(f'fine-tuning in {one}' for one in found)
+  if (weight := config.negatives.other_people) != 1:
+    found.append(f'negatives that show other people weigh {weight:g}')
+  if config.negatives.reversed:
+    found.append('views played backwards are negatives')
+  if (distance := config.views.temporal.distance) != 1:
+    found.append(f"a pair's clips are at most {distance:g} of a video apart")
+  if config.projection.input != 'clip':
+    found.append(_CONTRASTS[config.projection.input])
+  return tuple(found)
 
 
 def _scope(notes, store, fold, met, leaky):

@@ -29,6 +29,8 @@ class Notes(json_records.Document):
     data_hash: `protocol.hash_videos` of it.
     seen: whom the run, and those that it began with, were trained on, the
       first run first.
+    beyond_paper: what they did that the paper does not, in words, in the same
+      order; see `provenance.beyond_paper`.
   """
 
   encoder: dict[str, Any]
@@ -37,6 +39,7 @@ class Notes(json_records.Document):
   data: str
   data_hash: str
   seen: tuple[identity.Seen, ...]
+  beyond_paper: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

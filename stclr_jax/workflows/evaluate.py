@@ -251,6 +251,7 @@ def _protocol(config, notes, store, tested, view_options, any_seen):
     ),
     views_per_video=1,
     leaks=tuple(leaks),
+    beyond_paper=notes.beyond_paper,
   )
 
 

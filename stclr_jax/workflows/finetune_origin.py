@@ -108,6 +108,7 @@ def make_notes(config, store, fold, labelled, earlier):
       *trained.history(earlier),
       identity.see(store, fold.train, labels=True),
     ),
+    beyond_paper=_beyond_paper(config, earlier),
     labels=tuple(store.label_names),
     labels_trained=tuple(class_checks.names(store, labelled)),
     labelled_videos=tuple(store.video_id[i] for i in labelled),
@@ -156,4 +157,10 @@ def make_protocol(config, store, dealt, fold, earlier):
     view=protocol.describe_view(
       config.views.num_frames, config.views.size, config.classifier.input
     ),
+    beyond_paper=_beyond_paper(config, earlier),
   )
+
+
+def _beyond_paper(config, earlier):
+  before = earlier.notes.beyond_paper if earlier else ()
+  return (*before, *provenance.beyond_paper(config))

@@ -5,6 +5,7 @@ import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.data.people import identity
+from stclr_jax.errors import UserError
 from stclr_jax.evaluation.audits import audit
 from stclr_jax.learning import batches
 from stclr_jax.learning import compiled_steps
@@ -65,8 +66,7 @@ def run(config, workdir, *, store=None):
     filled=False,
   )
   loss = make_loss(config)
-  if loss.negatives.need_people:
-    batches.check_people(listed.pool, '`negatives.other_people`')
+  _check_negatives(loss.negatives, store, listed.pool)
   stage = make_stage(config, network, drawn, listed.per_epoch)
   variables = build.init_network(network, drawn, seed=config.seed)
   variables, weights = build.load_weights(variables, config)
@@ -213,6 +213,20 @@ def make_network(config):
   )
 
 
+def _check_negatives(options, store, pool):
+  """Refuses videos of which such negatives cannot be made."""
+  if options.need_people:
+    batches.check_people(pool, '`negatives.other_people`')
+  stills = pool.video[store.length[pool.video] < 2]
+  if options.reversed and len(stills):
+    raise UserError(
+      f'`negatives.reversed` needs videos of at least two frames, and '
+      f'{len(stills)} of the {len(pool.video)} have one, such as '
+      f'{store.video_id[stills[0]]}: played backwards, it is its own negative. '
+      'Leave them out, or the setting.'
+    )
+
+
 def make_loss(config):
   """Makes the contrastive loss of a pretraining config."""
   return losses.CONTRASTIVE_LOSSES[config.loss](
@@ -249,6 +263,7 @@ def _notes(config, store, seen):
     data=store.name,
     data_hash=provenance.hash_data(store),
     seen=(identity.see(store, seen, labels=False),),
+    beyond_paper=provenance.beyond_paper(config),
     init=config.init,
     pretrain_scope=config.pretrain_scope,
   )

@@ -71,6 +71,7 @@ OTHER = {
   'views_per_video': 10,
   'pretrained_on': 'other',
   'pretrained_epochs': 500,
+  'beyond_paper': ('batches by person',),
 }
 
 

@@ -67,6 +67,23 @@ def test_what_is_said_is_of_the_run():
   assert 'faces are drawn' in notices.notice(paper)
 
 
+def test_what_the_paper_does_not_do_is_said():
+  config = pretrain.get_config('paper')
+  config.negatives.other_people = 0.25
+  config.batches.composition = 'by_person'
+  config.views.temporal.distance = 0.3
+  said = notices.notice(config)
+  assert said == (
+    "Not the paper's method: batches by person; negatives that show other "
+    "people weigh 0.25; a pair's clips are at most 0.3 of a video apart."
+  )
+  config.data.name = 'synthetic'
+  assert notices.notice(config) == f'{said}\n{notices.DRAWN}'
+  after = finetune.get_config('paper')
+  after.batches.composition = 'by_person'
+  assert notices.notice(after).endswith(': fine-tuning in batches by person.')
+
+
 def test_a_confusion_matrix_says_whom_it_shows(tmp_path, monkeypatch):
   given = {}
   monkeypatch.setattr(

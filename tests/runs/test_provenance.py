@@ -57,3 +57,36 @@ def test_a_run_goes_on_only_with_the_data_it_was_begun_with(
     assert refused(notes, dataclasses.replace(turned, **changes)) is other
     # Without a checkpoint it begins.
     assert not refused(None, dataclasses.replace(turned, **changes))
+
+
+def test_what_the_paper_does_not_do_reaches_the_number(tiny_store, tiny_config):
+  before = tiny_config(
+    'pretrain',
+    **{
+      'negatives.reversed': True,
+      'negatives.other_people': 0.5,
+      'projection.input': 'change',
+    },
+  )
+  beyond = provenance.beyond_paper(before)
+  assert len(beyond) == 3 and not provenance.beyond_paper(
+    tiny_config('pretrain')
+  )
+  earlier = made_runs.make_trained(tiny_store, [0], beyond_paper=beyond)
+  config = tiny_config('finetune', **{'batches.composition': 'by_person'})
+  dealt = build.make_folds(tiny_store, config.data)
+  where = config, tiny_store, dealt, dealt.fold(0)
+  told = finetune_origin.make_protocol(*where, earlier).describe()
+  assert (
+    "Not the paper's method: negatives that show other people weigh 0.5; views "
+    'played backwards are negatives; contrast of changes; fine-tuning in '
+    'batches by person.'
+  ) in told
+  notes = finetune_origin.make_notes(
+    config, tiny_store, dealt.fold(0), [0], earlier
+  )
+  assert notes.beyond_paper[:3] == beyond  # a test on other data says so, too
+  plain = finetune_origin.make_protocol(
+    tiny_config('finetune'), *where[1:], None
+  )
+  assert 'paper' not in plain.describe()

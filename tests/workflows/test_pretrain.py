@@ -199,6 +199,15 @@ def test_foreign_folder_is_refused(tiny_store, tiny_config, tmp_path):
     ({'optimizer.name': 'lars'}, "'lars'.*sgd"),
     ({'optimizer.schedule': 'step'}, "'step'.*cosine"),
     ({'data.fold': 10}, '10'),
+    (
+      {'negatives.other_people': 0.0},
+      r"\(=0.0\).*'shuffled'.*'by_person' does",
+    ),
+    ({'negatives.reversed': True, 'views.num_frames': 1}, '=1.*at least 2'),
+    (
+      {'batches.composition': 'by_person', 'batches.people': 8},
+      r'`batches.people` \(=8\) must be at most half',
+    ),
   ],
 )
 def test_bad_configs_are_refused_before_anything_is_written(
@@ -207,6 +216,65 @@ def test_bad_configs_are_refused_before_anything_is_written(
   with pytest.raises(ValueError, match=message):
     pretrain.run(
       tiny_config('pretrain', **changes), tmp_path / 'run', store=tiny_store
+    )
+  assert not (tmp_path / 'run').exists()
+
+
+BEYOND = {
+  'batch_size': 24,
+  'batches.composition': 'by_person',
+  'batches.people': 4,
+  'negatives.other_people': 0.0,
+  'negatives.reversed': True,
+  'views.temporal.distance': 0.2,
+}
+
+
+def test_beyond_the_paper_wherever_the_frames_lie(
+  tiny_store, tiny_config, tmp_path
+):
+  found = []
+  for placement in ('device', 'host'):
+    config = tiny_config(
+      'pretrain', num_epochs=1, **BEYOND, **{'data.placement': placement}
+    )
+    folder = tmp_path / placement
+    found.append(pretrain.run(config, folder, store=tiny_store))
+  # All six videos of a person meet: four views each, of which one is itself.
+  assert found[0].loss_at_chance == pytest.approx(math.log(4 * 6 - 1))
+  assert found[0].loss == found[1].loss and found[0].steps == 2
+  both = (arrays(tmp_path / name) for name in ('device', 'host'))
+  for a, b in zip(*both, strict=True):
+    np.testing.assert_array_equal(a, b)
+  report = (tmp_path / 'host' / 'report.md').read_text()
+  assert "Not the paper's method: batches by person; negatives" in report
+
+
+@pytest.mark.parametrize(
+  'changes, of_store, message',
+  [
+    ({'batches.composition': 'by_person', 'batches.people': 2}, 'subject', ''),
+    ({'negatives.other_people': 0.5}, 'subject', '`negatives.other_people` '),
+    (
+      {'negatives.reversed': True},
+      'length',
+      '1 of the 54 have one, .* P0',
+    ),
+  ],
+)
+def test_people_and_frames_that_are_missing_are_refused(
+  changes, of_store, message, tiny_store, tiny_config, tmp_path
+):
+  changed = getattr(tiny_store, of_store).copy()
+  if of_store == 'length':
+    changed[20] = 1
+  else:  # everybody in one video
+    changed[:] = np.arange(60)
+    message += 'needs people in two training videos or more.*own_videos.md'
+  store = dataclasses.replace(tiny_store, **{of_store: changed})
+  with pytest.raises(ValueError, match=message):
+    pretrain.run(
+      tiny_config('pretrain', **changes), tmp_path / 'run', store=store
     )
   assert not (tmp_path / 'run').exists()
 
