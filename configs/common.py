@@ -114,8 +114,8 @@ def encoder():
       'lowering': 'auto',  # how convolutions are computed, see convolutions.py
       # What the backward pass computes again to save memory: 'none',
       # 'batch_norm' or 'block'; results do not change. Compiled for an H200,
-      # not measured: 1.01, 0.61 and 0.43 GB a view of 16x224x224; 'batch_norm'
-      # has 7 % more bound than 'none'. chosen: 'none', as the paper's batch
+      # not measured: 1.01, 0.61 and 0.43 GB a view of 16x224x224; the latter
+      # two have 7 and 30 % more bound. chosen: 'none', as the paper's batch
       # fits one H200 with it, or two GPUs of 80 GB, and time is what runs are
       # short of; --plan says which batch fits.
       'remat': 'none',
