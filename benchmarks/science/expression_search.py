@@ -28,10 +28,10 @@ of Oulu-CASIA.
 import argparse
 import json
 import pathlib
-import subprocess
 import sys
 import time
 
+from benchmarks.science import demo_runs
 from stclr_jax.experiments.finished.fold_summaries import BaselinesSummary
 from stclr_jax.runs import summaries
 
@@ -72,7 +72,7 @@ def main():
   )
   options = parser.parse_args()
   out, runs = pathlib.Path(options.out), pathlib.Path(options.runs)
-  done = {(row['recipe'], row['seed']) for row in _read(out)}
+  done = {(row['recipe'], row['seed']) for row in demo_runs.read_rows(out)}
   end = time.monotonic() + 60 * options.minutes
   for name in options.only:
     if (name, options.seed) in done:
@@ -82,12 +82,11 @@ def main():
       break
     workdir = runs / f'{name.replace(" ", "_")}_seed_{options.seed}'
     changes = {**LONGER, **RECIPES[name]}
-    _run('pretrain', workdir, {**changes, 'seed': options.seed})
+    demo_runs.run('pretrain', workdir, {**changes, 'seed': options.seed})
     probes = {'encoder_from': workdir, 'methods': ','.join(PROBES)}
-    _run('baselines', workdir / 'read', probes)
+    demo_runs.run('baselines', workdir / 'read', probes)
     row = describe(name, options.seed, workdir)
-    with out.open('a') as file:
-      file.write(json.dumps(row) + '\n')
+    demo_runs.append_row(out, row)
     print(json.dumps(row), flush=True)
 
 
@@ -120,24 +119,6 @@ def describe(name, seed, workdir):
     'contrastive_accuracy': found.contrastive_accuracy,
     'seconds': round(found.seconds),
   }
-
-
-def _run(workflow, workdir, changes):
-  subprocess.run(
-    [
-      sys.executable, 'main.py', f'--config=configs/{workflow}.py',
-      f'--workdir={workdir}',
-      *(f'--config.{key}={value}' for key, value in changes.items()),
-    ],
-    check=True,
-    stdout=subprocess.DEVNULL,
-  )  # fmt: skip
-
-
-def _read(path):
-  if not path.exists():
-    return []
-  return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 if __name__ == '__main__':

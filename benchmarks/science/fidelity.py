@@ -12,11 +12,9 @@ in DIR or in the file already is not run again.
 
 import argparse
 import json
-import os
 import pathlib
-import subprocess
-import sys
 
+from benchmarks.science import demo_runs
 from stclr_jax.evaluation.audits import under_the_person
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
@@ -71,16 +69,16 @@ def main():
   )
   options = parser.parse_args()
   out, runs = pathlib.Path(options.out), pathlib.Path(options.runs)
-  done = {row['variant'] for row in _read(out)}
+  done = {row['variant'] for row in demo_runs.read_rows(out)}
   for name in dict.fromkeys((UNCHANGED, *options.only)):
     workdir = runs / folder_name(name)
     if name in done and summaries.is_finished(workdir):
       continue
-    _run(VARIANTS[name], workdir)
+    folds = {'folds': ','.join(map(str, FOLDS))}
+    demo_runs.run('crossval', workdir, {**folds, **VARIANTS[name]})
     row = describe(name, workdir, runs / folder_name(UNCHANGED))
     if name not in done:
-      with out.open('a') as file:
-        file.write(json.dumps(row) + '\n')
+      demo_runs.append_row(out, row)
     print(json.dumps(row), flush=True)
 
 
@@ -129,25 +127,6 @@ def describe(name, workdir, unchanged):
       for key in ('expression', 'subject')
     },
   }
-
-
-def _run(changes, workdir):
-  subprocess.run(
-    [
-      sys.executable, 'main.py', '--config=configs/crossval.py',
-      f'--workdir={workdir}', f'--config.folds={",".join(map(str, FOLDS))}',
-      *(f'--config.{key}={value}' for key, value in changes.items()),
-    ],
-    check=True,
-    stdout=subprocess.DEVNULL,
-    env=os.environ,
-  )  # fmt: skip
-
-
-def _read(path):
-  if not path.exists():
-    return []
-  return [json.loads(line) for line in path.read_text().splitlines()]
 
 
 if __name__ == '__main__':

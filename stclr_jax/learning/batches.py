@@ -1,7 +1,7 @@
 """The batches of an epoch: in which order videos come, and with which others.
 
 To compose batches otherwise, write a function like `shuffled` and name it in
-`COMPOSITIONS`; `--config.composition=NAME` then takes it.
+`COMPOSITIONS`; `--config.batches.composition=NAME` then takes it.
 """
 
 import collections
