@@ -6,7 +6,8 @@
 The recipe: the projection head dropped, one linear layer on the encoder; 30
 epochs of that layer, then 70 of everything; Adam at 1e-4, divided by ten when
 the training loss has not fallen for more than 3 epochs. Tested on people
-never seen.
+never seen. 'expression' (the demo's size), 'expression,paper' and
+'expression,paper_112' are not the paper's method: `common.expression`.
 """
 
 import ml_collections
@@ -16,7 +17,7 @@ from configs import common
 
 def get_config(preset='demo'):
   """Returns the config of a fine-tuning run; see `common.make`."""
-  return common.make(preset, paper=_paper, demo=_demo)
+  return common.make(preset, paper=_paper, demo=_demo, ours='finetune')
 
 
 def _paper():

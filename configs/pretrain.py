@@ -2,10 +2,13 @@
 
     python main.py --config=configs/pretrain.py          the demo, minutes
     python main.py --config=configs/pretrain.py:paper    the paper's recipe
+    python main.py --config=configs/pretrain.py:expression          our recipe
 
 The recipe: SGD with momentum 0.9, learning rate 1e-3, weight decay 1e-4, 1000
 epochs of two 16x224x224 views of each video, R(2+1)D-18, a 128-dimensional
-embedding, NT-Xent over all devices.
+embedding, NT-Xent over all devices. 'expression' (the demo's size),
+'expression,paper' and 'expression,paper_112' are our recipe for getting at the
+expression: `common.expression`.
 """
 
 import ml_collections
@@ -15,7 +18,7 @@ from configs import common
 
 def get_config(preset='demo'):
   """Returns the config of a pretraining run; see `common.make`."""
-  return common.make(preset, paper=_paper, demo=_demo)
+  return common.make(preset, paper=_paper, demo=_demo, ours='pretrain')
 
 
 def _paper():

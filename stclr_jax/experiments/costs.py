@@ -55,3 +55,20 @@ def _count(encoder, num_frames, size):
   analysis = forward.lower(variables, clip).cost_analysis()
   leaves = jax.tree.leaves(variables['params'])
   return Cost(sum(leaf.size for leaf in leaves), float(analysis['flops']))
+
+
+def clips_per_view(config):
+  """Counts the clips that a step encodes for each view.
+
+  Args:
+    config: of a pretraining or fine-tuning.
+
+  Returns:
+    1 for the paper's method; twice as many where a head reads a change, as the
+    frame at rest is encoded as well, or where views played backwards are
+    negatives.
+  """
+  pretraining = 'projection' in config
+  read = (config.projection if pretraining else config.classifier).input
+  reversed_too = pretraining and config.negatives.reversed
+  return (1 if read == 'clip' else 2) * (2 if reversed_too else 1)

@@ -30,7 +30,9 @@ def plan(config):
     flat = [one for row in runs[table.name] for one in row]
     asked += sum(one.pretraining is not None for one in flat)
     rows = '; '.join(row.name for row in table.rows)
-    lines.append(f'{table.name}: {plural(len(flat), "run")} ({rows})')
+    simple = len(table.readings)
+    beside = f', {plural(simple, "simple method")}' if simple else ''
+    lines.append(f'{table.name}: {plural(len(flat), "run")} ({rows}){beside}')
   distinct = table_runs.distinct(runs)
   pretrainings = {one.pretraining: one for one in distinct if one.pretraining}
   times = {
@@ -49,7 +51,7 @@ def plan(config):
     f'{plural(len(folds), "fold")}: {sum(times.values())} and '
     f'{plural(len(distinct) * len(folds), "run")}.',
     _estimate(config, before, after),
-    _describe_memory(config),
+    *_describe_memory([table_runs.plain(config), *distinct]),
   ]
   return '\n'.join(line for line in lines if line)
 
@@ -71,7 +73,7 @@ def _plan_conditions(config, folds):
       f'{plural(chains, "fine-tuning")} and '
       f'{plural(chains * len(lights), "test")}.',
       _estimate(config, before, after),
-      *filter(None, [_describe_memory(config)]),
+      *_describe_memory([one]),
     ]
   )
 
@@ -86,10 +88,15 @@ def _estimate(config, before, after):
   )
 
 
-def _describe_memory(config):
-  """The batch that fits, for the recipe as it is before rows change it."""
-  recipe = table_runs.plain(config).recipe
-  return step_memory.describe(recipe_runs.pretrain_config(recipe, 0))
+def _describe_memory(runs):
+  """The batch that fits, of pretrainings that encode as many clips a view."""
+  lines = {}
+  for one in runs:
+    if one.pretraining:
+      config = recipe_runs.pretrain_config(one.recipe, 0)
+      clips = costs.clips_per_view(config)
+      lines.setdefault(clips, step_memory.describe(config))
+  return [lines[clips] for clips in sorted(lines) if lines[clips]]
 
 
 def _pretraining_hours(config, one):
@@ -122,4 +129,5 @@ def _training_videos(config):
 
 def _hours(config, run_config, passes):
   flop = passes * costs.encoder_cost(run_config).flop
+  flop *= costs.clips_per_view(run_config)
   return flop / (config.plan.teraflops * 1e12) / 3600

@@ -2,7 +2,8 @@
 
     pretrainings/ADDRESS/fold_0/       shared by all rows that need it
     finetunings/ADDRESS/fold_0/        and pooled in finetunings/ADDRESS
-    baselines/METHOD/fold_0/           of table2
+    baselines/frames/METHOD/fold_0/    simple methods of table2 and expression
+    baselines/ADDRESS/METHOD/fold_0/   and those of a pretraining's encoders
     tables/table3.json                 figures, intervals, tests
     report.html, report.md
 
@@ -16,24 +17,23 @@ import numpy as np
 
 from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
-from stclr_jax.experiments import baseline_methods
 from stclr_jax.experiments import baselines
 from stclr_jax.experiments import conditions
 from stclr_jax.experiments import costs
 from stclr_jax.experiments import recipe_runs
-from stclr_jax.experiments import table_figures
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
 from stclr_jax.experiments.finished import fold_summaries
 from stclr_jax.experiments.finished import pooling
+from stclr_jax.experiments.finished import table_figures
 from stclr_jax.files import json_records
 from stclr_jax.reports import tables_page
+from stclr_jax.runs import build
 from stclr_jax.runs import owners
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
 
-_BASELINES = 'baselines'
 _CONDITIONS = 'conditions'  # the folder, and the table
 
 
@@ -62,12 +62,8 @@ def run(config, workdir, *, store=None):
   tables = table_rows.tables(config)
   _check_oracles(config, tables)
   runs = {table.name: table_runs.of_table(config, table) for table in tables}
-  everybody = recipe_runs.sees_everybody(config.recipe)
-  if 'table2' in runs and not everybody:
-    # Refused now rather than after all training. Whose pretraining serves all
-    # folds is known only when one is finished.
-    options = baseline_config(config, runs['table2'][0][0], folds, workdir)
-    owners.open_tree(workdir / _BASELINES, options, of_call=baselines.OF_CALL)
+  for table in tables:
+    _check_readings(config, table, runs[table.name], workdir)
   with owners.owned_folds(workdir, folds):
     with owners.in_turn(workdir):
       table_runs.note(workdir, tables, runs)
@@ -105,6 +101,17 @@ def describe(tables, workdir):
   return '\n'.join([*lines, '', f'In {workdir}: {", ".join(written)}'])
 
 
+def _check_readings(config, table, runs, workdir):
+  """Refuses simple methods of other options, rather than after all training."""
+  for some in table_runs.of_readings(table, runs):
+    # Whose pretraining serves all folds is known only when one is finished.
+    if not (some.encoders and recipe_runs.sees_everybody(config.recipe)):
+      options = baseline_config(config, some, (), workdir)
+      owners.open_tree(
+        workdir / some.folder, options, of_call=baselines.OF_CALL
+      )
+
+
 def _check_oracles(config, tables):
   """A row of a test oracle needs tests after epochs to choose from."""
   oracles = [row.name for t in tables for row in t.rows if row.oracle]
@@ -121,9 +128,21 @@ def _check_unfinished(runs, folds, workdir, store):
   for one in runs:
     done = workdirs.folds_with(workdir / one.finetuning)
     unfinished = [fold for fold in folds if fold not in done]
-    if unfinished and one.pretraining:
-      config_checks.check_batch(recipe_runs.pretrain_config(one.recipe, 0))
+    if unfinished:
+      _check_run(one)
     recipe_runs.check_folds(one.recipe, unfinished, store=store)
+
+
+def _check_run(one):
+  """Refuses settings of a row that only a run would refuse, hours later."""
+  after = recipe_runs.finetune_config(one.recipe, 0, init_from=None)
+  config_checks.check(after)
+  build.make_view_options(after.views, read=after.classifier.input)
+  if one.pretraining:
+    before = recipe_runs.pretrain_config(one.recipe, 0)
+    config_checks.check(before)
+    config_checks.check_batch(before)
+    build.make_view_options(before.views, read=before.projection.input)
 
 
 def _pretraining_dir(one, fold, workdir):
@@ -152,19 +171,6 @@ def _make_table(config, table, runs, workdir, store):
   folds = recipe_runs.finished_folds(
     workdir / one.finetuning for of_row in runs for one in of_row
   )
-  simple = []
-  if table.name == 'table2':
-    options = baseline_config(config, runs[0][0], folds, workdir)
-    baselines.run(options, workdir / _BASELINES, root=workdir, store=store)
-    simple = [
-      (
-        baseline_methods.TITLES[name],
-        pooling.pool_predictions(
-          workdirs.fold_dir(workdir / _BASELINES / name, fold) for fold in folds
-        ),
-      )
-      for name in options.methods
-    ]
   return table_figures.make(
     table,
     [
@@ -175,7 +181,7 @@ def _make_table(config, table, runs, workdir, store):
       _count_costs(of_row[0], workdir, folds) if table.costs else None
       for of_row in runs
     ],
-    baselines=simple,
+    readings=_read(config, table, runs, workdir, folds, store),
   )
 
 
@@ -187,38 +193,54 @@ def _pool(one, row, workdir, folds):
   return pooling.pool([done[fold] for fold in folds], table=table)
 
 
-def baseline_config(config, one, folds, workdir):
-  """Makes the config of the simple methods, on the same folds.
+def _read(config, table, runs, workdir, folds, store):
+  """Runs the simple methods of a table, and pools them in its order."""
+  found = {}
+  for some in table_runs.of_readings(table, runs):
+    options = baseline_config(config, some, folds, workdir)
+    place = workdir / some.folder
+    baselines.run(options, place, root=workdir, store=store)
+    for reading in some.readings:
+      found[reading] = pooling.pool_predictions(
+        workdirs.fold_dir(place / reading.method, fold) for fold in folds
+      )
+  return [found[reading] for reading in table.readings]
+
+
+def baseline_config(config, some, folds, workdir):
+  """Makes the config of simple methods, on the same folds.
 
   Args:
     config: as `configs/reproduce.py` gives it.
-    one: the `table_runs.Run` whose encoders the methods take.
+    some: the `table_runs.Readings` that they make.
     folds: their numbers.
     workdir: path of the tree.
 
   Returns:
     As `configs/baselines.py` gives it.
   """
-  recipe = one.recipe
+  recipe, encoder_from = config.recipe, ''
   # The methods that learn from labels are given all of them.
   data = {
     key: value
     for key, value in recipe.data.to_dict().items()
     if not key.startswith('labelled_')
   }
-  encoder_from = workdirs.fold_dir(one.pretraining, '{fold}')
-  if recipe_runs.sees_everybody(recipe):
-    used = _pretraining_dir(one, folds[0], workdir)
-    encoder_from = used.relative_to(workdir)
+  if some.encoders:
+    # Relative to the tree, which may be moved.
+    encoder_from = workdirs.fold_dir(some.encoders.pretraining, '{fold}')
+    if recipe_runs.sees_everybody(recipe):
+      used = _pretraining_dir(some.encoders, folds[0], workdir)
+      encoder_from = used.relative_to(workdir)
   return ml_collections.ConfigDict(
     {
       **config.baselines.to_dict(),
       'workflow': 'baselines',
       'preset': config.preset,
+      'methods': tuple(reading.method for reading in some.readings),
       'data': data,
       'pretrain_scope': recipe.pretrain_scope,
       'folds': tuple(folds),
-      # Relative to the tree, which may be moved.
       'encoder_from': str(encoder_from),
     }
   )

@@ -9,6 +9,8 @@ import functools
 import json
 import pathlib
 
+from stclr_jax.experiments import costs
+
 PATH = pathlib.Path(__file__).with_name('step_memory.json')
 
 # Of a GPU's memory, what JAX takes unless told otherwise. Source:
@@ -43,19 +45,20 @@ def table():
   return json.loads(PATH.read_text())
 
 
-def fitting_videos(row, remat, memory_bytes):
+def fitting_videos(row, remat, memory_bytes, *, clips=1):
   """Computes the largest batch of a pretraining step on one GPU.
 
   Args:
     row: of `table`.
     remat: one of those that the row has.
     memory_bytes: of the GPU.
+    clips: encoded for each view, see `costs.clips_per_view`.
 
   Returns:
     Videos, of two views each; 0 if not even one fits.
   """
   room = MEMORY_SHARE * memory_bytes - row['fixed_bytes']
-  return max(0, int(room // (2 * row['bytes_per_view'][remat])))
+  return max(0, int(room // (2 * clips * row['bytes_per_view'][remat])))
 
 
 def describe(config):
@@ -71,14 +74,21 @@ def describe(config):
   remat = config.encoder.remat
   if row is None or remat not in row['bytes_per_view']:
     return ''
+  clips = costs.clips_per_view(config)
   leanest = min(row['bytes_per_view'], key=row['bytes_per_view'].get)
-  fits = [
-    f'{fitting_videos(row, remat, memory)} videos ({name}; '
-    f'{fitting_videos(row, leanest, memory)} with encoder.remat={leanest})'
-    for name, memory in table()['gpus'].items()
-  ]
+  fits = []
+  for name, memory in table()['gpus'].items():
+    videos, most = (
+      fitting_videos(row, one, memory, clips=clips) for one in (remat, leanest)
+    )
+    fits.append(
+      f'{videos} videos ({name}; {most} with encoder.remat={leanest})'
+    )
+  size = clips * row['bytes_per_view'][remat] / 1e9
+  compiled = (
+    'as compiled' if clips == 1 else f'{clips} times what one clip a view takes'
+  )
   return (
-    f'A pretraining step takes {row["bytes_per_view"][remat] / 1e9:.2f} GB a '
-    f'view as compiled (encoder.remat={remat}; not run): at most '
-    f'{", ".join(fits)} on one GPU.'
+    f'A pretraining step takes {size:.2f} GB a view, {compiled} '
+    f'(encoder.remat={remat}; not run): at most {", ".join(fits)} on one GPU.'
   )

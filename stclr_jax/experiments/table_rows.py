@@ -1,50 +1,14 @@
 """The rows of each table, as changes of one recipe."""
 
-import dataclasses
-from typing import Any
-
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.evaluation import paper_results as paper
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-  """A row of a table.
-
-  Attributes:
-    name: what it shows.
-    changes: of the recipe, by flattened key.
-    draws: labelled subsets to run, each a run of its own.
-    against: index of the row it is compared with; None of the first.
-    published: the paper's own row, or None.
-    oracle: whether it is tested at the epoch best for the test people.
-  """
-
-  name: str
-  changes: dict[str, Any] = dataclasses.field(default_factory=dict)
-  draws: tuple[int, ...] = (0,)
-  against: int | None = 0
-  published: paper.Row | None = None
-  oracle: bool = False
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-  """A table of the paper, or one beside them.
-
-  Attributes:
-    name: such as 'table3'.
-    title: as a heading.
-    rows: list of `Row`, compared with the first unless they say otherwise.
-    notes: sentences to stand below.
-    costs: whether parameters, GFLOP, step time and loss are shown.
-  """
-
-  name: str
-  title: str
-  rows: list[Row]
-  notes: tuple[str, ...] = ()
-  costs: bool = False
+from stclr_jax.experiments import baseline_methods
+from stclr_jax.experiments import expression_rows
+from stclr_jax.experiments.finished.table_layout import Reading
+from stclr_jax.experiments.finished.table_layout import Row
+from stclr_jax.experiments.finished.table_layout import Table
+from stclr_jax.runs.checks import config_checks
 
 
 def tables(config):
@@ -64,6 +28,7 @@ def tables(config):
     'table6': _table_6,
     'figure6': _figure_6,
     'leaks': _leaks,
+    'expression': expression_rows.make,
   }
   names = [config.table]
   if config.table == 'all':
@@ -135,10 +100,21 @@ def _table_2(config):
   if weights:
     changes = {'init': 'kinetics400', 'init_weights': weights}
     rows.append(Row('the same network from Kinetics-400', changes))
+  methods = config_checks.words(config.baselines.methods)
+  for method in methods:
+    check_one_of('baselines.methods', method, baseline_methods.METHODS)
   return Table(
     'table2',
     'Table II: ST-CLR beside earlier methods',
     rows,
+    tuple(
+      Reading(
+        baseline_methods.TITLES[method],
+        method,
+        0 if method in baseline_methods.OF_ENCODERS else None,
+      )
+      for method in methods
+    ),
     notes=(
       *(
         ()

@@ -12,9 +12,13 @@ import ml_collections
 from stclr_jax.errors import UserError
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import table_rows
+from stclr_jax.experiments.finished.table_layout import Row
 from stclr_jax.files import json_records
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
+
+# Changes by which a pretraining does not pass through Table V's shorter ones.
+_NO_CHECKPOINTS = {'pretrain.num_epochs', 'pretrain.optimizer.schedule'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,12 +74,26 @@ class Run(NamedTuple):
   finetuning: str
 
 
+class Readings(NamedTuple):
+  """Simple methods of a table that read the same.
+
+  Attributes:
+    folder: theirs within the tree.
+    encoders: the `Run` whose pretraining they read; None of frames.
+    readings: a list of `table_layout.Reading`.
+  """
+
+  folder: str
+  encoders: Run | None
+  readings: list
+
+
 def recipe_of(config, row, *, seed, draw):
   """Makes the recipe of a run of a row.
 
   Args:
     config: of a reproduction.
-    row: a `table_rows.Row`.
+    row: a `table_layout.Row`.
     seed: of pretraining and fine-tuning.
     draw: which labelled subset.
 
@@ -92,7 +110,7 @@ def recipe_of(config, row, *, seed, draw):
   # A draw of all labels is all labels.
   if 'data.labelled_fraction' in changes:
     changes = changes | {'data.labelled_draw': draw}
-  if changes.get('pretrain.num_epochs'):
+  if changes.keys() & _NO_CHECKPOINTS:
     changes = changes | {'pretrain.checkpoint.keep_epochs': ()}
   _check_keys(row.name, changes, recipe)
   recipe.update_from_flattened_dict(changes)
@@ -132,7 +150,7 @@ def plain(config):
   Returns:
     A `Run`.
   """
-  row = table_rows.Row('')
+  row = Row('')
   return _make_run(recipe_of(config, row, seed=seeds(config)[0], draw=0))
 
 
@@ -141,7 +159,7 @@ def of_table(config, table):
 
   Args:
     config: of a reproduction.
-    table: a `table_rows.Table`.
+    table: a `table_layout.Table`.
 
   Returns:
     For each row a list of `Run`: every draw of the first seed, then the
@@ -155,6 +173,26 @@ def of_table(config, table):
     ]
     for row in table.rows
   ]
+
+
+def of_readings(table, runs):
+  """Puts the readings of a table together that read the same.
+
+  Args:
+    table: a `table_layout.Table`.
+    runs: its runs, see `of_table`.
+
+  Returns:
+    A list of `Readings`: of frames, and of each pretraining's encoders.
+  """
+  found = {}
+  for reading in table.readings:
+    folder, one = 'baselines/frames', None
+    if reading.encoder_of is not None:
+      one = runs[reading.encoder_of][0]
+      folder = f'baselines/{pathlib.Path(one.pretraining).name}'
+    found.setdefault(folder, Readings(folder, one, [])).readings.append(reading)
+  return list(found.values())
 
 
 def _make_run(recipe):
@@ -203,7 +241,7 @@ def note(workdir, tables, runs):
 
   Args:
     workdir: path of the tree.
-    tables: a `table_rows.Table` each.
+    tables: a `table_layout.Table` each.
     runs: by the name of a table, see `of_table`.
   """
   noted = dict(read_noted(workdir).tables)

@@ -4,6 +4,7 @@ import shlex
 from typing import Any
 from typing import NamedTuple
 
+from stclr_jax.evaluation import protocol
 from stclr_jax.reports import notices
 from stclr_jax.reports import pages
 from stclr_jax.reports import report_parts
@@ -71,13 +72,23 @@ def table_lines(table):
   Args:
     table: `TableFigures`.
   """
-  return [table.title, *text_table.to_lines(*_cells(table)), *_remarks(table)]
+  return [
+    table.title,
+    *_beyond(table),
+    *text_table.to_lines(*_cells(table)),
+    *_remarks(table),
+  ]
+
+
+def _beyond(table):
+  return protocol.describe_beyond(table.beyond_paper)
 
 
 def _table_blocks(workdir, table):
   header, rows = _cells(table)
   blocks = [
     pages.Heading(table.title),
+    *(pages.Text(line, warning=True) for line in _beyond(table)),
     pages.Table(header, rows),
     pages.Image(
       report_parts.save_intervals(workdir, table),
@@ -180,7 +191,7 @@ def _remarks(table):
   for row in table.rows:
     for leak in row.protocol.leaks if row.protocol else ():
       lines.append(f'LEAK in "{row.name}": {leak}')
-    if table.name == 'table6' and row.labelled_videos:
+    if table.name in ('table6', 'expression') and row.labelled_videos:
       least, most = min(row.labelled_videos), max(row.labelled_videos)
       number = f'{least}' if least == most else f'{least} to {most}'
       lines.append(

@@ -68,21 +68,29 @@ def test_every_setting_of_a_reproduction_has_an_effect(monkeypatch, tmp_path):
   monkeypatch.setattr(planning.costs, 'encoder_cost', lambda _: cost)
   config = reproduce_config.get_config('all,paper')
   assert find_without_effect(config.recipe, runs_of) == []
+  config.rows.labelled_draws = (0, 1)  # a few runs show it
+  config.expression.labelled_fractions = (0.5, 0.1)
 
   def consequences(config):
-    tables = table_rows.tables(config)
+    beside = copy.deepcopy(config)
+    beside.table = 'expression'
+    tables = table_rows.tables(config) + table_rows.tables(beside)
     runs = {table.name: table_runs.of_table(config, table) for table in tables}
     first = table_runs.plain(config)
     folds = recipe_runs.chosen_folds(config.folds, 10)
     light = conditions.evaluation_config(
       first.recipe, 'run', config.evaluate.batch_size
     )
-    simple = reproduce.baseline_config(config, first, folds, tmp_path)
+    simple = [
+      reproduce.baseline_config(config, some, folds, tmp_path).to_dict()
+      for table in tables
+      for some in table_runs.of_readings(table, runs[table.name])
+    ]
     return (
       [one.finetuning for one in table_runs.distinct(runs)],
       planning.plan(config),
       light.to_dict(),
-      simple.to_dict(),
+      simple,
     )
 
   # Lights are of a table of their own; `main` reads the last one.

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 
 import made_summaries
@@ -13,10 +14,10 @@ from stclr_jax.experiments import costs
 from stclr_jax.experiments import planning
 from stclr_jax.experiments import recipe_runs
 from stclr_jax.experiments import reproduce
-from stclr_jax.experiments import table_figures
 from stclr_jax.experiments import table_rows
 from stclr_jax.experiments import table_runs
 from stclr_jax.experiments.finished import pooling
+from stclr_jax.experiments.finished import table_figures
 from stclr_jax.experiments.finished.fold_summaries import PooledSummary
 from stclr_jax.reports import tables_page
 from stclr_jax.runs.checks import config_checks
@@ -152,14 +153,19 @@ def test_a_plan_of_one_says_one(monkeypatch):
 def test_baselines_of_a_reproduction_have_the_keys_of_their_own_config(
   tmp_path,
 ):
-  config = make_config()
-  first = table_runs.plain(config)
-  made = reproduce.baseline_config(config, first, (0,), tmp_path)
+  config = make_config('table2,smoke')
+  (table,) = table_rows.tables(config)
   own = baselines_config.get_config('demo')
-  made_keys, own_keys = (
-    {key for key, _ in config_checks.flatten(one)} for one in (made, own)
-  )
-  assert made_keys == own_keys
+  frames, encoders = table_runs.of_readings(table, runs_of(config)['table2'])
+  for some in (frames, encoders):
+    made = reproduce.baseline_config(config, some, (0,), tmp_path)
+    made_keys, own_keys = (
+      {key for key, _ in config_checks.flatten(one)} for one in (made, own)
+    )
+    assert made_keys == own_keys
+    assert bool(made.encoder_from) == (some is encoders)
+  methods = sorted(one.method for one in (*frames.readings, *encoders.readings))
+  assert methods == sorted(config.baselines.methods)
 
 
 def test_seeds_are_runs_of_their_own():
@@ -265,6 +271,7 @@ def test_directions_are_counted():
 def test_rows_of_other_videos_are_not_compared():
   config = make_config('table2,smoke')
   (table,) = table_rows.tables(config)
+  table = dataclasses.replace(table, readings=())
   pools = [[pooled_of(np.ones(60))], [pooled_of(np.ones(54))]]
   found = table_figures.make(table, pools, [None] * 2)
   assert found.rows[1].comparison is None

@@ -1,4 +1,4 @@
-"""Finished runs read back: pooled over folds, or paired video by video.
+"""Finished runs read back: pooled over folds, paired, or as a table.
 
 Nothing here starts a run.
 """

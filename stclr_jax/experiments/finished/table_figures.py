@@ -99,6 +99,7 @@ class TableFigures(json_records.Record):
     name: such as 'table3'.
     title: as a heading.
     notes: sentences to stand below.
+    beyond_paper: what some rows do that the paper's method does not, in words.
     costs: whether rows have a `Cost`.
     data: which data.
     synthetic: whether its faces are drawn.
@@ -114,6 +115,7 @@ class TableFigures(json_records.Record):
   name: str
   title: str
   notes: tuple[str, ...]
+  beyond_paper: tuple[str, ...]
   costs: bool
   data: str
   synthetic: bool
@@ -126,16 +128,15 @@ class TableFigures(json_records.Record):
   earlier: tuple[paper_results.Row, ...]
 
 
-def make(table, pooled, costs, *, baselines=()):
+def make(table, pooled, costs, *, readings=()):
   """Makes the figures of a table.
 
   Args:
-    table: a `table_rows.Table`.
+    table: a `table_layout.Table`.
     pooled: for each row the `pooling.Pooled` of its runs: seeds, and draws of
       each; the first stands for the row in counts, intervals and tests.
     costs: for each row a `Cost`, or None.
-    baselines: pairs (name, `pooling.Tested`) of further rows, compared with
-      the first.
+    readings: the `pooling.Tested` of each of its readings.
 
   Returns:
     `TableFigures`.
@@ -148,10 +149,10 @@ def make(table, pooled, costs, *, baselines=()):
     _make_row(row, runs, cost, _publish(row, table, beside))
     for row, runs, cost in zip(table.rows, pooled, costs, strict=True)
   ]
-  for name, found in baselines:
-    rows.append(RowFigures(**vars(found.accuracy), name=name))
+  for reading, found in zip(table.readings, readings, strict=True):
+    rows.append(RowFigures(**vars(found.accuracy), name=reading.name))
     tested.append(found)
-    against.append(0)
+    against.append(reading.against)
   compared = [
     i
     for i, other in enumerate(against)
@@ -174,6 +175,7 @@ def make(table, pooled, costs, *, baselines=()):
     name=table.name,
     title=table.title,
     notes=(*table.notes, *_unpaired(rows, against, compared)),
+    beyond_paper=table.beyond_paper,
     costs=table.costs,
     data=summary.data,
     synthetic=summary.synthetic,
