@@ -8,8 +8,10 @@ Methods: 'chance' (the commonest training label), 'lbp_top' (local binary
 patterns on three planes, a linear SVM), 'lbp_last_frame' (the same of the last
 frame repeated: no movement), and of a frozen encoder 'linear_probe', 'knn',
 'last_frame_probe' (the linear probe, the last frame repeated), 'change_probe'
-(of the last frame less the first, each repeated) and 'change_of_clip_probe'
-(of the clip less the first frame).
+(of the last frame less the first, each repeated), 'change_of_clip_probe'
+(of the clip less the first frame) and 'person_removed_probe' (of the clip less
+the mean over the person's videos, also of a person tested: it is told which
+test videos show one person and sees them together, without their labels).
 
 Supervised training from scratch is --config=configs/finetune.py with
 `init` = 'scratch'.

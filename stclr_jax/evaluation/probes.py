@@ -230,6 +230,23 @@ def cross_probe(
   return found
 
 
+def person_means(representations, subjects):
+  """Averages each person's representations.
+
+  Args:
+    representations: float [n, d].
+    subjects: whose each is, int [n].
+
+  Returns:
+    The mean of each row's person, float64 [n, d].
+  """
+  h = np.asarray(representations, np.float64)
+  _, person = np.unique(subjects, return_inverse=True)
+  sums = np.zeros((person.max(initial=-1) + 1, h.shape[1]))
+  np.add.at(sums, person, h)
+  return (sums / np.bincount(person)[:, None])[person]
+
+
 def unit(representations):
   """Scales rows, float [n, d], to length 1; zeros stay zeros."""
   h = np.asarray(representations, np.float64)

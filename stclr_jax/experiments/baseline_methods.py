@@ -11,13 +11,18 @@ from stclr_jax.evaluation import probes
 from stclr_jax.evaluation.audits import audit
 from stclr_jax.runs import representations
 from stclr_jax.runs import run_videos
+from stclr_jax.runs.checks import person_checks
 from stclr_jax.views import views
 
+# Takes away the mean of h over a person's videos: over the training videos of
+# who is trained on, over all test videos, together, of who is tested.
+OF_PERSON = 'person_removed_probe'
 OF_FRAMES = ('chance', 'lbp_top', 'lbp_last_frame')
 # Of which frames h is read; where there are two, less h of the second.
 _READ = {
   'linear_probe': (audit.FORWARD,),
   'knn': (audit.FORWARD,),
+  OF_PERSON: (audit.FORWARD,),
   'last_frame_probe': (audit.LAST_FRAME,),
   'change_probe': (audit.LAST_FRAME, audit.FIRST_FRAME),
   'change_of_clip_probe': (audit.FORWARD, audit.FIRST_FRAME),
@@ -30,6 +35,8 @@ TITLES = {
   'lbp_last_frame': 'LBP-TOP of the last frame repeated, linear SVM',
   'linear_probe': 'Linear probe of the frozen encoder',
   'knn': 'Nearest neighbours in the frozen encoder',
+  OF_PERSON: "Linear probe, the clip less the mean over the person's videos "
+  '(transductive: sees all test videos of a person together, without labels)',
   'last_frame_probe': 'Linear probe, the last frame repeated',
   'change_probe': 'Linear probe, the last frame less the first',
   'change_of_clip_probe': 'Linear probe, the clip less its first frame',
@@ -119,6 +126,11 @@ class Predictor:
         strict=True,
       )
     )
+    if method == OF_PERSON:
+      train, test = (
+        h - probes.person_means(h, self._store.subject[videos])
+        for h, videos in ((train, part.train), (test, part.test))
+      )
     if method == 'knn':
       return probes.knn_transfer(
         train,
@@ -192,6 +204,26 @@ class Predictor:
         for shown in (part.train, part.test)
       ]
     return self._encoded[order]
+
+
+def check_people(store, part, *, fold):
+  """Refuses a fold of which no person's mean can be taken away.
+
+  Args:
+    store: a `VideoStore`.
+    part: the `folds.Fold`.
+    fold: its number.
+
+  Raises:
+    UserError: if somebody has one training or one test video.
+  """
+  for videos, kind in ((part.train, 'training'), (part.test, 'test')):
+    person_checks.check_means(
+      store,
+      videos,
+      setting=f'`methods` ({OF_PERSON})',
+      where=f'{kind} videos of fold {fold}',
+    )
 
 
 def most_frequent(train_labels, num_test):

@@ -55,6 +55,8 @@ def run(config, workdir, *, root='', store=None):
   parts = {fold: dealt.fold(fold) for fold in config.folds}
   for fold, part in parts.items():
     class_checks.check_trained(store, part.train, where=f'of fold {fold}')
+    if baseline_methods.OF_PERSON in methods:
+      baseline_methods.check_people(store, part, fold=fold)
   encoders = {}
   if set(methods) & set(baseline_methods.OF_ENCODERS):
     encoders = {

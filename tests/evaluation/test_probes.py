@@ -62,6 +62,17 @@ def test_one_person_alone_is_refused():
     probes.knn_accuracy(np.eye(3), [0, 1, 2], [7, 7, 7], num_neighbors=1)
 
 
+def test_means_of_people_are_those_of_a_loop():
+  h, _, subject = make_people(identity=1, expression=1)
+  order = np.random.default_rng(0).permutation(len(h))[:41]  # of 3 to 6 each
+  h, subject = h[order].astype(np.float32), 7 * subject[order] + 3
+  found = probes.person_means(h, subject)
+  for row, person in zip(found, subject, strict=True):
+    theirs = np.float64(h[subject == person])
+    np.testing.assert_allclose(row, sum(theirs) / len(theirs), rtol=1e-12)
+  assert probes.person_means(np.zeros((0, 4)), []).shape == (0, 4)
+
+
 def fit_strength(h, label, subject, strengths=(1e-3, 1e-1, 10.0)):
   classifier = linear_model.LogisticRegression(max_iter=5000)
   return probes.fit_strength(classifier, 'C', strengths, h, label, subject)

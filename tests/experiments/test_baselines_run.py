@@ -1,14 +1,19 @@
+import dataclasses
 import json
 
 import numpy as np
 import pytest
 
 from configs import baselines as configs
+from stclr_jax.data import folds
+from stclr_jax.errors import UserError
+from stclr_jax.evaluation import probes
 from stclr_jax.experiments import baseline_methods
 from stclr_jax.experiments import baselines
 from stclr_jax.experiments.finished import fold_summaries
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
+from stclr_jax.views import views
 from stclr_jax.workflows import pretrain
 
 
@@ -99,6 +104,70 @@ def test_bad_configs_are_refused(tiny_store, changes, message, tmp_path):
   with pytest.raises(ValueError, match=message):
     baselines.run(make_config(**changes), tmp_path / 'run', store=tiny_store)
   assert not (tmp_path / 'run').exists()
+
+
+def test_the_mean_of_a_persons_own_videos_is_taken_away(
+  tiny_store, monkeypatch
+):
+  # h is a large part of the person's, a small one of the expression, and noise.
+  random = np.random.default_rng(0)
+  person, expression = (
+    9 * random.normal(size=(11, 8)),
+    random.normal(size=(6, 8)),
+  )
+  h = person[tiny_store.subject] + expression[tiny_store.label]
+  h += 0.1 * random.normal(size=h.shape)
+  monkeypatch.setattr(
+    baseline_methods.representations,
+    'make_encode',
+    lambda *_, **__: lambda variables, shown, order: h[shown],
+  )
+  encoder = baseline_methods.Encoder(None, {}, views.ViewOptions(num_frames=4))
+  options = baseline_methods.Options(8, 1, 1, (2, 2), 8, 24)
+
+  def predict(method, train, test):
+    predictor = baseline_methods.Predictor(
+      tiny_store, make_config().data, options
+    )
+    part = folds.Fold(train, test, train, train[:0])
+    return predictor.predict(method, part, encoder)
+
+  train, test = np.arange(24, 60), np.arange(24)
+  plain = predict('linear_probe', train, test)
+  found = predict('person_removed_probe', train, test)
+  label = tiny_store.label[test]
+  assert (plain.argmax(1) == label).mean() < 0.7
+  assert (found.argmax(1) == label).mean() > 0.9
+  # By hand; a test person's mean is over that person's test videos alone.
+  removed = np.concatenate([six - six.mean(0) for six in h.reshape(10, 6, 8)])
+  expected = probes.linear_probe(
+    removed[train], tiny_store.label[train], tiny_store.subject[train],
+    removed[test], num_classes=6,
+  )  # fmt: skip
+  np.testing.assert_allclose(found, expected, atol=1e-9)
+  shuffled = random.permutation(test)
+  again = predict('person_removed_probe', train, shuffled)
+  np.testing.assert_allclose(again, found[shuffled], atol=1e-9)
+
+
+def test_people_without_a_mean_are_refused(tiny_store, tmp_path):
+  config = make_config(methods=('person_removed_probe',), encoder_from='x')
+  label = tiny_store.label.copy()
+  label[:5] = -1  # one of P001's is left, who is tested
+  for store, words in (
+    (dataclasses.replace(tiny_store, label=label), 'P001 .*test .*fold 0'),
+    (
+      dataclasses.replace(tiny_store, label=np.roll(label, 6)),
+      'P002 .*training .*fold 0',
+    ),
+    (
+      dataclasses.replace(tiny_store, subject=np.arange(60, dtype=np.int32)),
+      'the 60 videos .*as many people.*own_videos',
+    ),
+  ):
+    with pytest.raises(UserError, match=f'person_removed_probe.*{words}'):
+      baselines.run(config, tmp_path / 'run', store=store)
+    assert not (tmp_path / 'run').exists()
 
 
 def test_methods_may_be_typed_with_commas(tiny_store, tmp_path):

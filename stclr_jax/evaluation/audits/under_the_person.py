@@ -10,6 +10,7 @@ import dataclasses
 
 import numpy as np
 
+from stclr_jax.evaluation import probes
 from stclr_jax.evaluation.audits import readings
 from stclr_jax.files import json_records
 
@@ -100,7 +101,7 @@ def read(clip, first, last, labels, subjects, lights):
   found = {CLIP: readings.read(clip, *targets)}
   if several.any():
     found[PERSON_REMOVED] = readings.read(
-      (clip - _person_means(clip, subjects))[several],
+      (clip - probes.person_means(clip, subjects))[several],
       *(one[several] for one in targets),
     )
   else:
@@ -147,7 +148,8 @@ def measure_spread(clip, subjects):
   total = np.square(clip - clip.mean(0)).sum()
   if people == len(subjects) or not total:
     return Spread(None, None)
-  between = np.square(_person_means(clip, subjects) - clip.mean(0)).sum()
+  means = probes.person_means(clip, subjects)
+  between = np.square(means - clip.mean(0)).sum()
   return Spread(float(between / total), (people - 1) / (len(subjects) - 1))
 
 
@@ -194,14 +196,6 @@ def _of_change(found):
     f'{words} names {_percent(change.share)} ({_interval(change)}), '
     f'{_BESIDE_CHANCE[change.beside_chance]}'
   )
-
-
-def _person_means(h, subjects):
-  """The mean of each row's person, float [n, d]."""
-  _, person = np.unique(subjects, return_inverse=True)
-  sums = np.zeros((person.max() + 1, h.shape[1]))
-  np.add.at(sums, person, h)
-  return (sums / np.bincount(person)[:, None])[person]
 
 
 def _percent(share):
