@@ -59,7 +59,16 @@ def _paper():
   config.views.color.enabled = False
   # What the linear layer reads: 'clip', 'change', 'change_of_clip' or 'both',
   # as `projection.input` in configs/pretrain.py; 'clip' is the paper's.
-  config.classifier = ml_collections.ConfigDict({'input': 'clip'})
+  config.classifier = ml_collections.ConfigDict(
+    {
+      'input': 'clip',
+      # What a change is from: 'first_frame' or, for videos that do not begin at
+      # rest, 'person_mean' of all the person's videos; a person tested is then
+      # known by their test videos together, without labels. It needs
+      # `batches.composition` = 'of_whole_people'.
+      'rest': 'first_frame',
+    }
+  )
   config.encoder = common.encoder()
   config.batch_norm = common.batch_norm()
   config.optimizer = ml_collections.ConfigDict(

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from stclr_jax.errors import UserError
+from stclr_jax.errors import check_one_of
 from stclr_jax.files import json_files
 from stclr_jax.files import json_records
 from stclr_jax.learning import checkpoints
@@ -57,9 +58,17 @@ def load_classifier(directory):
     chose an earlier one to be tested (`selection` = 'inner_validation'), which
     a warning then says.
 
+    Of a run with `classifier.rest` = 'person_mean' it is
+    `classifier(clips, calibrate)` and needs to know the person: `calibrate` is
+    clips of the same person, uint8 [m, t, h, w, 3], whose mean is their rest,
+    or 'batch', where `clips` all show one person and are these clips. They
+    should show all expressions about equally, as in training.
+
   Raises:
     FileNotFoundError: if there is no finished checkpoint.
-    ValueError: if the run trained no classifier.
+    ValueError: if the run trained no classifier. `classifier` raises it for
+      clips of another shape, and for a `calibrate` that is missing, or that
+      the network does not read.
   """
   trained = _read(directory)
   if trained.labels is None:
@@ -69,16 +78,37 @@ def load_classifier(directory):
     )
   _warn_of_another_epoch(directory, trained.epoch)
   network = heads.ClassifierNetwork(
-    trained.encoder, len(trained.labels), trained.input
+    trained.encoder, len(trained.labels), trained.input, trained.rest
   )
   variables = {
     'params': trained.state['params'],
     'batch_stats': trained.state['batch_stats'],
   }
-  classifier = _on_clips(
-    lambda clips: jax.nn.softmax(network.apply(variables, clips, train=False)),
-    dataclasses.replace(trained.view_options, rest=trained.input != 'clip'),
+  view_options = dataclasses.replace(
+    trained.view_options,
+    rest=heads.shows_first_frame(trained.input, trained.rest),
   )
+  if trained.rest == heads.PERSON_MEAN:
+    classify = _beside_mean(network, variables, view_options)
+  else:
+    classify = _on_clips(
+      lambda clips: jax.nn.softmax(
+        network.apply(variables, clips, train=False)
+      ),
+      view_options,
+    )
+
+  def classifier(clips, calibrate=None):
+    if trained.rest == heads.PERSON_MEAN:
+      return classify(clips, calibrate)
+    if calibrate is not None:
+      raise UserError(
+        f'`calibrate` has no meaning for the classifier in {directory}, which '
+        f'takes no mean of a person (`classifier.rest` = {trained.rest!r}); '
+        'leave it out.'
+      )
+    return classify(clips)
+
   classifier.labels = trained.labels
   return classifier
 
@@ -94,6 +124,7 @@ class _Trained(NamedTuple):
     view_options: `views.ViewOptions` of what evaluation sees.
     labels: names of the classes, in order; None without a classifier.
     input: what the classifier reads, of `heads.INPUTS`.
+    rest: what it takes for rest, of `heads.RESTS`.
   """
 
   workflow: str
@@ -103,6 +134,7 @@ class _Trained(NamedTuple):
   view_options: views.ViewOptions
   labels: tuple[str, ...] | None
   input: str
+  rest: str
 
 
 def _read(directory):
@@ -135,6 +167,7 @@ def _read(directory):
     ),
     labels=None if labels is None else tuple(labels),
     input='clip' if labels is None else notes['input'],
+    rest='first_frame' if labels is None else notes['rest'],
   )
 
 
@@ -152,6 +185,41 @@ def _warn_of_another_epoch(directory, epoch):
     )
 
 
+def _beside_mean(network, variables, view_options):
+  """Makes a classifier of clips beside the mean over clips of the person."""
+  encode = _on_clips(
+    lambda clips: network.apply(variables, clips, method=network.encode),
+    view_options,
+  )
+
+  @jax.jit
+  def classify(h, of_person):
+    rest = jnp.broadcast_to(of_person.mean(0, keepdims=True), h.shape)
+    return jax.nn.softmax(
+      network.apply(variables, h, rest, method=network.classify)
+    )
+
+  def apply(clips, calibrate):
+    if calibrate is None:
+      raise UserError(
+        '`calibrate` (=None) must tell whom the clips show, as this classifier '
+        "takes the person's own mean for rest: give clips of the same person, "
+        "uint8 [m, t, h, w, 3], or 'batch' if the clips are all of one person."
+      )
+    if not isinstance(calibrate, str):
+      return classify(encode(clips), encode(calibrate, 'calibrate'))
+    check_one_of('calibrate', calibrate, ('batch',))
+    h = encode(clips)
+    if len(h) == 1:
+      raise UserError(
+        "`calibrate` (='batch') needs two clips or more, and was given 1: its "
+        'mean is the clip itself. Give other clips of the same person.'
+      )
+    return classify(h, h)
+
+  return apply
+
+
 def _on_clips(function, view_options):
   """Puts the evaluation's view before a function of normalised clips."""
 
@@ -166,11 +234,11 @@ def _on_clips(function, view_options):
     shown = views.evaluation_views(frames, videos, options=view_options)
     return function(shown)
 
-  def apply(clips):
+  def apply(clips, name='clips'):
     clips = jnp.asarray(clips)
     if clips.ndim != 5 or clips.shape[-1] != 3 or clips.dtype != jnp.uint8:
       raise UserError(
-        f'`clips` (of shape {clips.shape}, {clips.dtype}) must be uint8 RGB '
+        f'`{name}` (of shape {clips.shape}, {clips.dtype}) must be uint8 RGB '
         '[b, t, h, w, 3].'
       )
     return view_and_apply(clips)

@@ -42,6 +42,7 @@ def make_notes(store, videos, *, labels=False, before=None, **changes):
         'labelled_videos': (),
         'epochs_pretrained': before.epoch if before else 0,
         'input': 'clip',
+        'rest': 'first_frame',
         **changes,
       }
     )

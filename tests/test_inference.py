@@ -31,11 +31,10 @@ NOTES = {
 }
 
 
-@pytest.fixture(params=['clip', 'both'])
-def workdir(request, tmp_path, shallow_encoder):
-  """A run's folder with one checkpoint of a random classifier."""
+def save(directory, what, rest='first_frame'):
+  """Saves one checkpoint of a random classifier; its network, variables."""
   encoder = Encoder(width=1 / 16, epsilon=0.3)
-  network = heads.ClassifierNetwork(encoder, len(LABELS), request.param)
+  network = heads.ClassifierNetwork(encoder, len(LABELS), what, rest)
   clip = np.zeros((1, 5, 16, 16, 3), np.float32)
   init = jax.jit(lambda: network.init(jax.random.key(0), clip, train=False))
   variables = jax.tree.map(lambda x: x + 0.1, init())
@@ -44,11 +43,18 @@ def workdir(request, tmp_path, shallow_encoder):
     **NOTES,
     'workflow': 'finetune',
     'labels': LABELS,
-    'input': request.param,
+    'input': what,
+    'rest': rest,
   }
-  with checkpoints.Checkpoints(tmp_path / 'checkpoints', keep=1) as saved:
+  with checkpoints.Checkpoints(directory / 'checkpoints', keep=1) as saved:
     saved.save(1, states.create_state(variables, identity), notes)
-  return tmp_path, network, variables
+  return network, variables
+
+
+@pytest.fixture(params=['clip', 'both'])
+def workdir(request, tmp_path, shallow_encoder):
+  """A run's folder with such a checkpoint."""
+  return tmp_path, *save(tmp_path, request.param)
 
 
 def test_loaded_networks_see_what_evaluation_sees(workdir):
@@ -69,6 +75,41 @@ def test_loaded_networks_see_what_evaluation_sees(workdir):
     classifier(clips), jax.nn.softmax(logits), rtol=1e-4, atol=1e-5
   )
   assert classifier.labels == LABELS
+
+
+def test_a_classifier_beside_the_persons_mean(tmp_path, shallow_encoder):
+  network, variables = save(tmp_path, 'both', 'person_mean')
+  random = np.random.default_rng(0)
+  clips, others = random.integers(0, 256, (2, 3, 9, 20, 30, 3), np.uint8)
+  encoder = stclr_jax.load_encoder(tmp_path)
+  classifier = stclr_jax.load_classifier(tmp_path)
+  h, of_others = np.asarray(encoder(clips)), np.asarray(encoder(others))
+  layer = variables['params']['classifier']
+  for calibrate, mean in (
+    (others, of_others.mean(0)),
+    (others[:1], of_others[0]),
+    ('batch', h.mean(0)),
+  ):
+    read = np.concatenate([h, h - mean[None]], axis=1)
+    expected = jax.nn.softmax(read @ layer['kernel'] + layer['bias'][None])
+    found = classifier(clips, calibrate)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+  assert classifier.labels == LABELS
+  for given, calibrate, words in (
+    (clips, None, "person's own mean.*or 'batch'"),
+    (clips, 'none', "'none'.*batch"),
+    (clips[:1], 'batch', 'two clips or more'),
+    (clips, others[0], r'`calibrate` .*\(9, 20, 30, 3\)'),
+  ):
+    with pytest.raises(ValueError, match=words):
+      classifier(given, calibrate)
+
+
+def test_other_classifiers_take_no_mean(workdir):
+  classifier = stclr_jax.load_classifier(workdir[0])
+  clips = np.zeros((1, 4, 16, 16, 3), np.uint8)
+  with pytest.raises(ValueError, match="calibrate.*'first_frame'"):
+    classifier(clips, calibrate='batch')
 
 
 def test_other_inputs_are_refused(workdir):

@@ -180,24 +180,32 @@ class Protocol(json_records.Record):
     return differences(self.as_dict(), other.as_dict())
 
 
-def describe_view(num_frames, size, read):
+def describe_view(num_frames, size, read, rest='first_frame'):
   """Says how a test video is looked at.
 
   Args:
     num_frames: of a clip.
     size: its height and width in pixels.
     read: what the classifier reads of it, of `heads.INPUTS`.
+    rest: what it takes for rest, of `heads.RESTS`.
 
   Returns:
     Text, such as '16 frames from first to last, centre 112x112'.
   """
   view = f'{num_frames} frames from first to last, centre {size}x{size}'
-  words = {
-    'change': 'the last frame less the first',
-    'change_of_clip': 'the clip less the first frame',
-    'both': 'the clip, and less the first frame',
-  }
-  return view if read == 'clip' else f"{view}; {words[read]} (not the paper's)"
+  if read == 'clip':
+    return view
+  less = {
+    'change': 'the last frame less',
+    'change_of_clip': 'the clip less',
+    'both': 'the clip, and less',
+  }[read]
+  at_rest = {
+    'first_frame': 'the first' if read == 'change' else 'the first frame',
+    'person_mean': "its rest, the mean over the person's tested videos, seen "
+    'together without labels: transductive by person',
+  }[rest]
+  return f"{view}; {less} {at_rest} (not the paper's)"
 
 
 def describe_beyond(beyond_paper):

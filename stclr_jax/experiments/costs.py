@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from stclr_jax.models import heads
 from stclr_jax.runs import build
 
 # The gradients by weights and by activations cost the forward pass each.
@@ -68,7 +69,8 @@ def clips_per_view(config):
     frame at rest is encoded as well, or where views played backwards are
     negatives.
   """
-  pretraining = 'projection' in config
-  read = (config.projection if pretraining else config.classifier).input
-  reversed_too = pretraining and config.negatives.reversed
-  return (1 if read == 'clip' else 2) * (2 if reversed_too else 1)
+  if 'projection' not in config:
+    classifier = config.classifier
+    return 1 + heads.shows_first_frame(classifier.input, classifier.rest)
+  rest_too = heads.shows_first_frame(config.projection.input)
+  return (1 + rest_too) * (1 + config.negatives.reversed)

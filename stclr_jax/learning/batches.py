@@ -6,6 +6,7 @@ To compose batches otherwise, write a function like `shuffled` and name it in
 
 import collections
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -13,6 +14,8 @@ import numpy as np
 
 from stclr_jax.errors import UserError
 from stclr_jax.learning import steps
+
+EMPTY = -1  # a place of a batch that no video is for
 
 
 class Pool(NamedTuple):
@@ -100,8 +103,53 @@ def by_person(pool, *, batch_size, people, seed, epoch):
   return pool.video[np.concatenate([*taken, queue[:remainder]])]
 
 
+def of_whole_people(pool, *, batch_size, people, seed, epoch):
+  """Lets all videos of a person meet in one batch, whoever has how many.
+
+  Who has most is packed first, into the first batch with room, so that an epoch
+  has the same batches by numbers of videos, and as few empty places as that
+  leaves. Each epoch those with as many videos change places.
+
+  Args:
+    pool: see `shuffled`.
+    batch_size: see `shuffled`.
+    people: without effect.
+    seed: see `shuffled`.
+    epoch: see `shuffled`.
+
+  Returns:
+    See `shuffled`, with `EMPTY` behind the videos of a batch that has room.
+
+  Raises:
+    UserError: if somebody has more videos than a batch takes, or nobody two.
+  """
+  del people
+  check_people(pool, "`batches.composition` (='of_whole_people')")
+  draw = np.random.default_rng((seed, epoch))
+  with_as_many = collections.defaultdict(list)
+  for places in _by_person(pool, np.arange(len(pool.video)), draw):
+    with_as_many[len(places)].append(places)
+  if (most := max(with_as_many)) > batch_size:
+    raise UserError(
+      f'`batch_size` (={batch_size}) must be at least {most}, the videos that '
+      "one person has, for batches 'of_whole_people'; raise it, or "
+      "'by_person' would do."
+    )
+  sizes = [len(one) for size in with_as_many for one in with_as_many[size]]
+  packed = _pack(sorted(sizes, reverse=True), batch_size)
+  order = np.full((len(packed), batch_size), EMPTY, pool.video.dtype)
+  for row, numbers in zip(draw.permutation(len(packed)), packed, strict=True):
+    places = np.concatenate([with_as_many[size].pop() for size in numbers])
+    order[row, : len(places)] = pool.video[places]
+  return order.reshape(-1)
+
+
 # Each is called as `shuffled` is.
-COMPOSITIONS = {'shuffled': shuffled, 'by_person': by_person}
+COMPOSITIONS = {
+  'shuffled': shuffled,
+  'by_person': by_person,
+  'of_whole_people': of_whole_people,
+}
 
 
 def check_people(pool, setting):
@@ -138,8 +186,9 @@ class Batches:
       training needs: a video that fills up a batch would be its own negative.
 
   Raises:
-    UserError: if there are fewer videos than a batch takes, and it may not be
-      filled up; if they cannot be composed so.
+    UserError: if there are fewer videos than a batch takes, or a composition
+      leaves places empty, and none may be filled up; if the videos cannot be
+      composed so.
   """
 
   pool: Pool
@@ -155,15 +204,20 @@ class Batches:
         f'`batch_size` (={self.batch_size}) must not exceed the '
         f'{len(self.pool.video)} training videos; lower it.'
       )
-    self._order(0)  # refused now, not when a run has begun
+    order = self._order(0)  # refused now, not when a run has begun
+    if not self.filled and EMPTY in order:
+      raise UserError(
+        f'`batch_size` (={self.batch_size}) must be filled by whole people, as '
+        'contrastive training leaves no place of a batch empty; '
+        "`batches.composition` = 'by_person' would do."
+      )
 
-  @property
+  @functools.cached_property
   def per_epoch(self):
     """Number of batches."""
-    number = len(self.pool.video)
     if self.filled:
-      return -(-number // self.batch_size)
-    return number // self.batch_size
+      return -(-len(self._order(0)) // self.batch_size)
+    return len(self.pool.video) // self.batch_size
 
   def __call__(self, epoch):
     """Composes an epoch.
@@ -176,11 +230,15 @@ class Batches:
     """
     order = self._order(epoch)
     used = self.per_epoch * self.batch_size
-    videos = np.split(np.resize(order, used), self.per_epoch)
     if not self.filled:
+      videos = np.split(order[:used], self.per_epoch)
       return [steps.Batch(video) for video in videos]
-    known = (np.arange(used) < len(order)).astype(np.float32)
-    weights = np.split(known, self.per_epoch)
+    shown = np.full(used, EMPTY, order.dtype)
+    shown[: len(order)] = order
+    empty = shown == EMPTY
+    shown[empty] = np.resize(order[order != EMPTY], empty.sum())
+    videos = np.split(shown, self.per_epoch)
+    weights = np.split((~empty).astype(np.float32), self.per_epoch)
     return [steps.Batch(*one) for one in zip(videos, weights, strict=True)]
 
   def _order(self, epoch):
@@ -199,6 +257,19 @@ def _by_person(pool, places, draw):
   places = places[np.argsort(pool.subject[places], kind='stable')]
   people = np.split(places, np.flatnonzero(np.diff(pool.subject[places])) + 1)
   return [people[i] for i in draw.permutation(len(people))]
+
+
+def _pack(sizes, batch_size):
+  """Puts sizes, largest first, into the first batches with room for them."""
+  packed, room = [], []
+  for size in sizes:
+    place = next((i for i, left in enumerate(room) if size <= left), len(room))
+    if place == len(room):
+      packed.append([])
+      room.append(batch_size)
+    packed[place].append(size)
+    room[place] -= size
+  return packed
 
 
 def _cut(videos, each):

@@ -24,6 +24,7 @@ from jaxtyping import UInt8
 from stclr_jax.learning import losses
 from stclr_jax.learning import negatives
 from stclr_jax.learning import optimizers
+from stclr_jax.learning import person_means
 from stclr_jax.learning import state as states
 from stclr_jax.models import heads
 from stclr_jax.views import view_parameters
@@ -236,12 +237,18 @@ def make_finetune_step(
     )
     labels = videos.label[batch.video]
     count = lax.psum(batch.weight.sum(), axis_name)
+    rest_of = None
+    if network.rest == heads.PERSON_MEAN:
+      rest_of = person_means.rest_in_batch(
+        videos.subject[batch.video], batch.weight, axis_name
+      )
 
     def loss_fn(params):
       logits, updated = network.apply(
         {'params': state.params | params, 'batch_stats': state.batch_stats},
         clips,
         train=trained == 'all',
+        rest_of=rest_of,
         mutable=['batch_stats'],
       )
       loss = losses.cross_entropy(logits, labels) * batch.weight

@@ -4,11 +4,14 @@ Parameters of both networks are {'encoder': ..., head: ...}: dropping the
 projection head after pretraining is taking one key.
 """
 
+from collections.abc import Callable
+
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array
 from jaxtyping import Float
 
+from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
 
 # What a head reads. 'clip': h of the clip, as in the paper. 'change': h of the
@@ -17,6 +20,50 @@ from stclr_jax.errors import check_one_of
 # 'change_of_clip': h of the clip less h of the first frame. 'both': h of the
 # clip, then its change.
 INPUTS = ('clip', 'change', 'change_of_clip', 'both')
+# What a classifier takes for rest: the video's first frame, or the mean of h
+# over the person's clips, for videos that do not begin at rest. The mean is one
+# if the clips show all expressions about equally.
+PERSON_MEAN = 'person_mean'
+RESTS = ('first_frame', PERSON_MEAN)
+
+
+def shows_first_frame(what: str, rest: str = 'first_frame') -> bool:
+  """Says whether a head is shown the video's first frame before its clip.
+
+  Args:
+    what: it reads, of `INPUTS`.
+    rest: what it takes for rest, of `RESTS`.
+
+  Raises:
+    UserError: for other words, or two that have no meaning together.
+  """
+  check_one_of('input', what, INPUTS)
+  check_one_of('rest', rest, RESTS)
+  if rest == PERSON_MEAN and what not in ('change_of_clip', 'both'):
+    raise UserError(
+      f'`classifier.rest` (={rest!r}) has no meaning with `classifier.input` '
+      f"= {what!r}: 'change_of_clip' reads the clip less its person's mean, "
+      "'both' the clip as well; the others need 'first_frame'."
+    )
+  return what != 'clip' and rest != PERSON_MEAN
+
+
+def compare(
+  shown: Float[Array, 'b d'], rest: Float[Array, 'b d'], what: str
+) -> Float[Array, 'b features']:
+  """Puts together what a head reads of h and of h at rest.
+
+  Args:
+    shown: h of what is shown.
+    rest: h of the same person at rest.
+    what: of `INPUTS`, but not 'clip'.
+
+  Returns:
+    float [b, d], or [b, 2d] for 'both'.
+  """
+  if what == 'both':
+    return jnp.concatenate([shown, shown - rest], axis=-1)
+  return shown - rest
 
 
 def read(
@@ -36,8 +83,7 @@ def read(
 
   Source: chosen: the change shows the expression where h shows the person.
   """
-  check_one_of('input', what, INPUTS)
-  if what == 'clip':
+  if not shows_first_frame(what):
     return encoder(clips, train=train)
   clip = clips[:, 1:]
   first, last = (
@@ -48,10 +94,7 @@ def read(
   # hold both. One pass, so that both have the same statistics.
   pairs = jnp.stack([last if what == 'change' else clip, first], axis=1)
   h = encoder(pairs.reshape(-1, *clip.shape[1:]), train=train)
-  shown, rest = h[::2], h[1::2]
-  if what == 'both':
-    return jnp.concatenate([shown, shown - rest], axis=-1)
-  return shown - rest
+  return compare(h[::2], h[1::2], what)
 
 
 class ProjectionHead(nn.Module):
@@ -108,11 +151,13 @@ class ClassifierNetwork(nn.Module):
     encoder: an `Encoder`.
     num_classes: number of expressions.
     input: what the layer reads, of `INPUTS`.
+    rest: what it takes for rest, of `RESTS`.
   """
 
   encoder: nn.Module
   num_classes: int
   input: str = 'clip'
+  rest: str = 'first_frame'
 
   def setup(self):
     # torchvision initialises the last layer of its video networks so.
@@ -121,11 +166,45 @@ class ClassifierNetwork(nn.Module):
     )
 
   def __call__(
-    self, clips: Float[Array, 'b t h w 3'], *, train: bool
+    self,
+    clips: Float[Array, 'b t h w 3'],
+    *,
+    train: bool,
+    rest_of: Callable | None = None,
   ) -> Float[Array, 'b num_classes']:
-    """Maps clips, see `read`, to logits, float [b, num_classes]."""
-    return self.classifier(read(self.encoder, clips, self.input, train=train))
+    """Maps clips to logits.
+
+    Args:
+      clips: see `read`; of 'person_mean' without a frame before them.
+      train: see `Encoder`.
+      rest_of: of 'person_mean' only: maps h, float [b, d], to h of each one's
+        person at rest. One clip does not tell it.
+
+    Returns:
+      float [b, num_classes].
+
+    Raises:
+      ValueError: if there is `rest_of` where none is read, or none where one
+        is.
+    """
+    of_person = self.rest == PERSON_MEAN
+    if (rest_of is not None) != of_person and not self.is_initializing():
+      raise ValueError(
+        f'`rest_of` must be given where `rest` (={self.rest!r}) is '
+        f'{PERSON_MEAN!r}, and only there; `encode` and `classify` take the '
+        'two steps apart.'
+      )
+    if not of_person:
+      return self.classifier(read(self.encoder, clips, self.input, train=train))
+    h = self.encoder(clips, train=train)
+    return self.classify(h, h if rest_of is None else rest_of(h))
 
   def encode(self, clips: Float[Array, 'b t h w 3']) -> Float[Array, 'b d']:
     """Maps clips to h with the running statistics."""
     return self.encoder(clips, train=False)
+
+  def classify(
+    self, h: Float[Array, 'b d'], rest: Float[Array, 'b d']
+  ) -> Float[Array, 'b num_classes']:
+    """Maps h, and h of the same person at rest, to logits."""
+    return self.classifier(compare(h, rest, self.input))

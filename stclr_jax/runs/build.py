@@ -7,7 +7,6 @@ import jax.numpy as jnp
 
 from stclr_jax.data import folds
 from stclr_jax.errors import UserError
-from stclr_jax.errors import check_one_of
 from stclr_jax.learning import compilation
 from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
@@ -94,12 +93,13 @@ def select_fold(store, options, *, validation=False):
   return make_folds(store, options).fold(options.fold, validation=validation)
 
 
-def make_view_options(options, *, read='clip'):
+def make_view_options(options, *, read='clip', rest='first_frame'):
   """Makes the view options of a config.
 
   Args:
     options: `config.views`.
     read: what a head reads of the views, of `heads.INPUTS`.
+    rest: what it takes for rest, of `heads.RESTS`.
 
   Returns:
     A `views.ViewOptions`.
@@ -110,8 +110,7 @@ def make_view_options(options, *, read='clip'):
       f'{encoders.MIN_IMAGE_SIZE} pixels: the encoder halves it four times.'
     )
   made = read_options(views.ViewOptions, options)
-  check_one_of('input', read, heads.INPUTS)
-  return dataclasses.replace(made, rest=read != 'clip')
+  return dataclasses.replace(made, rest=heads.shows_first_frame(read, rest))
 
 
 def make_encoder(config):

@@ -66,6 +66,7 @@ class FinetuneNotes(Notes):
     labelled_videos: ids of the videos trained on.
     epochs_pretrained: of the encoder that it began with; 0 without one.
     input: `config.classifier.input`.
+    rest: `config.classifier.rest`.
   """
 
   workflow: ClassVar[str] = 'finetune'
@@ -74,6 +75,7 @@ class FinetuneNotes(Notes):
   labelled_videos: tuple[str, ...]
   epochs_pretrained: int
   input: str
+  rest: str
 
 
 @dataclasses.dataclass(frozen=True)

@@ -25,6 +25,7 @@ from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
+from stclr_jax.runs.checks import person_checks
 from stclr_jax.workflows import finetune
 
 
@@ -62,15 +63,23 @@ def run(config, workdir, *, store=None):
   store = store or run_videos.load_videos(data)
   store, unlabelled = relabel(store, classifier.notes.labels, config.label_map)
   tested, seen = _choose_videos(config, classifier.notes, store)
+  if classifier.notes.rest == heads.PERSON_MEAN:
+    person_checks.check_means(
+      store,
+      tested,
+      setting=f'`classifier` (={config.classifier}), whose rest is the '
+      "person's mean,",
+      where='tested videos',
+    )
   begun = owners.begin(workdir, config, store)
   if begun.finished is not None:
     return begun.finished
 
-  read = run_config.classifier.input
-  view_options = build.make_view_options(run_config.views, read=read)
+  read, rest = classifier.notes.input, classifier.notes.rest
+  view_options = build.make_view_options(run_config.views, read=read, rest=rest)
   classify = finetune.make_classify(
     heads.ClassifierNetwork(
-      build.make_encoder(run_config), len(store.label_names), read
+      build.make_encoder(run_config), len(store.label_names), read, rest
     ),
     run_videos.place(store, data),
     view_options,
@@ -247,7 +256,7 @@ def _protocol(config, notes, store, tested, view_options, any_seen):
     label_map=config.label_map,
     selection='last',
     view=protocol.describe_view(
-      view_options.num_frames, view_options.size, notes.input
+      view_options.num_frames, view_options.size, notes.input, notes.rest
     ),
     views_per_video=1,
     leaks=tuple(leaks),

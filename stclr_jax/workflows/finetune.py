@@ -8,6 +8,7 @@ import numpy as np
 
 from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
+from stclr_jax.evaluation import probes
 from stclr_jax.learning import batches
 from stclr_jax.learning import checkpoints
 from stclr_jax.learning import compiled_steps
@@ -49,7 +50,7 @@ def run(config, workdir, *, store=None):
     config.selection, config.look_every_epochs, config.num_epochs
   )
   view_options = build.make_view_options(
-    config.views, read=config.classifier.input
+    config.views, read=config.classifier.input, rest=config.classifier.rest
   )
   encoder = build.make_encoder(config)
   earlier = finetune_origin.open_encoder(config)
@@ -62,7 +63,10 @@ def run(config, workdir, *, store=None):
     config, store, dealt, fold, earlier
   )
   network = heads.ClassifierNetwork(
-    encoder, len(store.label_names), config.classifier.input
+    encoder,
+    len(store.label_names),
+    config.classifier.input,
+    config.classifier.rest,
   )
   variables = build.init_network(network, view_options, seed=config.seed)
   if earlier is not None:
@@ -221,18 +225,32 @@ def make_classify(network, videos, view_options, batch_size):
     batch_size: videos at a time.
 
   Returns:
-    `classify(variables, indices)`: float [n, num_classes].
+    `classify(variables, indices)`: float [n, num_classes]. Where a person's
+    mean is the rest, it is that over their videos among these.
   """
+  of_person = network.rest == heads.PERSON_MEAN
   infer = videos.inference(
     compiled_steps.inference_step(
-      network, view_options=view_options, method='classify'
+      network,
+      view_options=view_options,
+      method='encode' if of_person else 'classify',
     ),
     options=view_options,
     batch_size=batch_size,
   )
-  return lambda variables, indices: np.asarray(
-    jax.jit(jax.nn.softmax)(infer(variables, indices))
-  )
+
+  def classify(variables, indices):
+    found = infer(variables, indices)
+    if of_person:
+      subject = videos.store.subject[indices]
+      rest = probes.person_means(found, subject).astype(np.float32)
+      layer = {'classifier': jax.device_get(variables['params']['classifier'])}
+      found = network.apply(
+        {'params': layer}, found, rest, method=network.classify
+      )
+    return np.asarray(jax.jit(jax.nn.softmax)(found))
+
+  return classify
 
 
 def _make_end_epoch(report_every_epochs, plan, selected):

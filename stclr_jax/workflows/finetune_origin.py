@@ -6,10 +6,12 @@ from stclr_jax.data import labelled_subsets
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
+from stclr_jax.models import heads
 from stclr_jax.runs import provenance
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
+from stclr_jax.runs.checks import person_checks
 
 
 def open_encoder(config):
@@ -58,8 +60,8 @@ def choose_labelled(config, store, dealt, fold, earlier):
     Video indices, int [n].
 
   Raises:
-    UserError: if the encoder has seen people tested, or the labels have
-      nothing to tell apart.
+    UserError: if the encoder has seen people tested, the labels have
+      nothing to tell apart, or people lack the mean that is their rest.
   """
   if earlier is not None:
     trained.refuse_seen(
@@ -84,6 +86,8 @@ def choose_labelled(config, store, dealt, fold, earlier):
   class_checks.check_trained(
     store, labelled, where=f'of fold {config.data.fold}'
   )
+  if config.classifier.rest == heads.PERSON_MEAN:
+    _check_means(config, store, fold, labelled)
   return labelled
 
 
@@ -102,6 +106,7 @@ def make_notes(config, store, fold, labelled, earlier):
     batch_norm=workdirs.as_json(config.batch_norm),
     views=workdirs.as_json(config.views),
     input=config.classifier.input,
+    rest=config.classifier.rest,
     data=store.name,
     data_hash=provenance.hash_data(store),
     seen=(
@@ -155,10 +160,34 @@ def make_protocol(config, store, dealt, fold, earlier):
     labelled_draw=config.data.labelled_draw,
     seed=config.seed,
     view=protocol.describe_view(
-      config.views.num_frames, config.views.size, config.classifier.input
+      config.views.num_frames,
+      config.views.size,
+      config.classifier.input,
+      config.classifier.rest,
     ),
     beyond_paper=_beyond_paper(config, earlier),
   )
+
+
+def _check_means(config, store, fold, labelled):
+  setting = f'`classifier.rest` (={config.classifier.rest!r})'
+  if config.batches.composition != 'of_whole_people':
+    raise UserError(
+      f'{setting} needs all training videos of a person in one batch, which '
+      f'`batches.composition` (={config.batches.composition!r}) does not keep '
+      'together: --config.batches.composition=of_whole_people.'
+    )
+  for videos, kind in (
+    (labelled, 'labelled training'),
+    (fold.test, 'test'),
+    (fold.validation, 'validation'),
+  ):
+    person_checks.check_means(
+      store,
+      videos,
+      setting=setting,
+      where=f'{kind} videos of fold {config.data.fold}',
+    )
 
 
 def _beyond_paper(config, earlier):

@@ -5,6 +5,7 @@ import pytest
 
 from stclr_jax.errors import UserError
 from stclr_jax.learning import batches
+from stclr_jax.learning import steps
 
 
 @pytest.fixture
@@ -79,6 +80,50 @@ def list_people(pool, batch):
   """How many videos of each person a batch has."""
   subject = pool.subject[batch.video - 100]
   return dict(zip(*np.unique(subject, return_counts=True), strict=True))
+
+
+@pytest.mark.parametrize('sizes', [UNEVEN, (6,) * 15, (12, *(2,) * 30), (3,)])
+@pytest.mark.parametrize('batch_size', [12, 16, 32])
+def test_people_stay_whole(sizes, batch_size):
+  pool = make_pool(*sizes)
+  epochs, made = list_epochs(
+    pool, batch_size, True, compose=batches.of_whole_people
+  )
+  has = list_people(pool, steps.Batch(pool.video))
+  met = []
+  for epoch in epochs:
+    assert [len(one.video) for one in epoch] == [batch_size] * made.per_epoch
+    for one in epoch:
+      shown = list_people(pool, one._replace(video=one.video[one.weight == 1]))
+      assert shown == {person: has[person] for person in shown}
+      met.append(frozenset(shown))
+    kept = np.concatenate([one.video[one.weight == 1] for one in epoch])
+    assert sorted(kept) == sorted(pool.video)
+    # No two batches would have fitted into one.
+    filled = sorted(one.weight.sum() for one in epoch)
+    assert len(filled) == 1 or filled[0] + filled[1] > batch_size
+  if made.per_epoch > 1:
+    assert len(set(met)) > made.per_epoch  # others each time
+  again, _ = list_epochs(
+    pool, batch_size, True, compose=batches.of_whole_people
+  )
+  assert all(
+    np.array_equal(a.video, b.video) and np.array_equal(a.weight, b.weight)
+    for a, b in zip(again[2], epochs[2], strict=True)
+  )
+
+
+def test_whole_people_fill_a_contrastive_batch_or_are_refused():
+  whole = {'compose': batches.of_whole_people}
+  epochs, made = list_epochs(make_pool(*[6] * 8), 12, False, **whole)
+  assert made.per_epoch == 4
+  assert all(one.weight is None for epoch in epochs for one in epoch)
+  with pytest.raises(UserError, match='=16.*leaves no place.*by_person'):
+    list_epochs(make_pool(*[6] * 8), 16, False, **whole)
+  with pytest.raises(UserError, match='=8.*at least 9, .*by_person'):
+    list_epochs(make_pool(9, 2), 8, True, **whole)
+  with pytest.raises(UserError, match='of_whole_people.*of 5 people'):
+    list_epochs(make_pool(*[1] * 5), 8, True, **whole)
 
 
 def test_people_meet_themselves():

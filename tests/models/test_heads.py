@@ -80,6 +80,40 @@ def test_groups_of_statistics_hold_clips_and_their_rest(encoder, variables):
   )
 
 
+def test_a_mean_is_read_where_the_network_takes_it(encoder):
+  clips = CLIPS[:, 1:]
+  network = heads.ClassifierNetwork(encoder, 3, 'both', 'person_mean')
+  init = jax.jit(lambda: network.init(jax.random.key(0), clips, train=False))
+  variables = jax.tree.map(lambda x: x + 0.1, init())
+  h = network.apply(variables, clips, method=network.encode)
+  rest = np.random.default_rng(1).normal(size=h.shape)
+  layer = jax.device_get(variables['params']['classifier'])
+  read = np.concatenate([h, h - rest], axis=1)
+  expected = read @ layer['kernel'] + layer['bias']
+  found = network.apply(variables, clips, train=False, rest_of=lambda _: rest)
+  np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+  apart = network.apply(variables, h, rest, method=network.classify)
+  np.testing.assert_allclose(apart, expected, rtol=1e-4, atol=1e-5)
+  with pytest.raises(ValueError, match='`rest_of` must be given'):
+    network.apply(variables, clips, train=False)
+  plain = heads.ClassifierNetwork(encoder, 3, 'both')
+  with pytest.raises(ValueError, match="'first_frame'.*only there"):
+    plain.apply(variables, CLIPS, train=False, rest_of=lambda _: rest)
+
+
+def test_the_first_frame_is_shown_where_it_is_read():
+  assert [w for w in heads.INPUTS if heads.shows_first_frame(w)] == [
+    'change', 'change_of_clip', 'both'
+  ]  # fmt: skip
+  for what in ('change_of_clip', 'both'):
+    assert not heads.shows_first_frame(what, 'person_mean')
+  for what in ('clip', 'change'):
+    with pytest.raises(ValueError, match=f'person_mean.*{what!r}.*first_frame'):
+      heads.shows_first_frame(what, 'person_mean')
+  with pytest.raises(ValueError, match="'mean'.*first_frame, person_mean"):
+    heads.shows_first_frame('both', 'mean')
+
+
 def test_other_inputs_are_refused(encoder, variables):
   with pytest.raises(
     ValueError, match="'rest'.* clip, change, change_of_clip, both"

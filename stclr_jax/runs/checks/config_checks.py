@@ -24,6 +24,7 @@ from stclr_jax.learning import parallel
 from stclr_jax.models import architectures
 from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
+from stclr_jax.models import heads
 from stclr_jax.views import temporal
 
 
@@ -131,6 +132,7 @@ WORDS = {
   'optimizer.name': optimizers.OPTIMIZERS,
   'optimizer.schedule': optimizers.SCHEDULES,
   'optimizer.state_between_stages': ('fresh', 'kept'),
+  'classifier.rest': heads.RESTS,
   'init': INITS,
   'pretrain_scope': ('train_folds', 'all_unlabelled'),
   'selection': ('last', 'inner_validation'),
@@ -161,6 +163,17 @@ def check(config):
     for end, rule in RULES.items():
       if f'.{key}'.endswith(f'.{end}') and not rule.allows(value):
         raise UserError(f'`{key}` (={value!r}) must be {rule.words}.')
+    if _is_unpaired_distance(config, key) and value != 1:
+      raise UserError(
+        f'`{key}` (={value!r}) must be 1.0: it is about the two clips of a '
+        'pair, and fine-tuning has none; leave it out.'
+      )
+
+
+def _is_unpaired_distance(config, key):
+  """Says whether a key is the distance of a pair where there is none."""
+  run, _, name = f'{config.workflow}.{key}'.partition('views.')
+  return name == 'temporal.distance' and run.endswith('finetune.')
 
 
 def check_batch(config):
