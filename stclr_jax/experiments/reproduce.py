@@ -137,7 +137,9 @@ def _check_run(one):
   """Refuses settings of a row that only a run would refuse, hours later."""
   after = recipe_runs.finetune_config(one.recipe, 0, init_from=None)
   config_checks.check(after)
-  build.make_view_options(after.views, read=after.classifier.input)
+  build.make_view_options(
+    after.views, read=after.classifier.input, rest=after.classifier.rest
+  )
   if one.pretraining:
     before = recipe_runs.pretrain_config(one.recipe, 0)
     config_checks.check(before)
