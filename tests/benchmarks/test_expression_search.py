@@ -60,13 +60,15 @@ def test_recipes_are_run_once_a_seed(tmp_path, monkeypatch):
   assert [row['recipe'] for row in rows] == ['clip', 'change']
   assert rows[0]['unseen']['change_probe'] == [7, 60]
   assert '--config.projection.input=change' in commands[2]
-  assert '--config.num_epochs=40' in commands[0]
+  assert '--config.num_epochs=20' in commands[0]
   assert not run_search(monkeypatch, tmp_path, *only)[0]
-  commands, rows = run_search(monkeypatch, tmp_path, '--seed', '1', *only[:2])
-  assert '--config.seed=1' in commands[0] and rows[-1]['seed'] == 1
+  for flag, key in (('--seed', 'seed'), ('--epochs', 'num_epochs')):
+    commands, rows = run_search(monkeypatch, tmp_path, flag, '1', *only[:2])
+    assert f'--config.{key}=1' in commands[0]
+    assert rows[-1]['seed' if key == 'seed' else 'epochs'] == 1
 
 
 def test_it_ends_when_its_time_is_up(tmp_path, monkeypatch, capsys):
   commands, rows = run_search(monkeypatch, tmp_path, '--minutes', '0')
   assert not commands and not rows
-  assert "Time is up before 'clip'" in capsys.readouterr().err
+  assert "Time is up before 'change of clip'" in capsys.readouterr().err
