@@ -86,7 +86,9 @@ def test_perfect_and_collapsed_embeddings():
   np.testing.assert_allclose(collapsed.loss, np.log(15), rtol=1e-5)
 
 
-@pytest.mark.parametrize('devices', [2, 4, 8])
+@pytest.mark.parametrize(
+  'devices', [*(pytest.param(n, marks=pytest.mark.slow) for n in (2, 4)), 8]
+)
 def test_devices_see_the_global_batch(devices, float64):
   z = make_embeddings(n=16, dtype=np.float64)
 

@@ -114,5 +114,7 @@ def test_impossible_beginnings_are_refused(
 ):
   name = workflow.__name__.rpartition('.')[2]
   with pytest.raises(error, match=message):
-    workflow.run(tiny_config(name, **choice), tmp_path / 'run')
+    workflow.run(
+      tiny_config(name, **choice), tmp_path / 'run', store=tiny_store
+    )
   assert not (tmp_path / 'run').exists()

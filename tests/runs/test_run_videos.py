@@ -124,6 +124,7 @@ def take_views(epoch, arrays, batch):
   return jnp.stack(pair, 1)
 
 
+@pytest.mark.slow
 def test_views_are_the_same_bit_for_bit_wherever_frames_live(place):
   seen = {}
   for where in PLACEMENTS:

@@ -23,7 +23,9 @@ def read_probabilities(workdir, labels):
     }
 
 
-@pytest.mark.parametrize('read', ['change', 'both'])
+@pytest.mark.parametrize(
+  'read', [pytest.param('change', marks=pytest.mark.slow), 'both']
+)
 def test_a_classifier_of_change_is_the_same_in_every_door(
   tiny_store, tiny_config, tmp_path, read
 ):

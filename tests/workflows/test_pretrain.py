@@ -230,6 +230,7 @@ BEYOND = {
 }
 
 
+@pytest.mark.slow
 def test_beyond_the_paper_wherever_the_frames_lie(
   tiny_store, tiny_config, tmp_path
 ):
