@@ -16,8 +16,9 @@ The rules, written before its results were looked at:
   (4 of 432 videos) wins over it. It is run with `--epochs 100` and the seeds
   0, 1 and 2.
 
-The recipes with Adam were added after the first one had been read: its loss
-had only begun to fall when its 20 epochs ended (contrastive accuracy 6 %).
+Adam and the rate of 0.2 were added after the first two had been read: their
+loss had only begun to fall when their 20 epochs ended (contrastive accuracy 6
+and 11 %).
 
 Two trials of another script came before these rules, seed 0, all 480 videos
 read by logistic regression (C = 0.01): 'change of clip, same person only' read
@@ -51,14 +52,14 @@ SOFTER = {'temperature': 0.5}
 LARGER_CROPS = {'views.crop.area': (0.8, 1.0)}
 MORE_PIXELS = {'views.size': 48}
 ADAM = {'optimizer.name': 'adam', 'optimizer.learning_rate': 1e-3}
+FASTER = {'optimizer.learning_rate': 0.2}
 RECIPES = {
   'change of clip': OF_CLIP,
   'change': OF_ENDS,
   'change, Adam': {**OF_ENDS, **ADAM},
-  'change of clip, Adam': {**OF_CLIP, **ADAM},
-  'clip, Adam': ADAM,
-  'change, temperature 0.5': {**OF_ENDS, **SOFTER},
+  'change, rate 0.2': {**OF_ENDS, **FASTER},
   'change, crops of four fifths': {**OF_ENDS, **LARGER_CROPS},
+  'change, temperature 0.5': {**OF_ENDS, **SOFTER},
   'change, 48 pixels': {**OF_ENDS, **MORE_PIXELS},
   'change, temperature 0.5, crops of four fifths, 48 pixels': {
     **OF_ENDS, **SOFTER, **LARGER_CROPS, **MORE_PIXELS,
