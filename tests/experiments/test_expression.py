@@ -29,7 +29,6 @@ from stclr_jax.runs import provenance
 from stclr_jax.runs.checks import config_checks
 
 RUNS = {'pretrain': pretrain_config, 'finetune': finetune_config}
-SHARES = (1.0, 0.25, 0.1)
 
 
 def flat(changes, prefix=''):
@@ -289,37 +288,3 @@ def test_clips_that_a_view_takes():
     step_memory.fitting_videos(row, 'none', 84e9, clips=n) for n in (1, 2)
   )
   assert (one, two) == (30, 15)
-
-
-@pytest.mark.slow
-def test_both_recipes_run_to_their_table(tiny_store, tmp_path, monkeypatch):
-  config = make_config('expression,smoke', **{'recipe.encoder.width': 1 / 32})
-  for one in (config.recipe.pretrain, config.recipe.finetune):
-    one.batch_size = 8
-  for one in (config.recipe.pretrain, config.expression.pretrain):
-    one.num_epochs = 1
-  config.recipe.finetune.num_epochs = 2
-  config.expression.labelled_fractions = (1.0, 0.2)
-  config.folds = (0,)
-  tree = tmp_path / 'tree'
-  (table,) = reproduce.run(config, tree, store=tiny_store)
-  assert [row.total for row in table.rows] == [30] * (12 + 9)
-  assert len(list((tree / 'pretrainings').iterdir())) == 2
-  assert len(list((tree / 'finetunings').iterdir())) == 12
-  # Rows of ours, and only those, say that they are not the paper's.
-  for row in table.rows[:12]:
-    ours = row.name.count('our ')
-    said = row.protocol.describe()
-    assert ("not the paper's" in said.lower()) == bool(ours), row.name
-    assert ('contrast of' in said) == ('our pretraining' in row.name)
-  page = (tree / 'report.md').read_text()
-  assert "Not the paper's method: our pretraining has" in page
-  assert 'SMOKE RUN' in page
-
-  def refuse(*_, **__):
-    raise AssertionError('A finished run was run again.')
-
-  monkeypatch.setattr(recipe_runs.pretrain, 'run', refuse)
-  monkeypatch.setattr(recipe_runs.finetune, 'run', refuse)
-  (again,) = reproduce.run(config, tree, store=tiny_store)
-  assert again == table
