@@ -83,6 +83,11 @@ def save_pretraining_curves(workdir, chance):
   )
 
 
+def expression_path(workdir, name='expression'):
+  """Says where `save_expression` draws; a path."""
+  return pathlib.Path(workdir, workdirs.FIGURES, f'{name}.png')
+
+
 def save_expression(workdir, found, data, *, name='expression'):
   """Draws how often the expression is read off h and off what lies under it.
 
@@ -100,7 +105,7 @@ def save_expression(workdir, found, data, *, name='expression'):
     share = reading.probes.expression
     interval = share and (share.share, share.interval.low, share.interval.high)
     bars.append((under_the_person.NAMES[kind], interval))
-  path = pathlib.Path(workdir, workdirs.FIGURES, f'{name}.png')
+  path = expression_path(workdir, name)
   figures.save_bars(
     path,
     bars,

@@ -204,13 +204,20 @@ def describe(summary, workdir):
       'The best of all epochs on the test videos (a test oracle, epoch '
       f'{oracle.epoch}) is {oracle.accuracy:.1%}: not a result.'
     )
+  config = workdirs.read_config(workdir)
+  pictures = []
+  if config['init_from']:
+    path = run_pictures.expression_path(config['init_from'])
+    if path.exists():
+      pictures.append(f'What its encoder knew without a label: {path}')
   return '\n'.join(
     [
       *lines,
       *(f'  {line}' for line in summary.protocol.describe().split('\n')),
       f'In {workdir}: summary.json, predictions.csv, '
       'figures/confusion_matrix.png',
-      *next_commands.after_fine_tuning(summary, workdirs.read_config(workdir)),
+      *pictures,
+      *next_commands.after_fine_tuning(summary, config),
     ]
   )
 

@@ -189,9 +189,14 @@ def describe(summary, workdir):
   Returns:
     Lines to print.
   """
+  pictures = []
+  if summary.audit:
+    path = run_pictures.expression_path(workdir)
+    pictures.append(f'What it knows of expressions, in one picture: {path}')
   return '\n'.join(
     [
       *_findings(summary),
+      *pictures,
       f'In {workdir}: report.html, summary.json, metrics.jsonl, figures/, '
       'checkpoints/',
       *next_commands.after_pretraining(summary, workdir),

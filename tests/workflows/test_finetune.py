@@ -50,7 +50,11 @@ def test_run_tests_on_unseen_people(
     best = summary.labels[int(np.argmax(probabilities))]
     assert row['prediction'] == best
   assert (tmp_path / 'run/figures/confusion_matrix.png').stat().st_size > 1000
-  assert 'Accuracy' in finetune.describe(summary, tmp_path / 'run')
+  described = finetune.describe(summary, tmp_path / 'run')
+  picture = pretrained / 'figures' / 'expression.png'
+  assert 'Accuracy' in described and str(picture) not in described
+  picture.touch()  # as a pretraining with an audit leaves one
+  assert str(picture) in finetune.describe(summary, tmp_path / 'run')
 
 
 def test_frozen_stage_leaves_the_encoder_bit_for_bit(

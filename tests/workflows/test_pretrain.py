@@ -78,6 +78,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   votes = [line for line in lines if 'knn_accuracy' in line]
   assert votes[-1]['knn_accuracy_of_change'] == summary.knn_accuracy_of_change
   assert 'What the embedding holds' in described
+  assert str(tmp_path / 'figures' / 'expression.png') in described
   assert 'What changes between the first and the last frame' in described
   assert 'frames reversed' in described
 
