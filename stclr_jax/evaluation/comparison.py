@@ -59,7 +59,7 @@ class Comparison:
     by_people: `Interval` of the difference, from resampling people.
     sign_flip_p: the primary p-value, see `statistics.sign_flip_test`.
     mcnemar_p: the one that takes all videos for independent.
-    sign_flip_p_holm: corrected over a table's rows; None outside a table.
+    sign_flip_p_holm: corrected over a table's tests; None outside a table.
     mcnemar_p_holm: likewise.
     detectable: the difference that such a comparison is likely to find, with
       as many changed videos (0.1 if none changed) and as much clustering.
@@ -165,10 +165,10 @@ def compare(correct_first, correct_second, subject, *, level=0.95, seed=0):
 
 
 def correct_for_number(comparisons):
-  """Corrects the p-values of a table's rows for how many they are (Holm).
+  """Corrects the p-values of a table's tests for how many they are (Holm).
 
   Args:
-    comparisons: list of `Comparison`, of all rows that are compared.
+    comparisons: list of `Comparison`, all that the table makes.
 
   Returns:
     The same ones, with `sign_flip_p_holm` and `mcnemar_p_holm`.

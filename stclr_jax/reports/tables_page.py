@@ -18,7 +18,8 @@ _READING = (
   'Accuracy is correct / total over all folds, each video tested once. The '
   'first interval and the first test count people as the units, which is '
   'what varies together; Wilson and McNemar take all videos for independent. '
-  'p-values are corrected over the rows (Holm). None of them covers training '
+  'p-values are corrected over all tests of a table (Holm), those of rows '
+  'marked "also" among them. None of them covers training '
   'noise: another seed trains another network, and its spread is apart.'
 )
 
@@ -141,12 +142,15 @@ def _cells(table):
       f'{100 * row.accuracy:.2f} %',
       _interval(row.by_people),
       _interval(row.wilson),
-      *_comparison(row),
+      *_comparison(row.against, row.comparison),
       _spread(row),
     ]
     if table.beside_paper:
       cells.append(f'{row.published.percent} %' if row.published else '')
     rows.append(tuple(cells))
+    for one in row.further:
+      cells = ['also', *[''] * 4, *_comparison(one.against, one.comparison)]
+      rows.append((*cells, *[''] * (len(header) - len(cells))))
   return tuple(header), rows
 
 
@@ -158,13 +162,12 @@ def _spread(row):
   return row.spread.describe(row.unit)
 
 
-def _comparison(row):
-  found = row.comparison
+def _comparison(against, found):
   if found is None:
     return ['', '', '', '']
   low, high = found.by_people.low, found.by_people.high
   return [
-    row.against,
+    against,
     f'{100 * found.difference:+.2f} ({100 * low:+.1f} to {100 * high:+.1f})',
     f'{found.sign_flip_p_holm:.2g}',
     f'{found.mcnemar_p_holm:.2g}',

@@ -79,7 +79,7 @@ def test_paper_tables_are_the_papers():
   assert config.recipe.data.num_folds == 10
   assert table_rows.pretraining_epochs(config) == (100, 500, 1000)
   assert table_rows.kept_epochs(config) == (100, 500)
-  assert config.rows.labelled_fractions == (0.75, 0.5, 0.25, 0.1)
+  assert config.rows.labelled_fractions == (1.0, 0.75, 0.5, 0.25, 0.1)
   assert len(config.rows.labelled_draws) == 5
   tables = {table.name: table for table in table_rows.tables(config)}
   assert list(tables) == [
@@ -92,10 +92,9 @@ def test_paper_tables_are_the_papers():
     )
   for row in tables['table6'].rows:
     if 'init' not in row.changes:
-      assert (
-        row.published.name
-        == f'{100 * row.changes["data.labelled_fraction"]:g}%'
-      )  # noqa: E501
+      share = row.changes['data.labelled_fraction']
+      name = 'ST-CLR' if share == 1 else f'{100 * share:g}%'
+      assert row.published.name == name
 
 
 def test_a_row_changes_what_it_names_and_nothing_else():
@@ -123,7 +122,10 @@ def test_what_rows_share_is_one_run():
   # Table VI pretrains nothing of its own, and no draw is another's.
   sixth = [one for row in runs['table6'] for one in row]
   assert {one.pretraining for one in sixth} == {headline.pretraining, None}
-  assert len({one.finetuning for one in sixth}) == len(sixth) == 4 * 5 * 2
+  number = 2 * (1 + 4 * 5)
+  assert len({one.finetuning for one in sixth}) == len(sixth) == number
+  assert headline.finetuning in {one.finetuning for one in sixth}
+  assert runs['table2'][1][0].finetuning == runs['table6'][5][0].finetuning
   # Tables III and IV add two encoders and four augmentations.
   different = table_runs.distinct(runs)
   assert len({one.pretraining for one in different} - {None}) == 1 + 2 + 4
@@ -224,6 +226,7 @@ def test_results_are_compared_with_the_first_row_after_holm():
   found = table_figures.make(table, pools, [None] * 5)
   first = pools[0][0].tested
   raw = []
+  assert not any(row.further for row in found.rows)
   for row, (pooled,) in zip(found.rows[1:], pools[1:], strict=True):
     alone = comparison.compare(
       first.correct, pooled.tested.correct, first.subject
@@ -236,6 +239,33 @@ def test_results_are_compared_with_the_first_row_after_holm():
   assert found.rows[0].comparison is None
   written = json.loads(json.dumps(found.as_dict()))
   assert table_figures.TableFigures.from_dict(written) == found
+
+
+def test_holm_counts_all_tests_of_a_table():
+  (table,) = table_rows.tables(make_config('table3,smoke'))
+  pools = random_pools(3)
+  found = table_figures.make(table, pools, [None] * 3)
+  tested = [pooled.tested for (pooled,) in pools]
+  (further,) = found.rows[2].further
+  shown = [found.rows[1].comparison, found.rows[2].comparison]
+  shown.append(further.comparison)
+  raw = [
+    comparison.compare(tested[i].correct, tested[j].correct, tested[0].subject)
+    for i, j in ((0, 1), (0, 2), (1, 2))
+  ]
+  assert [one.difference for one in shown] == [one.difference for one in raw]
+  np.testing.assert_allclose(
+    [one.mcnemar_p_holm for one in shown],
+    statistics.holm([one.mcnemar_p for one in raw]),
+  )
+  assert further.against == found.rows[1].name
+  assert further.direction == 1  # 429 and 409
+  written = json.loads(json.dumps(found.as_dict()))
+  assert table_figures.TableFigures.from_dict(written) == found
+  lines = tables_page.table_lines(found)
+  (line,) = (line for line in lines if line.startswith('also'))
+  assert further.against in line
+  assert f'{100 * further.comparison.difference:+.2f} (' in line
 
 
 def test_papers_numbers_stand_only_beside_oulu_casia():
@@ -264,8 +294,10 @@ def test_directions_are_counted():
     pools = [[pooled_of(row)] for row in rows]
     return table_figures.make(table, pools, [None] * 3).directions
 
-  assert count(base, worse, better) == table_figures.Directions(same=2, total=2)
-  assert count(base, better, worse) == table_figures.Directions(same=0, total=2)
+  assert count(base, worse, better) == table_figures.Directions(same=3, total=3)
+  assert count(base, better, worse) == table_figures.Directions(same=0, total=3)
+  # Over mixed, but not over 3D.
+  assert count(better, worse, base) == table_figures.Directions(same=2, total=3)
 
 
 def test_rows_of_other_videos_are_not_compared():

@@ -71,12 +71,48 @@ def test_all_labels_are_drawn_once():
   assert [len(of_row) for of_row in runs] == [1, 5, 1, 5]
 
 
-def test_scratch_is_compared_with_as_many_labels():
-  rows = table_rows.tables(reproduce_config.get_config('table6,paper'))[0].rows
-  for row in rows[4:]:
-    other = rows[row.against]
-    key = 'data.labelled_fraction'
-    assert row.changes[key] == other.changes[key]
+def pairs_of(table):
+  """All pairs that a table tests, each with the lower index first."""
+  return [
+    tuple(sorted((i, other)))
+    for i, row in enumerate(table.rows)
+    for other in (row.against, *row.also)
+    if other is not None
+  ]
+
+
+@pytest.mark.parametrize(
+  'shares', [(1.0, 0.75, 0.5, 0.25, 0.1), (0.5, 1.0, 0.1)]
+)
+def test_table_6_is_paired_with_all_labels_and_with_scratch(shares):
+  config = _config('table6,paper', **{'rows.labelled_fractions': shares})
+  (table,) = table_rows.tables(config)
+  row_of = {
+    (row.changes.get('init', ''), row.changes['data.labelled_fraction']): i
+    for i, row in enumerate(table.rows)
+  }
+  every = row_of['', 1.0]
+  expected = {(row_of['', s], row_of['scratch', s]) for s in shares}
+  expected |= {(every, i) for i in range(len(table.rows)) if i != every}
+  expected = {tuple(sorted(pair)) for pair in expected}
+  found = pairs_of(table)
+  assert len(found) == len(set(found))  # Holm counts no test twice
+  assert set(found) == expected
+  assert table.rows[every].published.correct == 429
+  assert table.rows[every].against is None
+
+
+@pytest.mark.parametrize('which', ['table3', 'table5'])
+def test_all_pairs_of_three_are_tested(which):
+  (table,) = table_rows.tables(_config(f'{which},paper'))
+  assert sorted(pairs_of(table)) == [(0, 1), (0, 2), (1, 2)]
+
+
+def test_neighbouring_epochs_are_paired():
+  named = {'rows.pretraining_epochs': (10, 20, 30, 40)}
+  (table,) = table_rows.tables(_config('table5,paper', **named))
+  neighbours = {(1, 2), (2, 3)}
+  assert set(pairs_of(table)) == {(0, 1), (0, 2), (0, 3)} | neighbours
 
 
 def test_a_row_of_a_setting_that_is_not_there_is_named():

@@ -47,6 +47,21 @@ class Published:
 
 
 @dataclasses.dataclass(frozen=True)
+class Further:
+  """One more comparison of a row.
+
+  Attributes:
+    against: name of the row that it is with.
+    comparison: of the two.
+    direction: sign of the paper's difference; None where there is none.
+  """
+
+  against: str
+  comparison: Comparison
+  direction: int | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Directions:
   """Number of effects that point to the paper's side.
 
@@ -75,6 +90,7 @@ class RowFigures(comparison.Accuracy):
     cost: None where the table shows none.
     comparison: with the row `against`; None where there is none.
     against: name of that row.
+    further: a `Further` for each other row that it is compared with.
     published: None where the paper has no such row.
   """
 
@@ -88,6 +104,7 @@ class RowFigures(comparison.Accuracy):
   cost: Cost | None = None
   comparison: Comparison | None = None
   against: str | None = None
+  further: tuple[Further, ...] = ()
   published: Published | None = None
 
 
@@ -142,39 +159,43 @@ def make(table, pooled, costs, *, readings=()):
     `TableFigures`.
   """
   tested = [runs[0].tested for runs in pooled]
-  against = [row.against for row in table.rows]
+  pairs = [
+    (i, other)
+    for i, row in enumerate(table.rows)
+    for other in (row.against, *row.also)
+    if other is not None
+  ]
   summary = pooled[0][0].summary
   beside = paper_results.stands_beside(summary.data)
   rows = [
-    _make_row(row, runs, cost, _publish(row, table, beside))
-    for row, runs, cost in zip(table.rows, pooled, costs, strict=True)
+    _make_row(row, runs, cost, _publish(i, table, beside))
+    for i, (row, runs, cost) in enumerate(
+      zip(table.rows, pooled, costs, strict=True)
+    )
   ]
   for reading, found in zip(table.readings, readings, strict=True):
     rows.append(RowFigures(**vars(found.accuracy), name=reading.name))
     tested.append(found)
-    against.append(reading.against)
+    if reading.against is not None:
+      pairs.append((len(tested) - 1, reading.against))
   compared = [
-    i
-    for i, other in enumerate(against)
-    if other is not None and tested[other].video_id == tested[i].video_id
+    (i, j) for i, j in pairs if tested[i].video_id == tested[j].video_id
   ]
   found = comparison.correct_for_number(
     [
       comparison.compare(
-        tested[against[i]].correct, tested[i].correct, tested[i].subject
+        tested[j].correct, tested[i].correct, tested[i].subject
       )
-      for i in compared
+      for i, j in compared
     ]
   )
-  for i, one in zip(compared, found, strict=True):
-    rows[i] = dataclasses.replace(
-      rows[i], comparison=one, against=rows[against[i]].name
-    )
+  for (i, j), one in zip(compared, found, strict=True):
+    rows[i] = _put(rows[i], one, rows[j].name, _direction(table, i, j))
   first = tested[0]
   return TableFigures(
     name=table.name,
     title=table.title,
-    notes=(*table.notes, *_unpaired(rows, against, compared)),
+    notes=(*table.notes, *_unpaired(rows, pairs, compared)),
     beyond_paper=table.beyond_paper,
     costs=table.costs,
     data=summary.data,
@@ -219,7 +240,25 @@ def _unit(row, runs):
   return f'runs, {seeds} seeds with {draws} draws of labels each'
 
 
-def _unpaired(rows, against, compared):
+def _put(row, found, against, direction):
+  """Adds a comparison to a row, the first one as its own."""
+  if row.comparison is None:
+    return dataclasses.replace(row, comparison=found, against=against)
+  more = Further(against=against, comparison=found, direction=direction)
+  return dataclasses.replace(row, further=(*row.further, more))
+
+
+def _direction(table, i, j):
+  """Sign of the paper's difference between two rows; None without one."""
+  if max(i, j) >= len(table.rows):
+    return None
+  one, other = table.rows[i].published, table.rows[j].published
+  if None in (one, other) or None in (one.correct, other.correct):
+    return None
+  return int(np.sign(one.correct - other.correct))
+
+
+def _unpaired(rows, pairs, compared):
   """Names the rows that cannot be paired with the one they stand against.
 
   Folds of clips hold other videos than folds of people of the same number; all
@@ -228,19 +267,17 @@ def _unpaired(rows, against, compared):
   return [
     f'"{rows[i].name}" tested other videos than "{rows[other].name}", so no '
     'test pairs them; all folds together would be the same ones.'
-    for i, other in enumerate(against)
-    if other is not None and i not in compared
+    for i, other in pairs
+    if (i, other) not in compared
   ]
 
 
-def _publish(row, table, beside):
+def _publish(i, table, beside):
   """The paper's own figure, and on which side of the row compared with."""
-  one, direction = row.published, None
+  one, against = table.rows[i].published, table.rows[i].against
   if one is None:
     return None
-  other = None if row.against is None else table.rows[row.against].published
-  if other is not None and None not in (one.correct, other.correct):
-    direction = int(np.sign(one.correct - other.correct))
+  direction = None if against is None else _direction(table, i, against)
   # On other data the paper's numbers are absent, not merely unmarked.
   if not beside:
     return Published(direction)
@@ -253,6 +290,11 @@ def _count_directions(rows):
     (row.published.direction, np.sign(row.comparison.difference))
     for row in rows
     if row.comparison and row.published and row.published.direction
+  ] + [
+    (one.direction, np.sign(one.comparison.difference))
+    for row in rows
+    for one in row.further
+    if one.direction
   ]
   return Directions(
     same=sum(int(ours == theirs) for theirs, ours in sides), total=len(sides)

@@ -16,6 +16,7 @@ class Row:
     draws: labelled subsets to run, each a run of its own.
     against: index of the row it is compared with; None of the first, and of
       whatever is compared with none.
+    also: indices of further rows that it is compared with.
     published: the paper's own row, or None.
     oracle: whether it is tested at the epoch best for the test people.
   """
@@ -24,6 +25,7 @@ class Row:
   changes: dict[str, Any] = dataclasses.field(default_factory=dict)
   draws: tuple[int, ...] = (0,)
   against: int | None = 0
+  also: tuple[int, ...] = ()
   published: paper.Row | None = None
   oracle: bool = False
 
