@@ -18,7 +18,7 @@ from benchmarks.step.ceilings import DEVICES
 from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 
-PAPER_VIEWS = 480 * 2 * 1000  # videos, views of each, epochs: Sec. IV.A
+PAPER_VIEWS = 480 * 2 * 1000  # Sec. IV.A; a fold, in whole batches: 832,000
 
 # The share of both ceilings that good convolutions and passes reach. chosen:
 # between MLPerf's ResNet-50 and a bare matrix product.

@@ -111,7 +111,8 @@ class Classified:
   Attributes:
     accuracy: `correct` / `total`.
     uar: unweighted average recall, in [0, 1].
-    macro_f1: mean F1 of the classes that occur, in [0, 1].
+    macro_f1: mean F1 of the classes that occur, in [0, 1]; one that is only
+      predicted does not count, where scikit-learn's default counts it.
     correct: number of videos named rightly.
     total: number of videos.
     confusion: counts of videos; rows true, columns predicted.

@@ -196,7 +196,8 @@ def describe(summary, workdir):
     *rows,
     f'Accuracy {summary.correct}/{summary.total} = {summary.accuracy:.1%} '
     f'(chance {summary.accuracy_at_chance:.1%}), unweighted average recall '
-    f'{summary.uar:.1%}, macro-F1 {summary.macro_f1:.1%}',
+    f'{summary.uar:.1%}, macro-F1 {summary.macro_f1:.1%} of the classes that '
+    "occur (scikit-learn's default counts one that is only predicted, as 0)",
     *(f'Note: {remark}' for remark in summary.remarks),
   ]
   if oracle := summary.test_oracle:

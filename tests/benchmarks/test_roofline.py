@@ -1,4 +1,5 @@
 import dataclasses
+import pathlib
 
 import jax
 import jax.numpy as jnp
@@ -8,11 +9,27 @@ from flax import linen as nn
 
 from benchmarks.step import ceilings
 from benchmarks.step import roofline
+from configs import pretrain as pretrain_config
+from stclr_jax.data import folds
 from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models.convolutions import Conv
 
 H200 = ceilings.DEVICES['h200']
+README = pathlib.Path(roofline.__file__).parents[1] / 'README.md'
+
+
+def test_views_of_the_paper_and_of_a_fold_are_told_apart():
+  config = pretrain_config.get_config('paper')
+  people = np.repeat(np.arange(80), 6)
+  videos = len(folds.make_folds(people).fold(0).train)
+  whole_batches = videos // config.batch_size * config.batch_size
+  of_a_fold = 2 * whole_batches * config.num_epochs
+  text = README.read_text()
+  assert f'{roofline.PAPER_VIEWS:,} views' in text
+  assert f'draws {of_a_fold:,}' in text
+  share = of_a_fold / roofline.PAPER_VIEWS
+  assert f'{share:.2f} of what stands there' in text
 
 
 def test_flops_and_parameters_of_table_i_are_exact():

@@ -53,6 +53,7 @@ def test_run_tests_on_unseen_people(
   described = finetune.describe(summary, tmp_path / 'run')
   picture = pretrained / 'figures' / 'expression.png'
   assert 'Accuracy' in described and str(picture) not in described
+  assert 'one that is only predicted' in described  # beside macro-F1
   picture.touch()  # as a pretraining with an audit leaves one
   assert str(picture) in finetune.describe(summary, tmp_path / 'run')
 
