@@ -212,8 +212,8 @@ def views():
         # and 0.4 for 'author_code'.
         'probabilities': (),
         # How far apart the middles of a pair's clips may be, as a share of the
-        # video; 1 is anywhere, as in the paper. Fine-tuning has no pair, and takes
-        # nothing else.
+        # video; 1 is anywhere, as in the paper. Fine-tuning has no pair and
+        # takes nothing else.
         'distance': 1.0,
       },
       'crop': {
