@@ -67,6 +67,9 @@ def _paper():
       # known by their test videos together, without labels. It needs
       # `batches.composition` = 'of_whole_people'.
       'rest': 'first_frame',
+      # How the layer begins: 'normal', of deviation 0.01 (chosen: torchvision's
+      # video networks), or 'torch_linear', as nn.Linear.
+      'initializer': 'normal',
     }
   )
   config.encoder = common.encoder()

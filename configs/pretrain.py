@@ -69,6 +69,9 @@ def _paper():
     {
       'hidden_features': 512,  # chosen: as wide as h, like SimCLR's
       'features': 128,  # Sec. IV.A
+      # How its layers begin: 'lecun_normal' (chosen: Flax's own) or
+      # 'torch_linear', as nn.Linear, a third of the variance.
+      'initializer': 'lecun_normal',
       # What it projects: 'clip', h of the clip, as in the paper; 'change', h of
       # the last frame less h of the first, in which the person cannot help;
       # 'change_of_clip', h of the clip less h of the first frame; or 'both' h

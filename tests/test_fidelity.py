@@ -5,7 +5,11 @@ import importlib
 import pathlib
 import re
 
+import jax
 import ml_collections
+import numpy as np
+
+from stclr_jax.views import color
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / 'docs/fidelity.md').read_text()
@@ -19,6 +23,9 @@ CHOICES = (
   'Normalisation', 'Face crop', 'Fine-tuning views', 'Evaluation view',
   'Initialisation', 'Optimiser state', 'Fine-tuning batch size',
   'Plateau metric', 'Fold assignment', 'Pretraining scope', 'Selection',
+  'How often colour is left', "projection head's layers begin",
+  'classifier begins', 'Fewer frames than asked', 'fewer than 16 frames',
+  "Table I's temporal kernels",
 )  # fmt: skip
 
 
@@ -53,6 +60,46 @@ def test_every_choice_is_in_the_ledger():
   ]
   for choice in CHOICES:
     assert any(choice in cell for cell in first_cells), choice
+
+
+def test_the_authors_code_is_named_by_commit():
+  before = TEXT.partition('### ')[0]
+  listed = before.partition('holds for these commits:')[2]
+  for name, commits in (
+    ('pytorch-VideoDataloader', 3), ('ActiveFER', 2), ('SSL_FER', 1),
+    ('SupContrast', 1),
+  ):  # fmt: skip
+    named = re.search(rf'{name} (`.*?)(?:; [A-Z]|\. A switch)', listed)
+    assert named and len(re.findall('`[0-9a-f]{40}`', named[1])) == commits
+  # A short one in a row is the beginning of one of them.
+  for short in re.findall(r'\(([0-9a-f]{7})\)', TEXT.partition('### ')[2]):
+    assert re.search(rf'`{short}[0-9a-f]{{33}}`', before), short
+
+
+def test_colour_is_left_as_often_as_the_ledger_says():
+  (row,) = (x for x in TEXT.splitlines() if 'How often colour is left' in x)
+  options = importlib.import_module('configs.pretrain').get_config('paper')
+  options = options.views.color
+  keys = jax.random.split(jax.random.key(0), 4000)
+  drawn = jax.vmap(
+    lambda key: color.draw_color(
+      key,
+      strengths=[options[name] for name in color.NAMES],
+      probability=options.probability,
+    )
+  )(keys)
+  factors = np.stack(drawn[1:], axis=1)
+  left = (factors == (1, 1, 1, 0)).all(axis=1)
+  assert 'a fifth of the views' in row
+  assert abs(left.mean() - 1 / 5) < 4 * (0.2 * 0.8 / len(keys)) ** 0.5
+  # The others are distorted in all four ways.
+  assert (factors[~left] != (1, 1, 1, 0)).mean() > 0.99
+
+
+def test_the_classifiers_deviations_are_those_of_the_ledger():
+  (row,) = (x for x in TEXT.splitlines() if 'How the classifier begins' in x)
+  torchs = 1 / (3 * 512) ** 0.5  # uniform within 1 / sqrt(512)
+  assert f"torch's would be {torchs:.3f} with" in row
 
 
 def test_every_row_is_whole():

@@ -43,6 +43,10 @@ VARIANTS = {
   },
   'optimizer.schedule=cosine': {'pretrain.optimizer.schedule': 'cosine'},
   'projection.hidden_features=32': {'pretrain.projection.hidden_features': 32},
+  "heads begin as torch's nn.Linear": {
+    'pretrain.projection.initializer': 'torch_linear',
+    'finetune.classifier.initializer': 'torch_linear',
+  },
   'batch_size=72': {'pretrain.batch_size': 72},
   'views.color at twice the strength': {
     'pretrain.views.color.brightness': 0.8,

@@ -6,6 +6,7 @@ projection head after pretraining is taking one key.
 
 from collections.abc import Callable
 
+import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array
@@ -25,6 +26,14 @@ INPUTS = ('clip', 'change', 'change_of_clip', 'both')
 # if the clips show all expressions about equally.
 PERSON_MEAN = 'person_mean'
 RESTS = ('first_frame', PERSON_MEAN)
+# How the dense layers begin. 'torch_linear': weights and biases uniform within
+# 1 / sqrt(inputs) of zero, as torch's nn.Linear. Otherwise biases are zero, and
+# the projection is Flax's LeCun normal, of variance 1 / inputs (three times
+# torch's); the classifier is of deviation 0.01, as torchvision begins the last
+# layer of its video networks.
+TORCH_LINEAR = 'torch_linear'
+PROJECTION_INITIALIZERS = ('lecun_normal', TORCH_LINEAR)
+CLASSIFIER_INITIALIZERS = ('normal', TORCH_LINEAR)
 
 
 def shows_first_frame(what: str, rest: str = 'first_frame') -> bool:
@@ -97,6 +106,31 @@ def read(
   return compare(h[::2], h[1::2], what)
 
 
+class TorchLinear(nn.Module):
+  """A dense layer that begins as torch's does; parameters are `nn.Dense`'s.
+
+  Attributes:
+    features: of the output.
+
+  Source: torch.nn.Linear.reset_parameters, torch 2.13: kaiming_uniform_ with
+    a = sqrt(5), which is uniform within 1 / sqrt(inputs), for biases too.
+  """
+
+  features: int
+
+  @nn.compact
+  def __call__(self, x: Float[Array, 'b d']) -> Float[Array, 'b features']:
+    """Maps x, float [b, d], to float [b, features]."""
+    inputs = x.shape[-1]
+    bound = inputs**-0.5
+
+    def begin(key, shape):
+      return jax.random.uniform(key, shape, jnp.float32, -bound, bound)
+
+    kernel = self.param('kernel', begin, (inputs, self.features))
+    return x @ kernel + self.param('bias', begin, (self.features,))[None]
+
+
 class ProjectionHead(nn.Module):
   """Two dense layers with a ReLU between: z = g(h).
 
@@ -104,18 +138,22 @@ class ProjectionHead(nn.Module):
     hidden_features: 512 by default; chosen: not in the paper, SimCLR's is as
       wide as its representation.
     features: 128; Sec. IV.A.
+    initializer: of `PROJECTION_INITIALIZERS`; chosen: not in the paper.
 
   Source: ST-CLR Sec. III.A.3; Chen et al. 2020 (arXiv:2002.05709), Sec. 4.2.
   """
 
   hidden_features: int = 512
   features: int = 128
+  initializer: str = PROJECTION_INITIALIZERS[0]
 
   @nn.compact
   def __call__(self, h: Float[Array, 'b d']) -> Float[Array, 'b features']:
     """Projects h, float [b, d], to z, float [b, features]."""
-    x = nn.relu(nn.Dense(self.hidden_features, name='hidden')(h))
-    return nn.Dense(self.features, name='output')(x)
+    of_torch = self.initializer == TORCH_LINEAR
+    dense = TorchLinear if of_torch else nn.Dense
+    x = nn.relu(dense(self.hidden_features, name='hidden')(h))
+    return dense(self.features, name='output')(x)
 
 
 class PretrainNetwork(nn.Module):
@@ -152,18 +190,23 @@ class ClassifierNetwork(nn.Module):
     num_classes: number of expressions.
     input: what the layer reads, of `INPUTS`.
     rest: what it takes for rest, of `RESTS`.
+    initializer: of the layer, of `CLASSIFIER_INITIALIZERS`; chosen: not in the
+      paper.
   """
 
   encoder: nn.Module
   num_classes: int
   input: str = 'clip'
   rest: str = 'first_frame'
+  initializer: str = CLASSIFIER_INITIALIZERS[0]
 
   def setup(self):
-    # torchvision initialises the last layer of its video networks so.
-    self.classifier = nn.Dense(
-      self.num_classes, kernel_init=nn.initializers.normal(0.01)
-    )
+    if self.initializer == TORCH_LINEAR:
+      self.classifier = TorchLinear(self.num_classes)
+    else:
+      self.classifier = nn.Dense(
+        self.num_classes, kernel_init=nn.initializers.normal(0.01)
+      )
 
   def __call__(
     self,

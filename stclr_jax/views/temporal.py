@@ -55,7 +55,9 @@ def sample(
 
   Source: Sec. III.A.1, "randomly choose between the above strategies"; a third
     each is chosen: the paper gives no other. `author_code`: transforms.py of
-    github.com/ShuvenduRoy/pytorch-VideoDataloader, February 2021.
+    github.com/ShuvenduRoy/pytorch-VideoDataloader, commit 1306920 of February
+    2021; below `num_frames` frames it is ours, as that code shows one frame
+    throughout (uniform), misses some (random) or fails (sequential).
   """
   check_options(probabilities, variant)
   samplers = VARIANTS[variant]
@@ -124,8 +126,11 @@ def sample_uniform(
 ) -> Int32[Array, ' num_frames']:
   """Takes frames at equal distances, from the first to the last.
 
-  Rounded to the nearest frame, halves up. A shorter video is repeated evenly:
-  how often any two frames are taken differs by one at most. A clip of one
+  Rounded to the nearest frame, halves up. A shorter video is cut into
+  `num_frames` equal parts, and each shows the frame at its middle: how often
+  any two frames are taken differs by one at most, and the frames that are
+  taken more often lie alike from both ends (chosen: the parts' beginnings would
+  repeat the first frames, at rest, rather than the last ones). A clip of one
   frame is the last one, the apex (chosen: it cannot be first and last).
 
   Args:
@@ -144,7 +149,8 @@ def sample_uniform(
   place = jnp.arange(num_frames, dtype=jnp.int32)
   gaps = num_frames - 1
   spaced = (2 * place * (total - 1) + gaps) // (2 * gaps)
-  return jnp.where(total >= num_frames, spaced, place * total // num_frames)
+  middles = (2 * place + 1) * total // (2 * num_frames)
+  return jnp.where(total >= num_frames, spaced, middles)
 
 
 def sample_sequential(

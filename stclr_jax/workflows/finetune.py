@@ -67,6 +67,7 @@ def run(config, workdir, *, store=None):
     len(store.label_names),
     config.classifier.input,
     config.classifier.rest,
+    config.classifier.initializer,
   )
   variables = build.init_network(network, view_options, seed=config.seed)
   if earlier is not None:

@@ -212,7 +212,9 @@ def make_network(config):
   return heads.PretrainNetwork(
     encoder,
     heads.ProjectionHead(
-      config.projection.hidden_features, config.projection.features
+      config.projection.hidden_features,
+      config.projection.features,
+      config.projection.initializer,
     ),
     config.projection.input,
   )

@@ -1,6 +1,7 @@
 import jax
 import numpy as np
 import pytest
+import scipy.stats
 from flax import linen as nn
 
 from stclr_jax.models import heads
@@ -112,6 +113,65 @@ def test_the_first_frame_is_shown_where_it_is_read():
       heads.shows_first_frame(what, 'person_mean')
   with pytest.raises(ValueError, match="'mean'.*first_frame, person_mean"):
     heads.shows_first_frame('both', 'mean')
+
+
+def begin(head, *, seed=0, inputs=512):
+  h = jax.numpy.zeros((1, inputs))
+  return head.init(jax.random.key(seed), h)['params']
+
+
+def test_default_heads_begin_as_they_always_did():
+  class Plain(nn.Module):
+    @nn.compact
+    def __call__(self, h):
+      x = nn.relu(nn.Dense(24, name='hidden')(h))
+      return nn.Dense(8, name='output')(x)
+
+  found, expected = begin(heads.ProjectionHead(24, 8)), begin(Plain())
+  jax.tree.map(np.testing.assert_array_equal, found, expected)
+
+
+def test_heads_can_begin_as_torchs_linear_layers():
+  head = heads.ProjectionHead(256, 128, 'torch_linear')
+  begun = begin(head)
+  plain = begin(heads.ProjectionHead(256, 128))
+  for name, inputs in (('hidden', 512), ('output', 256)):
+    bound = inputs**-0.5
+    assert set(begun[name]) == set(plain[name])
+    for part, values in begun[name].items():
+      assert values.shape == plain[name][part].shape
+      values = np.asarray(values).ravel() / bound
+      uniform = scipy.stats.uniform(-1, 2)
+      assert scipy.stats.kstest(values, uniform.cdf).pvalue > 0.01, part
+    # Flax's own: zero biases, and three times the variance.
+    assert not plain[name]['bias'].any()
+    ratio = np.var(plain[name]['kernel']) / np.var(begun[name]['kernel'])
+    assert ratio == pytest.approx(3, rel=0.05)
+
+
+class Flat(nn.Module):
+  @nn.compact
+  def __call__(self, clips, *, train):
+    return clips.reshape(len(clips), -1)
+
+
+def test_the_classifier_begins_as_its_setting_says():
+  clips = jax.numpy.zeros((1, 1, 20, 20, 3))
+  found = {}
+  for name in heads.CLASSIFIER_INITIALIZERS:
+    network = heads.ClassifierNetwork(Flat(), 6, initializer=name)
+    made = network.init(jax.random.key(0), clips, train=False)
+    found[name] = made['params']['classifier']
+  plain, torchs = found['normal'], found['torch_linear']
+  assert not plain['bias'].any() and torchs['bias'].any()
+  assert np.std(plain['kernel']) == pytest.approx(0.01, rel=0.05)
+  bound = 1200**-0.5
+  assert 0.98 * bound < np.abs(torchs['kernel']).max() <= bound
+  x = np.random.default_rng(0).normal(size=(2, 1, 20, 20, 3))
+  logits = network.apply({'params': {'classifier': torchs}}, x, train=False)
+  torchs = jax.device_get(torchs)
+  expected = x.reshape(2, -1) @ torchs['kernel'] + torchs['bias']
+  np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_other_inputs_are_refused(encoder, variables):

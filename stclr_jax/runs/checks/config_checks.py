@@ -133,6 +133,8 @@ WORDS = {
   'optimizer.schedule': optimizers.SCHEDULES,
   'optimizer.state_between_stages': ('fresh', 'kept'),
   'classifier.rest': heads.RESTS,
+  'classifier.initializer': heads.CLASSIFIER_INITIALIZERS,
+  'projection.initializer': heads.PROJECTION_INITIALIZERS,
   'init': INITS,
   'pretrain_scope': ('train_folds', 'all_unlabelled'),
   'selection': ('last', 'inner_validation'),
