@@ -68,6 +68,9 @@ def get_config(which='all'):
     # Table V. () is a tenth, half and all of `recipe.pretrain.num_epochs`:
     # 100, 500 and 1000 in the paper.
     'pretraining_epochs': (),
+    # Table IV: whether a second row of each augmentation has it off in
+    # fine-tuning, too; the paper does not say which it means.
+    'off_in_finetuning_too': False,
     # Table VI, and all labels, which Sec. IV.B says how far it is from.
     'labelled_fractions': (1.0, 0.75, 0.5, 0.25, 0.1),
     'labelled_draws': (0, 1, 2, 3, 4),  # the published subsets

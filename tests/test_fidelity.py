@@ -13,7 +13,9 @@ from stclr_jax.views import color
 
 ROOT = pathlib.Path(__file__).parents[1]
 TEXT = (ROOT / 'docs/fidelity.md').read_text()
-SWITCHES = re.findall(r'`((?:pretrain|finetune)\.[\w.]+)` = `([^`]*)`', TEXT)
+SWITCHES = re.findall(
+  r'`((?:pretrain|finetune|reproduce)\.[\w.]+)` = `([^`]*)`', TEXT
+)
 # What the ledger must speak of, whatever it says.
 CHOICES = (
   'Temperature', 'Batch size', 'Negatives across GPUs',
@@ -25,6 +27,7 @@ CHOICES = (
   'Plateau metric', 'Fold assignment', 'Pretraining scope', 'Selection',
   'How often colour is left', "projection head's layers begin",
   'classifier begins', 'Fewer frames than asked', 'fewer than 16 frames',
+  'off in fine-tuning',
   "Table I's temporal kernels",
 )  # fmt: skip
 
@@ -35,6 +38,8 @@ def test_every_switch_exists_and_has_its_default(subtests):
     workflow: importlib.import_module(f'configs.{workflow}').get_config('paper')
     for workflow in ('pretrain', 'finetune')
   }
+  reproduce = importlib.import_module('configs.reproduce')
+  configs['reproduce'] = reproduce.get_config('all,paper')
   for switch, default in SWITCHES:
     with subtests.test(switch=switch):
       workflow, _, key = switch.partition('.')

@@ -111,6 +111,39 @@ def test_a_row_changes_what_it_names_and_nothing_else():
     assert recipe == first  # fine-tuning's views among it
 
 
+def test_the_other_reading_of_table_4_is_off_in_both_stages():
+  both = {'rows.off_in_finetuning_too': True}
+  config = make_config('table4,paper', **both)
+  (plain,) = table_rows.tables(make_config('table4,paper'))
+  (table,) = table_rows.tables(config)
+  added = [row for row in table.rows if row not in plain.rows]
+  assert [row for row in table.rows if row not in added] == plain.rows
+  recipe = table_runs.recipe_of(config, plain.rows[0], seed=0, draw=0)
+  off = []
+  for row in added:
+    first = table.rows[row.also[0]]
+    assert (row.against, row.published) == (0, first.published)
+    one, other = (
+      table_runs.recipe_of(config, r, seed=0, draw=0) for r in (row, first)
+    )
+    assert one.pretrain == other.pretrain != recipe.pretrain
+    (name,) = (
+      key
+      for key in ('temporal', 'crop', 'color', 'flip')
+      if not one.pretrain.views[key].enabled
+    )
+    off.append(name)
+    assert not one.finetune.views[name].enabled
+    one.finetune.views[name].enabled = True
+    assert one == other
+  # Colour is off in fine-tuning anyway.
+  assert off == ['temporal', 'crop', 'flip']
+  # They cost no pretraining.
+  runs = table_runs.of_table(config, table)
+  assert len({row[0].pretraining for row in runs}) == 5
+  assert len({row[0].finetuning for row in runs}) == 8
+
+
 def test_what_rows_share_is_one_run():
   runs = runs_of(make_config('all,paper'))
   headline = runs['table2'][0][0]
