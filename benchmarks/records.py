@@ -10,7 +10,7 @@ import statistics
 import sys
 import time
 
-PLACES = ('--torch_python', '--out', '--data_dir')  # on one machine only
+PLACES = ('--torch_python', '--out', '--data_dir', '--runs')  # on one machine only
 # What, set around a command, changes how fast it is.
 VARIABLES = ('GLIBC_TUNABLES', 'XLA_FLAGS')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
@@ -112,7 +112,8 @@ def emit(record, out=None):
 
 def command():
   """Returns the command that runs this, without this machine's paths."""
-  module = pathlib.Path(sys.argv[0]).stem
+  spec = getattr(sys.modules['__main__'], '__spec__', None)
+  name = spec.name if spec else pathlib.Path(sys.argv[0]).stem
   settings = [
     f'{name}={shlex.quote(os.environ[name])}'
     for name in VARIABLES
@@ -127,4 +128,4 @@ def command():
       skip = True
     else:
       arguments.append(argument)
-  return ' '.join([*settings, 'python -m', f'benchmarks.{module}', *arguments])
+  return ' '.join([*settings, 'python -m', name, *arguments])

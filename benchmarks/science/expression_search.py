@@ -36,6 +36,7 @@ import pathlib
 import sys
 import time
 
+from benchmarks import records
 from benchmarks.science import demo_runs
 from stclr_jax.experiments.finished.fold_summaries import BaselinesSummary
 from stclr_jax.runs import summaries
@@ -124,7 +125,7 @@ def describe(name, options, workdir):
     A JSON-able dict: 'recipe', 'seed', 'epochs', 'changes'; 'measure', what it
     is judged by; 'expression', all readings of the training people; 'unseen',
     videos of the test people named rightly and all of them, by probe;
-    'contrastive_accuracy' and 'seconds'.
+    'contrastive_accuracy' and 'seconds'; and where it was found.
   """
   found = summaries.read(workdir, summaries.PretrainSummary)
   read = summaries.read(workdir / 'read', BaselinesSummary)
@@ -141,6 +142,8 @@ def describe(name, options, workdir):
     },
     'contrastive_accuracy': found.contrastive_accuracy,
     'seconds': round(found.seconds),
+    'versions': records.versions(),
+    **records.origin(),
   }
 
 
