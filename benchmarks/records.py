@@ -10,7 +10,8 @@ import statistics
 import sys
 import time
 
-PLACES = ('--torch_python', '--out', '--data_dir', '--runs')  # on one machine only
+# Folders and files on one machine only.
+PLACES = ('--torch_python', '--out', '--data_dir', '--runs')
 # What, set around a command, changes how fast it is.
 VARIABLES = ('GLIBC_TUNABLES', 'XLA_FLAGS')
 PACKAGES = ('jax', 'jaxlib', 'flax', 'torch', 'torchvision', 'triton')
