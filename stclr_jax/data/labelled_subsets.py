@@ -6,6 +6,7 @@ are published; a result at a small fraction needs all five.
 """
 
 import hashlib
+import math
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
 
 UNITS = ('clip', 'person')
+_PLURALS = {'clip': 'clips', 'person': 'people'}
 
 
 def labelled_subset(
@@ -23,8 +25,8 @@ def labelled_subset(
   The subsets of one seed are nested: those of 10 % are among those of 25 %.
   By clip each expression keeps its share, up to rounding (to within one where
   expressions are equally many), and at least one video. By person whole
-  people are known, at least as many as it takes to have every expression.
-  Videos without a label are never chosen.
+  people are known. Videos without a label are never chosen. A fraction too
+  small for every expression is refused: what is printed as 1 % would be more.
 
   Args:
     label: expression of each video, int [n]; -1 without one.
@@ -39,7 +41,8 @@ def labelled_subset(
     Indices of the videos kept, int32 ascending.
 
   Raises:
-    ValueError: for a fraction outside (0, 1], an unknown unit, or no label.
+    ValueError: for a fraction outside (0, 1], an unknown unit, no label, or so
+      few that an expression has none.
 
   Source: chosen: ranks by a hash of seed and video id, which no library's
     generator can change.
@@ -63,7 +66,8 @@ def labelled_subset(
     groups = _by_person(subject, labelled, seed)
   # floor(x + 1/2): Python's round would keep 2 of 2.5 and 4 of 3.5.
   number = int(np.floor(fraction * len(groups) + 0.5))
-  number = max(number, _enough_for_all(label, groups))
+  if number < (enough := _enough_for_all(label, groups)):
+    _refuse_few(fraction, unit, number, enough, len(groups))
   kept = [i for group in groups[:number] for i in group]
   return np.sort(np.asarray(kept, np.int32))
 
@@ -100,6 +104,17 @@ def _by_person(subject, videos, seed):
     groups.setdefault(int(subject[i]), []).append(i)
   people = sorted(groups, key=lambda person: rank(seed, person))
   return [groups[person] for person in people]
+
+
+def _refuse_few(fraction, unit, number, enough, total):
+  # Rounded up, so that the fraction named does, too.
+  least = math.ceil(1e4 * (enough - 0.5) / total) / 1e4
+  raise UserError(
+    f'`data.labelled_fraction` (={fraction}) must leave every class a labelled '
+    f'{unit}: it keeps {number} of {total} {_PLURALS[unit]}, and in this draw '
+    f'it takes {enough} to show every class that the training videos have; '
+    f'{least:g} would do.'
+  )
 
 
 def _enough_for_all(label, groups):

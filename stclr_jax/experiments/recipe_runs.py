@@ -10,6 +10,7 @@ import pathlib
 
 import ml_collections
 
+from stclr_jax.data import labelled_subsets
 from stclr_jax.errors import UserError
 from stclr_jax.runs import build
 from stclr_jax.runs import run_videos
@@ -170,17 +171,24 @@ def check_folds(recipe, folds, *, validation=False, store=None):
     store: the `VideoStore` to read in place of the recipe's.
 
   Raises:
-    UserError: if all labelled training videos of a fold are of one class.
+    UserError: if all labelled training videos of a fold are of one class, or
+      the share of labels that is known leaves a class none.
   """
   if not folds:
     return
   store = store or run_videos.load_videos(recipe.data)
   dealt = build.make_folds(store, recipe.data)
   for fold in folds:
-    class_checks.check_trained(
-      store,
-      dealt.fold(fold, validation=validation).train,
-      where=f'of fold {fold}',
+    trained = dealt.fold(fold, validation=validation).train
+    class_checks.check_trained(store, trained, where=f'of fold {fold}')
+    labelled_subsets.labelled_subset(
+      store.label,
+      store.video_id,
+      trained,
+      recipe.data.labelled_fraction,
+      seed=recipe.data.labelled_draw,
+      unit=recipe.data.labelled_unit,
+      subject=store.subject,
     )
 
 

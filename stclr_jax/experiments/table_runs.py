@@ -164,8 +164,12 @@ def of_table(config, table):
   Returns:
     For each row a list of `Run`: every draw of the first seed, then the
     next's.
+
+  Raises:
+    UserError: if two runs of the table are the same, so that they would be
+      compared as if they were not.
   """
-  return [
+  runs = [
     [
       _make_run(recipe_of(config, row, seed=seed, draw=draw))
       for seed in seeds(config)
@@ -173,6 +177,32 @@ def of_table(config, table):
     ]
     for row in table.rows
   ]
+  _refuse_same(table, runs)
+  return runs
+
+
+def _refuse_same(table, runs):
+  rows = {}  # by the folder of each one's first run, and by what is tested
+  for row, of_row in zip(table.rows, runs, strict=True):
+    if len({one.finetuning for one in of_row}) < len(of_row):
+      raise UserError(
+        f'The {len(of_row)} runs of the row {row.name!r} of {table.name} must '
+        'differ, or their spread means nothing: `rows.seeds` and '
+        '`rows.labelled_draws` must name each number once.'
+      )
+    other = rows.setdefault((of_row[0].finetuning, row.oracle), row)
+    if other is not row:
+      raise UserError(
+        f'The rows {other.name!r} and {row.name!r} of {table.name} are the '
+        'same run, so that no test can tell them apart. Their changes, '
+        f'{_describe(other.changes)} and {_describe(row.changes)}, must make '
+        'two recipes: leave out of `recipe` what the table varies, and name '
+        'each of `rows` once.'
+      )
+
+
+def _describe(changes):
+  return ', '.join(f'{key}={value!r}' for key, value in changes.items()) or '()'
 
 
 def of_readings(table, runs):

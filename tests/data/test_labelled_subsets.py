@@ -1,3 +1,4 @@
+import functools
 import hashlib
 
 import numpy as np
@@ -60,14 +61,18 @@ def test_subsets_of_uneven_expressions_keep_their_shares(seed):
   train = np.arange(len(label))
   smaller = set()
   for fraction in np.linspace(0.02, 1, 30):
+    number = np.floor(fraction * len(label) + 0.5)
+    if number < len(counts):
+      with pytest.raises(ValueError, match='leave every class a labelled clip'):
+        labelled_subset(label, video_id, train, fraction, seed=0)
+      continue
     kept = labelled_subset(label, video_id, train, fraction, seed=0)
     assert smaller <= set(kept)
     smaller = set(kept)
     found = np.bincount(label[kept], minlength=len(counts))
     assert found.min() >= 1
-    wanted = max(np.floor(fraction * len(label) + 0.5), len(counts))
-    assert len(kept) == wanted
-    share = wanted * counts / len(label)
+    assert len(kept) == number
+    share = number * counts / len(label)
     # Within one, and one more where rare expressions take their first first.
     assert (np.abs(found - np.maximum(share, 1)) < 2).all()
 
@@ -143,16 +148,22 @@ def test_subsets_by_person_hold_whole_people(oulu):
   assert sizes == [7, 18, 36, 54]
 
 
-def test_subsets_by_person_grow_until_they_have_every_expression():
+def test_people_too_few_for_every_expression_are_refused():
   # Only the last person by rank is ever sad.
   ranked = sorted(range(9), key=lambda p: labelled_subsets.rank(0, p))
   subject = np.repeat(np.arange(9), 2)
   label = np.tile([0, 1], 9)
   label[2 * ranked[-1]] = 2
-  kept = labelled_subset(
-    label, [''] * 18, range(18), 0.1, seed=0, unit='person', subject=subject
-  )
-  assert len(kept) == 18
+  known = functools.partial(
+    labelled_subset,
+    label, [''] * 18, range(18), seed=0, unit='person', subject=subject,
+  )  # fmt: skip
+  for fraction in (0.1, 0.94):
+    with pytest.raises(ValueError, match='a labelled person: it .* of 9 peo'):
+      known(fraction)
+  with pytest.raises(ValueError, match='it takes 9 .* 0.9445 would do'):
+    known(0.9)
+  assert len(known(0.9445)) == 18
 
 
 @pytest.mark.parametrize('unit', labelled_subsets.UNITS)
@@ -169,9 +180,13 @@ def test_unlabelled_videos_are_never_chosen(unit):
   assert kept.tolist() == [i for i in train if label[i] >= 0]
 
 
-def test_every_expression_keeps_a_label():
+def test_every_expression_keeps_a_label_or_the_share_is_refused():
   _, label, video_id = make_videos(10)
-  kept = labelled_subset(label, video_id, range(60), 0.01, seed=0)
+  with pytest.raises(ValueError, match='=0.01.*keeps 1 of 60 clips.*takes 6'):
+    labelled_subset(label, video_id, range(60), 0.01, seed=0)
+  with pytest.raises(ValueError, match='0.0917 would do'):
+    labelled_subset(label, video_id, range(60), 0.09, seed=0)
+  kept = labelled_subset(label, video_id, range(60), 0.0917, seed=0)
   assert sorted(label[kept]) == list(range(6))
 
 

@@ -115,6 +115,30 @@ def test_neighbouring_epochs_are_paired():
   assert set(pairs_of(table)) == {(0, 1), (0, 2), (0, 3)} | neighbours
 
 
+@pytest.mark.parametrize(
+  'which, changes, words',
+  [
+    (
+      'table4',
+      {'recipe.pretrain.views.crop.enabled': False},
+      "'All .*' and 'without crop' of table4 .*pretrain.views.crop.enabled=F",
+    ),
+    ('table6', {'rows.labelled_fractions': (0.5, 0.5)}, "'50 %, ST-CLR' and"),
+    ('table6', {'rows.labelled_draws': (0, 1, 0)}, 'The 3 runs .*75 %.*once'),
+    ('figure6', {'rows.seeds': (1, 1)}, 'The 2 runs of .*rows.seeds'),
+    ('leaks', {'recipe.pretrain_scope': 'all_unlabelled'}, "'people folds.*as"),
+  ],
+)
+def test_rows_that_contradict_each_other_are_refused(which, changes, words):
+  with pytest.raises(UserError, match=words):
+    runs_of(f'{which},paper', **changes)
+
+
+def test_an_oracle_may_share_the_run_that_it_is_of():
+  runs = runs_of('leaks,paper')['leaks']
+  assert runs[0][0].finetuning == runs[1][0].finetuning
+
+
 def test_a_row_of_a_setting_that_is_not_there_is_named():
   config = reproduce_config.get_config('table4,paper')
   row = table_rows.Row('no crop', {'pretrain.views.crops.enabled': False})
@@ -148,3 +172,13 @@ def test_parameters_are_torchvisions(architecture, parameters):
   recipe.encoder.architecture = architecture
   cost = costs.encoder_cost(recipe_runs.pretrain_config(recipe, 0))
   assert cost.parameters == parameters - 205_200
+
+
+def test_labels_too_few_for_a_class_are_refused_before_any_run(tiny_store):
+  recipe = crossval_config.get_config('demo')
+  recipe.data.num_folds = 2
+  recipe.data.labelled_fraction = 0.05
+  with pytest.raises(UserError, match='0.05.*leave every class a labelled'):
+    recipe_runs.check_folds(recipe, (0, 1), store=tiny_store)
+  recipe.data.labelled_fraction = 0.5
+  recipe_runs.check_folds(recipe, (0, 1), store=tiny_store)
