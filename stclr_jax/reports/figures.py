@@ -75,6 +75,25 @@ def save_views(path, original, views, *, title):
     figure.suptitle(title, fontsize=9)
 
 
+def save_operations(path, original, made, *, title):
+  """Draws a frame beside what each operation makes of it (Figure 2, below).
+
+  Args:
+    path: PNG file to write.
+    original: the frame, uint8 [h, w, 3].
+    made: pairs (caption, frame), frame float [s, s, 3] in [0, 1].
+    title: says which video.
+  """
+  shown = [('frame', original), *made]
+  with _figure(path, figsize=(1.5 * len(shown), 2.1)) as figure:
+    grid = figure.subplots(1, len(shown), squeeze=False)[0]
+    for axes, (caption, frame) in zip(grid, shown, strict=True):
+      axes.imshow(frame)
+      axes.set_axis_off()
+      axes.set_title(caption, fontsize=8)
+    figure.suptitle(title, fontsize=9)
+
+
 def save_curves(path, curves, *, title):
   """Draws one small panel per curve over epochs.
 

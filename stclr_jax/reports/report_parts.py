@@ -58,9 +58,17 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
   first, folder = next(iter(folds.items()))
   before = _begun_with(folder)
   if views := _copy_views(directory, before):
-    blocks.append(pages.Heading('Figure 2: a video and its two views'))
+    blocks.append(
+      pages.Heading('Figure 2: a video, its two views, and each operation')
+    )
     blocks += [
-      pages.Image(path, f'{path.stem}: frames, and the positive pair')
+      pages.Image(
+        path,
+        f'{path.stem}: frames, and the positive pair'
+        if path.stem.startswith('views')
+        else f'{path.stem}: each spatial operation alone on the last frame, '
+        'as the first view has it; flip and colour where it may have none',
+      )
       for path in views
     ]
   blocks.append(pages.Heading('Curves'))
@@ -157,10 +165,12 @@ def _save_people(directory, summary):
 
 
 def _copy_views(directory, pretraining):
-  """Takes over two pictures that a pretraining has drawn."""
+  """Takes over the pictures of both halves of Figure 2, of a pretraining."""
   if pretraining is None:
     return []
-  drawn = sorted(pretraining.glob(f'{workdirs.FIGURES}/views_*.png'))[:2]
+  figures_of = pathlib.Path(pretraining, workdirs.FIGURES)
+  drawn = sorted(figures_of.glob('views_*.png'))[:2]
+  drawn += sorted(figures_of.glob('operations_*.png'))
   return [shutil.copyfile(path, directory / path.name) for path in drawn]
 
 

@@ -11,6 +11,8 @@ from stclr_jax.learning import steps
 from stclr_jax.reports import figures
 from stclr_jax.runs import journal
 from stclr_jax.runs import workdirs
+from stclr_jax.views import alone
+from stclr_jax.views import view_parameters
 from stclr_jax.views import views
 
 _CURVES = (
@@ -53,14 +55,46 @@ def save_view_pairs(workdir, store, indices, options, seed):
       (f'view {n}', np.clip(clips[row] * options.std + options.mean, 0, 1))
       for n, clips in enumerate(pair, start=1)
     ]
-    # Ids are the users' own: of any length, with any characters.
-    name = re.sub(r'[^\w.-]', '_', store.video_id[i])[-60:]
     figures.save_views(
-      pathlib.Path(workdir, workdirs.FIGURES) / f'views_{row + 1}_{name}.png',
+      _picture_of(workdir, f'views_{row + 1}', store.video_id[i]),
       original,
       shown,
       title=f'{store.video_id[i]} of {store.name}',
     )
+
+
+def save_operations(workdir, store, index, options, seed):
+  """Draws what each spatial operation by itself makes of a video's last frame.
+
+  Args:
+    workdir: path of the run.
+    store: a `VideoStore`.
+    index: of the video.
+    options: a `views.ViewOptions`.
+    seed: int, of the views; what is drawn is the first view's.
+
+  Source: ST-CLR Fig. 2, the lower half.
+  """
+  store = store.only([index])
+  frame = store.frames[-1]
+  key = view_parameters.view_key(seed, 0, index, steps.PRETRAIN_VIEWS[0])
+
+  def make(frame):
+    return alone.apply_alone(frame, key, options=options)
+
+  made = np.asarray(compilation.run_once(make, frame))
+  figures.save_operations(
+    _picture_of(workdir, 'operations', store.video_id[index]),
+    frame,
+    zip(alone.list_operations(options), made, strict=True),
+    title=f'{store.video_id[index]} of {store.name}: each operation alone',
+  )
+
+
+def _picture_of(workdir, kind, video_id):
+  # Ids are the users' own: of any length, with any characters.
+  name = re.sub(r'[^\w.-]', '_', video_id)[-60:]
+  return pathlib.Path(workdir, workdirs.FIGURES) / f'{kind}_{name}.png'
 
 
 def save_pretraining_curves(workdir, chance):

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array
 from jaxtyping import Bool
@@ -205,6 +206,17 @@ class PixelAugmentation(abc.ABC):
   def describe(self, drawn: Any) -> str:
     """Says on the contact sheet what was drawn, of NumPy values."""
 
+  def parts(self, drawn: Any) -> list[tuple[str, Any]]:
+    """Takes apart what was drawn, if it is several operations (Figure 2).
+
+    Args:
+      drawn: of `draw`.
+
+    Returns:
+      Pairs (name, what would have been drawn if that were all).
+    """
+    return []
+
 
 @dataclasses.dataclass(frozen=True)
 class Color(PixelAugmentation):
@@ -253,6 +265,18 @@ class Color(PixelAugmentation):
     ]
     words.append(f'hue {360 * hue:+.0f}°')
     return ', '.join(words[i] for i in drawn.order)
+
+  def parts(
+    self, drawn: color.ColorDistortion
+  ) -> list[tuple[str, color.ColorDistortion]]:
+    """Each of the four alone, but for those whose strength is 0."""
+    one = jnp.float32(1)
+    nothing = color.ColorDistortion(drawn.order, one, one, one, 0 * one)
+    return [
+      (name, nothing._replace(**{name: getattr(drawn, name)}))
+      for name, strength in zip(color.NAMES, self._strengths, strict=True)
+      if strength
+    ]
 
   @property
   def _strengths(self):

@@ -86,6 +86,9 @@ def run(config, workdir, *, store=None):
   run_pictures.save_view_pairs(
     begun.workdir, store, seen[:3], view_options, config.seed
   )
+  run_pictures.save_operations(
+    begun.workdir, store, seen[0], view_options, config.seed
+  )
   knn = pretrain_progress.make_knn(
     config.knn, network, view_options, videos, seen
   )

@@ -61,6 +61,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
     'pretraining.png',
     'expression.png',
     'views_1_P002_Anger.png',
+    'operations_P002_Anger.png',
   } <= pictures
   notes = trained.open_trained(tmp_path, option='').notes
   assert notes.seen[0].names == {f'P{i:03d}' for i in range(2, 11)}
@@ -297,3 +298,6 @@ def test_pictures_take_ids_of_any_kind(tiny_store, tiny_config, tmp_path):
   options = build.make_view_options(config.views)
   run_pictures.save_view_pairs(tmp_path, store, np.arange(3), options, seed=0)
   assert len(list((tmp_path / 'figures').glob('views_*.png'))) == 3
+  run_pictures.save_operations(tmp_path, store, 2, options, seed=0)
+  (picture,) = (tmp_path / 'figures').glob('operations_*.png')
+  assert picture.stat().st_size > 1000
