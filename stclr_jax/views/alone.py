@@ -34,9 +34,9 @@ class _Picture(NamedTuple):
   """
 
   box: spatial.Box
-  flip: Bool[Array, ''] | bool
+  flip: Bool[Array, '']
   pixels: tuple[Any, ...]
-  on: tuple[bool, ...]
+  on: tuple[Bool[Array, ''], ...]
 
 
 def list_operations(options: augmentations.ViewOptions) -> list[str]:
