@@ -66,8 +66,8 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
         path,
         f'{path.stem}: frames, and the positive pair'
         if path.stem.startswith('views')
-        else f'{path.stem}: each spatial operation alone on the last frame, '
-        'as the first view has it; flip and colour where it may have none',
+        else f'{path.stem}: each spatial operation alone on the last frame, as '
+        'drawn for the first view; flip and colour even if that view has none',
       )
       for path in views
     ]
