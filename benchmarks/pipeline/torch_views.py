@@ -26,7 +26,7 @@ def sample_frames(generator, length, num_frames):
   """
   strategy = generator.integers(3)
   if length < num_frames:
-    return np.arange(num_frames) * length // num_frames
+    return (2 * np.arange(num_frames) + 1) * length // (2 * num_frames)
   if strategy == 0:
     return np.sort(generator.choice(length, num_frames, replace=False))
   if strategy == 1:
