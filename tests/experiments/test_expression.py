@@ -236,7 +236,7 @@ def test_every_comparison_is_one_of_as_many_labels_after_holm():
   lines = '\n'.join(tables_page.table_lines(found))
   (said,) = (line for line in lines.split('\n') if line.startswith('Not the'))
   assert said.startswith("Not the paper's method: our pretraining has ")
-  assert 'projection.input=change_of_clip' in said and 'knn' not in said
+  assert 'projection.input=change;' in said and 'knn' not in said
   assert said.endswith('; our classifier has classifier.input=both.')
 
 
