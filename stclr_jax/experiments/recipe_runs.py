@@ -10,7 +10,6 @@ import pathlib
 
 import ml_collections
 
-from stclr_jax.data import labelled_subsets
 from stclr_jax.errors import UserError
 from stclr_jax.runs import build
 from stclr_jax.runs import run_videos
@@ -181,15 +180,7 @@ def check_folds(recipe, folds, *, validation=False, store=None):
   for fold in folds:
     trained = dealt.fold(fold, validation=validation).train
     class_checks.check_trained(store, trained, where=f'of fold {fold}')
-    labelled_subsets.labelled_subset(
-      store.label,
-      store.video_id,
-      trained,
-      recipe.data.labelled_fraction,
-      seed=recipe.data.labelled_draw,
-      unit=recipe.data.labelled_unit,
-      subject=store.subject,
-    )
+    build.select_labelled(store, trained, recipe.data)
 
 
 def finished_folds(folders):

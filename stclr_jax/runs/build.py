@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from stclr_jax.data import folds
+from stclr_jax.data import labelled_subsets
 from stclr_jax.errors import UserError
 from stclr_jax.learning import compilation
 from stclr_jax.learning import compiled_steps
@@ -91,6 +92,28 @@ def select_fold(store, options, *, validation=False):
     A `folds.Fold` of the store's video indices.
   """
   return make_folds(store, options).fold(options.fold, validation=validation)
+
+
+def select_labelled(store, videos, options):
+  """Finds the videos whose labels are known.
+
+  Args:
+    store: a `VideoStore`.
+    videos: indices of those trained on, int [n].
+    options: `config.data`.
+
+  Returns:
+    Indices of some of them, see `labelled_subsets.labelled_subset`.
+  """
+  return labelled_subsets.labelled_subset(
+    store.label,
+    store.video_id,
+    videos,
+    options.labelled_fraction,
+    seed=options.labelled_draw,
+    unit=options.labelled_unit,
+    subject=store.subject,
+  )
 
 
 def make_view_options(options, *, read='clip', rest='first_frame'):

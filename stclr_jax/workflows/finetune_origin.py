@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from stclr_jax.data import labelled_subsets
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
 from stclr_jax.models import heads
+from stclr_jax.runs import build
 from stclr_jax.runs import provenance
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
@@ -74,15 +74,7 @@ def choose_labelled(config, store, dealt, fold, earlier):
       unlabelled_is_meant=config.pretrain_scope == 'all_unlabelled',
       leaky=dealt.leaky,
     )
-  labelled = labelled_subsets.labelled_subset(
-    store.label,
-    store.video_id,
-    fold.train,
-    config.data.labelled_fraction,
-    seed=config.data.labelled_draw,
-    unit=config.data.labelled_unit,
-    subject=store.subject,
-  )
+  labelled = build.select_labelled(store, fold.train, config.data)
   class_checks.check_trained(
     store, labelled, where=f'of fold {config.data.fold}'
   )
