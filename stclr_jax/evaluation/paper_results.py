@@ -105,6 +105,8 @@ TABLE_6 = (
   Row('25%', '77.08', 370),
   Row('10%', '54.17', 260),
 )
+# Table VI's rows and that of all labels, by the share as it prints it.
+BY_SHARE = {'100%': ALL_LABELS, **{row.name: row for row in TABLE_6}}
 
 
 @dataclasses.dataclass(frozen=True)

@@ -88,8 +88,6 @@ def _differences(name, changes):
 def _of_share(config, share, begun, read, *, first):
   """The rows of a share of the labels; `first` is the index of the paper's."""
   percent = f'{100 * share:g}'
-  published = {row.name: row for row in paper.TABLE_6}
-  published['100%'] = paper.TABLE_2[-1]
   rows = []
   for reader, after in read.items():
     for beginning, before in begun.items():
@@ -99,7 +97,7 @@ def _of_share(config, share, begun, read, *, first):
           {'data.labelled_fraction': share} | before | after,
           draws=tuple(config.rows.labelled_draws) if share < 1 else (0,),
           against=first if rows else None,
-          published=None if rows else published.get(f'{percent}%'),
+          published=None if rows else paper.BY_SHARE.get(f'{percent}%'),
         )
       )
   return rows

@@ -240,13 +240,12 @@ def _table_5(config):
 def _table_6(config):
   rows = []
   draws = tuple(config.rows.labelled_draws)
-  published = {row.name: row for row in paper.TABLE_6}
-  published['100%'] = paper.ALL_LABELS
   shares = tuple(config.rows.labelled_fractions)
   every = shares.index(1) if 1 in shares else 0
   for init in ('pretrained', 'scratch'):
     for i, fraction in enumerate(shares):
       first = init == 'pretrained'
+      papers = paper.BY_SHARE if first else {}
       rows.append(
         Row(
           f'{100 * fraction:g} %, {"ST-CLR" if first else "from scratch"}',
@@ -257,7 +256,7 @@ def _table_6(config):
           # that one with it as well.
           against=(None if i == every else every) if first else i,
           also=() if first or i == every else (every,),
-          published=published.get(f'{100 * fraction:g}%') if first else None,
+          published=papers.get(f'{100 * fraction:g}%'),
         )
       )
   return Table(
