@@ -133,17 +133,12 @@ def _make_pictures(key, frame_size, options):
 
 def _certain(options):
   """The same options without the chance that an operation does nothing."""
-  names = ['flip']
-  for name, one in vars(options).items():
-    if isinstance(one, augmentations.PixelAugmentation):
-      names += [name] if hasattr(one, 'probability') else []
-  return dataclasses.replace(
-    options,
-    **{
-      name: dataclasses.replace(getattr(options, name), probability=1.0)
-      for name in names
-    },
-  )
+  certain = {
+    name: dataclasses.replace(one, probability=1.0)
+    for name, one in vars(options).items()
+    if hasattr(one, 'probability')
+  }
+  return dataclasses.replace(options, **certain)
 
 
 def _put(values, i, value):
