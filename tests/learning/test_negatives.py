@@ -7,8 +7,8 @@ import jax
 import numpy as np
 import optax
 import pytest
-from flax import linen as nn
 from jax import test_util
+from made_encoders import OrderEncoder
 
 from stclr_jax.errors import UserError
 from stclr_jax.learning import losses
@@ -18,7 +18,6 @@ from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.learning.negatives import Negatives
 from stclr_jax.models import heads
-from stclr_jax.models.normalization import BatchNorm
 
 SUBJECT = np.array([4, 4, 7, 4, 9, 7, 7, 2], np.int32)  # 9 and 2 are alone
 N = len(SUBJECT)
@@ -167,21 +166,6 @@ def test_chance_is_the_loss_of_embeddings_that_are_alike(
   assert found == pytest.approx(np.mean(expected))
   if (weight, groups, backwards) == (1, 1, False):
     assert found == math.log(2 * N - 1)
-
-
-class OrderEncoder(nn.Module):
-  """An encoder to which the order of frames matters, and batch norm."""
-
-  groups: int = 1
-  axis_name: str | None = None
-
-  @nn.compact
-  def __call__(self, clips, *, train):
-    x = nn.Dense(6, param_dtype=np.float64)(clips.reshape(len(clips), -1))
-    norm = BatchNorm(
-      dtype=np.float64, groups=self.groups, axis_name=self.axis_name
-    )
-    return norm(x[:, None, None, None], train=train, relu=True)[:, 0, 0, 0]
 
 
 def make_clips():

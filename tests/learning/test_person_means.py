@@ -6,14 +6,13 @@ import jax
 import numpy as np
 import optax
 import pytest
-from flax import linen as nn
+from made_encoders import OrderEncoder
 
 from stclr_jax.learning import parallel
 from stclr_jax.learning import person_means
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
 from stclr_jax.models import heads
-from stclr_jax.models.normalization import BatchNorm
 
 N = 16
 # On eight devices of two clips nobody but 9 is on one device alone.
@@ -61,19 +60,6 @@ def test_means_are_those_of_a_loop(devices):
   )
 
 
-class SmallEncoder(nn.Module):
-  """One layer and batch norm."""
-
-  groups: int = 1
-  axis_name: str | None = None
-
-  @nn.compact
-  def __call__(self, clips, *, train):
-    x = nn.Dense(6, param_dtype=np.float64)(clips.reshape(len(clips), -1))
-    norm = BatchNorm(dtype=np.float64, axis_name=self.axis_name)
-    return norm(x[:, None, None, None], train=train, relu=True)[:, 0, 0, 0]
-
-
 def run_step(monkeypatch, what, trained, devices, order):
   """One step; returns network, state, clips, metrics and gradients."""
   clips = np.random.default_rng(1).normal(size=(N, 2, 2, 2, 3))
@@ -81,7 +67,7 @@ def run_step(monkeypatch, what, trained, devices, order):
     steps.views, 'draw_views', lambda frames, videos, *_, **__: frames[videos]
   )
   network = heads.ClassifierNetwork(
-    SmallEncoder(axis_name=parallel.DEVICE_AXIS if devices > 1 else None),
+    OrderEncoder(axis_name=parallel.DEVICE_AXIS if devices > 1 else None),
     3,
     what,
     'person_mean',
