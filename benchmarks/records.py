@@ -129,4 +129,4 @@ def command():
       skip = True
     else:
       arguments.append(argument)
-  return ' '.join([*settings, 'python -m', name, *arguments])
+  return ' '.join([*settings, 'python -m', name, *map(shlex.quote, arguments)])

@@ -76,9 +76,10 @@ def find_size(preset, others):
 def expression(size):
   """Our recipe for getting at the expression, which is not the paper's.
 
-  A positive pair shows one person, so that who it is answers eq. (1); of the
-  change from rest it says nothing. This is the one place that says what the
-  recipe is: the presets and `reproduce.py:expression` read it.
+  A positive pair shows one person, so that who it is answers eq. (1), and takes
+  most of what varies; the change from rest shows the expression. This is the
+  one place that says what the recipe is: the presets and
+  `reproduce.py:expression` read it.
 
   Args:
     size: of `PRESETS`.
@@ -87,17 +88,13 @@ def expression(size):
     {'pretrain': ..., 'finetune': ...}: what it changes in the paper's run of
     that size, as dicts of dicts.
   """
-  # chosen: not measured at the paper's size; there the demo's rate by the size
-  # of the batch, 32 videos for 36 (Goyal et al. 2017, arXiv:1706.02677).
-  learning_rate = 0.05 if size == 'demo' else 0.044
-  pretraining = {
-    # chosen: the best of what benchmarks/science/expression_search.py has run
-    'projection': {'input': 'change'},
-    'optimizer': {'schedule': 'cosine', 'learning_rate': learning_rate},
-  }
-  if size == 'demo':
-    # chosen: after the demo's 12 nothing is there yet.
-    pretraining |= {'num_epochs': 40, 'knn': {'every_epochs': 10}}
+  # The paper's: no contrast of changes was better, and that of the last frame
+  # less the first leaves an encoder that fine-tunes badly: docs/expression.md.
+  pretraining = {'projection': {'input': 'clip'}}
+  if size != 'demo':
+    # chosen: not measured at these sizes; the demo's cosine, and its rate by
+    # the size of the batch, 32 for 36 (Goyal et al. 2017, arXiv:1706.02677).
+    pretraining['optimizer'] = {'schedule': 'cosine', 'learning_rate': 0.044}
   finetuning = {'classifier': {'input': 'both'}}
   return {'pretrain': pretraining, 'finetune': finetuning}
 

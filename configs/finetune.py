@@ -53,6 +53,7 @@ def _paper():
   config.data.labelled_fraction = 1.0  # Table VI: 0.75, 0.5, 0.25, 0.1
   config.data.labelled_unit = 'clip'  # or 'person': all of a person's videos
   config.data.labelled_draw = 0  # which of the fixed, nested subsets, 0 to 4
+  config.data.with_faces = False  # see configs/pretrain.py
   config.views = common.views()
   # chosen: milder than pretraining's, so that the expression stays in sight
   config.views.crop.area = (0.5, 1.0)
@@ -84,6 +85,7 @@ def _paper():
       'frozen_learning_rate': 1e-4,  # of stage one; Sec. IV.A
       'momentum': 0.9,  # of SGD, unused by Adam
       'weight_decay': 0.0,  # of SGD, unused by Adam
+      'clip_norm': 0.0,  # of the gradient, the longest allowed; 0: none
       'schedule': 'plateau',  # Sec. IV.A; on the training loss (chosen)
       'patience': 3,  # Sec. IV.A
       'factor': 0.1,  # chosen: torch's default
@@ -93,8 +95,26 @@ def _paper():
   config.report_every_epochs = 10
   config.evaluation = ml_collections.ConfigDict({'batch_size': 32})
   config.log_every_steps = 10
+  # `report.html`: who was named what, how surely, from how much of a video, and
+  # a map (t-SNE) of at most so many videos' representations; 0: no map.
+  # chosen: a minute, and as many points as can be told apart.
+  config.report = ml_collections.ConfigDict(
+    {'enabled': True, 'map_videos': 1000}
+  )
+  # A loss or gradient that is no number: 'stop', or 'skip' the step (its update
+  # is not made), which so many in a row stop as well. chosen: a single one can
+  # come from a video, ten in a row from the network.
+  config.non_finite = ml_collections.ConfigDict(
+    {'action': 'stop', 'most_in_a_row': 10}
+  )
   config.checkpoint = ml_collections.ConfigDict(
-    {'every_epochs': 10, 'keep': 1, 'keep_epochs': ()}
+    {
+      'every_epochs': 10,
+      'every_minutes': 10.0,
+      'keep': 1,
+      'keep_epochs': (),
+      'keep_best': 'none',  # as in configs/pretrain.py
+    }
   )
   return config
 

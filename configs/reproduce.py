@@ -62,6 +62,7 @@ def get_config(which='all'):
   # What a row does not change; a table tests the last epoch, and the oracle's.
   config.recipe = crossval.recipe(beside)
   config.recipe.preset = preset
+  config.recipe.finetune.report.enabled = False  # the tree has one
   config.rows = {
     # () is the recipe's; of more than one the deviation is reported apart.
     'seeds': (),
@@ -114,13 +115,13 @@ def _smoke(config):
   recipe.data.num_folds = 2
   recipe.encoder.width = 1 / 16
   recipe.pretrain.num_epochs = 3
-  config.expression.pretrain.num_epochs = 3
   recipe.finetune.num_epochs = 4
   recipe.finetune.frozen_epochs = 1
   for run in (recipe.pretrain, recipe.finetune):
     run.batch_size = 48
     run.views.size = 16
     run.checkpoint.every_epochs = 1
+  recipe.pretrain.optimizer.schedule = 'constant'  # the paper's, see Table V
   recipe.pretrain.knn.every_epochs = 3
   recipe.pretrain.audit.enabled = False  # minutes, over fourteen pretrainings
   config.baselines.views.size = 32

@@ -1,13 +1,16 @@
 """Shows a data set, and what pretraining would see of it, on one HTML page.
 
     python -m stclr_jax.browse synthetic_demo
-    python -m stclr_jax.browse my_videos --out=my_videos.html
+    python -m stclr_jax.browse my_videos --with_faces
     python -m stclr_jax.browse oulu_casia --config.data.split=ni_strong \\
       --config.views.crop.area="(0.5, 1.0)"
 
 The page holds the counts of each class, the report of the build or the import,
 and, of some videos, frames, label, person, length and the two views that the
 config draws, with what was drawn. It needs no other file and no network.
+
+People are shown with --with_faces only: a page is passed on more easily than
+the videos it is of, and who types the flag has thought of that.
 """
 
 import argparse
@@ -18,8 +21,8 @@ from absl import logging
 
 from stclr_jax import commands
 from stclr_jax.errors import UserError
-from stclr_jax.reports import contact_page
-from stclr_jax.reports import contact_sheet
+from stclr_jax.reports.browsing import contact_page
+from stclr_jax.reports.browsing import contact_sheet
 from stclr_jax.runs import build
 
 _CONFIGS = pathlib.Path(__file__).parents[1] / 'configs'
@@ -29,13 +32,14 @@ def browse(config, out, *, num_videos=24, num_shown=8):
   """Writes the page of a config's data set.
 
   Args:
-    config: as `configs/pretrain.py` gives it.
+    config: as `configs/pretrain.py` gives it; its `data.with_faces` says
+      whether people are shown.
     out: path of the page.
     num_videos: at most so many are shown.
     num_shown: at most so many frames of each.
 
   Returns:
-    A line that says what was written.
+    Lines that say what was written.
 
   Raises:
     ValueError: for an unknown data set, split or number.
@@ -55,10 +59,12 @@ def browse(config, out, *, num_videos=24, num_shown=8):
   shown = contact_page.write(
     out, store, config, options, num_videos=num_videos, num_shown=num_shown
   )
-  return (
+  lines = [
     f'{store.name}: {shown} of {store.num_videos} videos on {out} '
-    f'({out.stat().st_size / 1e6:.1f} MB).'
-  )
+    f'({out.stat().st_size / 1e6:.1f} MB).',
+    contact_page.faces_notice(store, config.data),
+  ]
+  return '\n'.join(filter(None, lines))
 
 
 def main(arguments=None):
@@ -76,6 +82,7 @@ def main(arguments=None):
   options = _parser().parse_args(arguments)
   logging.set_verbosity(logging.WARNING)  # TFDS and JAX tell of every file
   config.data.name = options.name
+  config.data.with_faces |= options.with_faces
   _browse(config, options.out or f'{options.name}.html', options)
 
 
@@ -108,6 +115,11 @@ def _parser():
     type=int,
     default=8,
     help='how many of each to show at most (default: %(default)s)',
+  )
+  add(
+    '--with_faces',
+    action='store_true',
+    help='show people, too; drawn faces are always shown',
   )
   return parser
 

@@ -120,7 +120,7 @@ def naming_mistyped_settings():
   """Says in a line which --config.KEY=VALUE does not fit a config."""
   try:
     yield
-  except (AttributeError, KeyError, TypeError) as error:
+  except (AttributeError, KeyError, TypeError, ValueError) as error:
     told = error.args[0]
     while isinstance(told, BaseException) and told.args:
       told = told.args[0]  # ml_collections hands an error on within another

@@ -17,6 +17,10 @@ class MissingPackageError(UserError, ImportError):
   """A package that only some commands need, and that is not installed."""
 
 
+class MissingFileError(UserError, FileNotFoundError):
+  """A file or folder that was named, and is not there."""
+
+
 def check_one_of(name, value, allowed, remedy=''):
   """Refuses a value that is none of those allowed.
 

@@ -16,6 +16,7 @@ import sys
 
 from stclr_jax import commands
 from stclr_jax.data import imported
+from stclr_jax.data.faces import face_detection
 from stclr_jax.data.imports import import_arguments
 from stclr_jax.data.imports import import_commands
 from stclr_jax.data.imports import import_report
@@ -37,9 +38,12 @@ def main(argv=None):
   # TFDS's protobuf tells of itself on import.
   os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
   report = commands.report_errors(_place)(run)(args)
+  by_default = args.face_crop and args.face_detector is None
+  notes = [face_detection.describe_default()] if by_default else []
   path = imported.directory(args.out, args.data_dir)
   _say(
     import_report.describe(report, path),
+    *filter(None, notes),
     import_commands.describe(report, args.data_dir),
   )
 
@@ -72,6 +76,10 @@ def run(args):
   label_map = labels.parse_label_map(args.label_map, args.labels)
   recipe = recipes.RECIPES[args.recipe] if args.recipe else None
   options = import_arguments.make_options(args, recipe)
+  if options.face_crop:  # what it lacks is said once, before all is read
+    face_detection.make_detector(
+      options.face_crop.detector, min_face=options.face_crop.min_face
+    )
   listing = import_arguments.list_source(args, recipe)
   if recipe and not label_map.classes:
     names = (

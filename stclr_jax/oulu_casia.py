@@ -10,10 +10,13 @@ DRAWN_SETS = ('synthetic', 'synthetic_demo')
 BUILT_SETS = (LICENSED, *DRAWN_SETS)
 
 NUM_PEOPLE = 80
+# Zhao et al. 2011; the drawn set moves at the same rate.
+FPS = 25.0
 EXPRESSIONS = ('Anger', 'Disgust', 'Fear', 'Happiness', 'Sadness', 'Surprise')
 # The configs' default condition, and the one that the builder draws.
 DEFAULT_CONDITION = 'vl_strong'
 DRAWN_CONDITIONS = (DEFAULT_CONDITION, 'vl_weak', 'vl_dark', 'ni_strong')
+CROPPED = '_cropped'  # ends a condition whose faces its authors cut out
 
 
 def family(name):

@@ -3,6 +3,7 @@
 import dataclasses
 import os
 
+import hypothesis
 import jax
 import pytest
 
@@ -17,6 +18,17 @@ jax.config.update('jax_platforms', 'cpu')
 jax.config.update('jax_disable_most_optimizations', True)
 # A broadcast over ranks that nobody wrote down is a bug until shown otherwise.
 jax.config.update('jax_numpy_rank_promotion', 'raise')
+
+
+# Of tests marked `properties`: the same few cases in each run, so that a change
+# is judged by itself; thousands with --hypothesis-profile=many.
+hypothesis.settings.register_profile(
+  'few', max_examples=30, deadline=None, derandomize=True, database=None
+)
+hypothesis.settings.register_profile(
+  'many', max_examples=1000, deadline=None, database=None, print_blob=True
+)
+hypothesis.settings.load_profile('few')
 
 
 def pytest_configure(config):

@@ -13,6 +13,7 @@ def make_video(name, frames=10, **values):
     'subject_named': True,
     'frame_size': (240, 320) if frames else None,
     'fps': 25.0,
+    'fps_known': True,
     'start': 0.0,
     'seconds': frames / 25,
     'bytes': 100 * frames,

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from stclr_jax import making
 from stclr_jax.data.people import identity
 from stclr_jax.runs import provenance
 from stclr_jax.runs import trained
@@ -28,6 +29,7 @@ def make_notes(store, videos, *, labels=False, before=None, **changes):
     **_OPTIONS,
     'data': store.name,
     'data_hash': provenance.hash_data(store),
+    'making': making.Making(num_videos=len(videos)),
     'seen': (
       *trained.history(before),
       identity.see(store, np.asarray(videos), labels=labels),

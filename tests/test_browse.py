@@ -14,8 +14,8 @@ from stclr_jax.data.imports import importing
 from stclr_jax.data.imports import recordings
 from stclr_jax.data.listings import labels
 from stclr_jax.data.listings import listing_folder
-from stclr_jax.reports import contact_page
-from stclr_jax.reports import contact_sheet
+from stclr_jax.reports.browsing import contact_page
+from stclr_jax.reports.browsing import contact_sheet
 from stclr_jax.runs import build
 from stclr_jax.views import view_parameters
 from stclr_jax.views import views
@@ -53,6 +53,7 @@ def images(page):
 
 def test_page_shows_counts_videos_and_views(config, tmp_path):
   out = tmp_path / 'page.html'
+  config.data.with_faces = True
   said = browse.browse(config, out, num_shown=3)
   assert '3 of 3 videos' in said
   page = out.read_text()
@@ -73,6 +74,16 @@ def test_page_shows_counts_videos_and_views(config, tmp_path):
   assert shapes == [(96, 4 * 128, 3), (96, 4 * 96, 3), (96, 4 * 96, 3)] * 3
   assert not re.search(r'(src|href)="(?!data:)', page)  # nothing from elsewhere
   assert [path.name for path in tmp_path.glob('page*')] == ['page.html']
+
+
+def test_people_are_left_out_and_what_is_known_of_them_stays(config, tmp_path):
+  out = tmp_path / 'page.html'
+  said = browse.browse(config, out, num_shown=3)
+  assert '3 of 3 videos' in said and 'left out; --with_faces shows' in said
+  page = out.read_text()
+  assert '<img' not in page and 'left out; --with_faces shows' in page
+  assert 'first row' not in page and 'person' in page
+  assert len(re.findall('<p>view [12]: frames', page)) == 6
 
 
 @pytest.mark.slow
@@ -134,12 +145,14 @@ def test_command_line(config, tmp_path):
       sys.executable, '-m', 'stclr_jax.browse', 'mine',
       f'--out={tmp_path / "page.html"}', '--videos=1',
       f'--config.data.data_dir={config.data.data_dir}',
-      '--config.views.size=16', '--config.views.num_frames=2',
+      '--config.views.size=16', '--config.views.num_frames=2', '--with_faces',
     ],
     capture_output=True, text=True,
   )  # fmt: skip
   assert done.returncode == 0, done.stderr
   assert done.stdout.startswith('mine:videos: 1 of 3 videos')
+  assert 'People can be recognised' in done.stdout
+  assert len(list(images((tmp_path / 'page.html').read_text()))) == 3
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,23 @@ def test_what_is_mistyped_ends_in_a_line(tmp_path, flags, words):
   assert 'Traceback' not in result.stderr and not (tmp_path / 'run').exists()
 
 
+def test_people_are_asked_for_by_a_flag(tmp_path):
+  given = ['--with_faces', '--config.data.name=nowhere']
+  result = run_main(
+    f'--config={ROOT}/configs/crossval.py',
+    f'--workdir={tmp_path}/run',
+    *given,
+    cwd=tmp_path,
+  )
+  assert "`data.name` (='nowhere')" in result.stderr
+  config = json.loads((tmp_path / 'run' / 'config.json').read_text())
+  assert config['data']['with_faces']
+  result = run_main(
+    f'--config={ROOT}/configs/evaluate.py', *given, cwd=tmp_path
+  )
+  assert result.returncode != 0 and 'evaluate draws nobody' in result.stderr
+
+
 def test_a_config_file_that_is_not_there_is_named(tmp_path):
   result = run_main('--config=configs/pretain.py', cwd=tmp_path)
   assert result.returncode != 0 and 'configs/pretain.py' in result.stderr

@@ -76,6 +76,7 @@ def tiny_config():
       config.optimizer.warmup_epochs = 0
     else:
       config.frozen_epochs = 1
+      config.report.enabled = False
     config.update_from_flattened_dict(changes)
     return config
 
@@ -97,6 +98,7 @@ def tiny_crossval():
       stage.checkpoint.every_epochs = 1
       stage.optimizer.warmup_epochs = 0
     config.finetune.frozen_epochs = 0
+    config.finetune.report.enabled = False
     config.pretrain.audit.enabled = False
     config.update_from_flattened_dict(changes)
     return config

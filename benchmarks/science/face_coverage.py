@@ -21,8 +21,10 @@ import time
 
 import numpy as np
 
+from benchmarks import records
 from benchmarks.science import other_detectors
 from stclr_jax.data.drawn import synthetic_faces
+from stclr_jax.data.faces import blaze_file
 from stclr_jax.data.faces import face_crops
 from stclr_jax.data.faces import face_detection
 from stclr_jax.data.imports import recordings
@@ -42,18 +44,18 @@ def main(argv=None):
   parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
   add = parser.add_argument
   add('folder', nargs='?', help='of videos (default: drawn faces)')
-  add('--detectors', nargs='+', default=[*DETECTORS])
+  add('--detectors', nargs='+', default=[*available()])
   add('--num_subjects', type=int, default=4, help='of the drawn faces')
   add('--sheet', help='.png to write')
   add(
     '--sheet_detector',
     choices=face_detection.DETECTORS,
-    default='hog',
+    default=face_detection.default(),
     help='whose crops the sheet shows',
   )
   add('--out', help='.json to write')
   options = parser.parse_args(argv)
-  videos = list(_list_videos(options))
+  videos = list(list_videos(options))
   rows = []
   for name, read in videos:
     rows += measure(name, read, options.detectors)
@@ -63,7 +65,11 @@ def main(argv=None):
     draw_sheet(videos, crop, options.sheet)
     print(f'\n{options.sheet}')
   if options.out:
-    record = {'rows': rows, 'fps': _FPS, 'versions': _versions()}
+    record = records.origin() | {
+      'versions': versions(),
+      'fps': _FPS,
+      'rows': rows,
+    }
     pathlib.Path(options.out).write_text(json.dumps(record, indent=1) + '\n')
     print(f'\n{options.out}')
   return rows
@@ -166,8 +172,18 @@ def draw_sheet(videos, crop, path):
     raise OSError(f'{path} cannot be written.')
 
 
-def _list_videos(options):
-  """Yields (name, function that reads its frames)."""
+def available():
+  """Names the detectors that can run here: BlazeFace wants its file."""
+  lacking = set() if blaze_file.is_there() else {'blaze'}
+  return tuple(name for name in DETECTORS if name not in lacking)
+
+
+def list_videos(options):
+  """Yields (name, function that reads its frames) of videos.
+
+  Args:
+    options: `folder`, None for drawn faces of `num_subjects` people.
+  """
   if options.folder is None:
     drawn = synthetic_faces.draw_videos(
       **_DRAWN, num_subjects=options.num_subjects
@@ -217,7 +233,8 @@ def _pad(row, width):
   return np.pad(row, spare, constant_values=255)
 
 
-def _versions():
+def versions():
+  """Lists the versions of what detects."""
   import cv2
 
   versions = {'python': platform.python_version(), 'opencv': cv2.__version__}

@@ -12,7 +12,7 @@ from benchmarks.step import device_compilers
 from benchmarks.step import lowered_steps
 from benchmarks.step import roofline
 from stclr_jax.errors import UserError
-from stclr_jax.learning import compilation
+from stclr_jax.learning.running import compilation
 from stclr_jax.models import encoders
 
 # XLA computes some things again where a program would not fit its device.

@@ -37,10 +37,10 @@ def _differentiate_norm():
   from stclr_jax.models import normalization
 
   def normalize_batch(
-    x, scale, bias, residual, epsilon, relu, axis_name, moments=None
+    x, scale, bias, residual, epsilon, relu, axis_name, known
   ):
     mean, var = normalization.batch_statistics(
-      x, axis_name=axis_name, moments=moments
+      x, axis_name=axis_name, known=known
     )
     gain = scale * lax.rsqrt(var + epsilon)
     wide = x.astype(jnp.promote_types(jnp.float32, x.dtype))

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from typing import Any
 
+from stclr_jax import making
 from stclr_jax.data import record_files
 from stclr_jax.data.people import identity
 from stclr_jax.data.people import recording_parts
@@ -12,7 +13,7 @@ from stclr_jax.files import json_records
 from stclr_jax.files import whole
 
 NAME = 'import.json'
-FORMAT = 2  # of the records and of NAME
+FORMAT = 3  # of the records and of NAME
 REMEDY = 'Import the videos again, with --overwrite.'
 
 
@@ -28,6 +29,8 @@ class Video(json_records.Record):
     frames: how many; 0 where it was left out.
     frame_size: (height, width) of the first, in pixels; None without frames.
     fps: frames a second.
+    fps_known: whether the recording tells when its pictures were taken, or
+      somebody did; else they were taken one by one.
     start: where it begins in its recording, in seconds.
     seconds: that it lasts.
     bytes: of all its encoded frames.
@@ -47,6 +50,7 @@ class Video(json_records.Record):
   frames: int
   frame_size: tuple[int, ...] | None
   fps: float
+  fps_known: bool
   start: float
   seconds: float
   bytes: int
@@ -217,6 +221,29 @@ def read_coverage(path):
   if not (path / NAME).exists():
     return {}
   return {video.video_id: video.coverage for video in read(path).videos}
+
+
+def find_making(report):
+  """Says how the videos of a data set were made.
+
+  Args:
+    report: its `Report`.
+
+  Returns:
+    A `making.Making`. In which light they were recorded nobody asks, and
+    whether a framing is that of faces which others have cut out.
+  """
+  options = report.options
+  written = [video for video in report.videos if video.frames]
+  crop = options['face_crop']
+  return making.Making(
+    fps=options['fps'] if all(one.fps_known for one in written) else None,
+    framing='as_recorded' if crop is None else 'face',
+    face_crop=None if crop is None else making.FaceCrop(**crop),
+    synthetic=False,
+    max_size=options['max_size'],
+    jpeg_quality=options['jpeg_quality'],
+  )
 
 
 def find_who(report, store):

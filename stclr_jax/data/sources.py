@@ -8,6 +8,7 @@ import sys
 from typing import Any
 from typing import NamedTuple
 
+from stclr_jax import making
 from stclr_jax import oulu_casia
 from stclr_jax.data import data_folder
 from stclr_jax.data import imported
@@ -30,6 +31,7 @@ class Source(NamedTuple):
     directory: path of the records.
     find_who: makes an `identity.Who` of a store of these records; None where
       the people are called by their numbers.
+    making: a `making.Making`.
   """
 
   examples: Any
@@ -38,6 +40,7 @@ class Source(NamedTuple):
   synthetic: bool
   directory: Any
   find_who: Any = None
+  making: Any = None
 
 
 def load_videos(name, *, split, frame_size, data_dir=None):
@@ -62,13 +65,14 @@ def load_videos(name, *, split, frame_size, data_dir=None):
     reason = 'this light is not built' if has_tfds() else 'TFDS is missing'
     print(f'{name}:{split}: {reason}, so the faces are drawn anew.', flush=True)
     records, label_names = _drawn_records(name, split)
-    return videos.make_store(
+    store = videos.make_store(
       records,
       frame_size=frame_size,
       label_names=label_names,
       name=f'{name}:{split}',
       synthetic=True,
     )
+    return dataclasses.replace(store, making=_making_of_built(name, split))
   source = open_source(name, split=split, data_dir=data_dir)
   store = videos.make_store(
     read_records(source),
@@ -77,21 +81,23 @@ def load_videos(name, *, split, frame_size, data_dir=None):
     name=source.name,
     synthetic=source.synthetic,
   )
-  return name_people(store, source)
+  return tell(store, source)
 
 
-def name_people(store, source):
-  """Tells a store what its people are called, and where its records lie.
+def tell(store, source):
+  """Tells a store what its source knows: names, place, how videos were made.
 
   Args:
     store: a `videos.VideoStore`.
     source: the `Source` that it was read from.
 
   Returns:
-    The store with its `who` and `directory`.
+    The store with its `who`, `directory` and `making`.
   """
   who = source.find_who(store) if source.find_who else None
-  return dataclasses.replace(store, who=who, directory=source.directory)
+  return dataclasses.replace(
+    store, who=who, directory=source.directory, making=source.making
+  )
 
 
 def open_source(name, *, split, data_dir=None):
@@ -199,6 +205,7 @@ def _open_built(name, split, data_dir):
     name=f'{name}:{split}',
     synthetic=oulu_casia.family(name) == oulu_casia.DRAWN,
     directory=pathlib.Path(builder.data_dir),
+    making=_making_of_built(name, split),
   )
 
 
@@ -231,15 +238,33 @@ def _open_imported(name, split, data_dir):
       'imported data set is not divided.'
     )
   examples, label_names = imported.open_records(name, data_dir)
+  report = imported.read_report(name, data_dir)
   return Source(
     examples=examples,
     label_names=label_names,
     name=f'{name}:{imported.SPLIT}',
     synthetic=False,
     directory=imported.directory(name, data_dir),
-    find_who=functools.partial(
-      imported_report.find_who, imported.read_report(name, data_dir)
-    ),
+    find_who=functools.partial(imported_report.find_who, report),
+    making=imported_report.find_making(report),
+  )
+
+
+def _making_of_built(name, split):
+  """Says how the builder's videos were made, by their set and condition."""
+  drawn = oulu_casia.family(name) == oulu_casia.DRAWN
+  if drawn:
+    from stclr_jax.data.drawn import synthetic_faces
+
+    in_face = synthetic_faces.SIZES[name]['framing'] == 'face'
+  else:
+    in_face = split.endswith(oulu_casia.CROPPED)
+  near_infrared = split.startswith('ni_')
+  return making.Making(
+    fps=oulu_casia.FPS,
+    framing='face' if in_face else 'as_recorded',
+    colour='near_infrared' if near_infrared else 'visible',
+    synthetic=drawn,
   )
 
 

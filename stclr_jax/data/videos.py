@@ -38,6 +38,8 @@ class VideoStore:
       called by their numbers, as P001.
     directory: path of the records' folder; None where the faces were drawn
       when they were asked for.
+    making: a `making.Making`, what the data set knows of how its videos were
+      made; None for nothing.
   """
 
   frames: np.ndarray | None
@@ -52,6 +54,7 @@ class VideoStore:
   records: Any = None
   who: Any = None
   directory: Any = None
+  making: Any = None
 
   @property
   def num_videos(self):
@@ -86,7 +89,7 @@ class VideoStore:
       A `VideoStore` in which every video keeps its index, its length and so
       its views; of those not taken there are no frames.
     """
-    frames = [self._read_video(i) for i in indices]
+    frames = [self.read_clip(i, np.arange(self.length[i])) for i in indices]
     length = np.array([len(part) for part in frames])
     first = np.zeros_like(self.first)
     first[np.asarray(indices)] = np.cumsum(length) - length
@@ -94,8 +97,16 @@ class VideoStore:
       self, frames=np.concatenate(frames), first=first, records=None
     )
 
-  def _read_video(self, index):
-    frames = np.arange(self.length[index])
+  def read_clip(self, index, frames):
+    """Takes frames of a video, from memory or from its record.
+
+    Args:
+      index: which video.
+      frames: numbers of its frames, int [n].
+
+    Returns:
+      uint8 RGB [n, h, w, 3].
+    """
     if self.frames is None:
       return self.records.read_clip(index, frames)
     return self.frames[self.first[index] + frames]

@@ -31,7 +31,7 @@ class TransferProtocol(json_records.Record):
     people_seen: what was done with people trained on: 'refuse', 'drop', 'mark'
       or 'none tested'.
     label_map: from the data's labels to the classifier's; '' without.
-    selection: which epoch is tested, 'last'.
+    selection: which epoch is tested, as the classifier's own test.
     view: how a video is looked at, see `protocol.describe_view`.
     views_per_video: how many such views are averaged.
     leaks: what pretraining saw of the people tested, in sentences.

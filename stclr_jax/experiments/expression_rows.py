@@ -16,37 +16,32 @@ _FROZEN = (
   'last_frame_probe',
 )
 _LBP = 'lbp_top'
-# No difference of the two recipes: how often a run is looked at; and how long
-# it is, as the paper's is then as long.
-_SAME = ('pretrain.knn.every_epochs', 'pretrain.num_epochs')
 
 
 def make(config):
-  """Makes the table: three beginnings by two classifiers, and what is simpler.
+  """Makes the table: beginnings by two classifiers, and what is simpler.
 
   Args:
     config: as `configs/reproduce.py` gives it; `expression` has the shares of
       the labels and what our rows change.
 
   Returns:
-    A `table_layout.Table`. Of each share the first row is the paper's.
+    A `table_layout.Table`. Of each share the first row is the paper's. Where
+    our pretraining is the paper's, it has no rows of its own.
   """
+  usual = dict(config_checks.flatten(config.recipe))
   pretraining, classifier = (
     {
       f'{run}.{key}': value
       for key, value in config_checks.flatten(config.expression[run])
+      if f'{run}.{key}' not in usual or usual[f'{run}.{key}'] != value
     }
     for run in ('pretrain', 'finetune')
   )
-  own = config.recipe.pretrain.num_epochs
-  epochs = pretraining.get('pretrain.num_epochs', own)
-  begun = {
-    "the paper's pretraining": (
-      {} if epochs == own else {'pretrain.num_epochs': epochs}
-    ),
-    'our pretraining': pretraining,
-    'from scratch': {'init': 'scratch'},
-  }
+  pretrained = {"the paper's pretraining": {}}
+  if pretraining:
+    pretrained['our pretraining'] = pretraining
+  begun = pretrained | {'from scratch': {'init': 'scratch'}}
   read = {"the paper's classifier": {}, 'our classifier': classifier}
   rows, with_all = [], None
   for share in config.expression.labelled_fractions:
@@ -57,14 +52,15 @@ def make(config):
     'expression',
     "The expression under the person: the paper's recipe and ours",
     rows,
-    tuple(_readings(list(begun)[:2], number=len(rows), with_all=with_all)),
+    tuple(_readings(list(pretrained), number=len(rows), with_all=with_all)),
     notes=(
       'Shares are of the labels of the training people. A row stands against '
       "the paper's pretraining and classifier with as many labels, LBP-TOP "
       'against them with all labels; the probes, which read frozen encoders '
       "and have all labels, against the linear probe of the paper's encoder.",
-      f'Both pretrainings have {epochs} epochs. Folds, seeds, labelled videos '
-      'and steps of fine-tuning are the same in all rows of a share.',
+      f'Pretrainings have {config.recipe.pretrain.num_epochs} epochs. '
+      'Folds, seeds, labelled videos and steps of fine-tuning are the same in '
+      'all rows of a share.',
       'A change from the first frame on takes for granted that videos begin '
       'at rest; the audit of a pretraining says where they do not.',
     ),
@@ -78,9 +74,7 @@ def make(config):
 def _differences(name, changes):
   """Says what of ours is not the paper's."""
   changed = [
-    f'{key.partition(".")[2]}={value}'
-    for key, value in changes.items()
-    if key not in _SAME
+    f'{key.partition(".")[2]}={value}' for key, value in changes.items()
   ]
   return [f'{name} has {", ".join(changed)}'] if changed else []
 

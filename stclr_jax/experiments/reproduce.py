@@ -222,11 +222,11 @@ def baseline_config(config, some, folds, workdir):
     As `configs/baselines.py` gives it.
   """
   recipe, encoder_from = config.recipe, ''
-  # The methods that learn from labels are given all of them.
+  # The methods that learn from labels are given all of them, and draw nobody.
   data = {
     key: value
     for key, value in recipe.data.to_dict().items()
-    if not key.startswith('labelled_')
+    if not key.startswith('labelled_') and key != 'with_faces'
   }
   if some.encoders:
     # Relative to the tree, which may be moved.

@@ -1,4 +1,4 @@
-"""Checks free disk space, and names the disk that fills up."""
+"""Free disk space, the disk that fills up, the user's cache folder."""
 
 import contextlib
 import errno
@@ -79,6 +79,25 @@ def naming_full_disk(
       f'the disk became full while {folder} {doing}; {kept}. Make room, or '
       f'{otherwise}',
     ) from error
+
+
+def cache_folder(name):
+  """Says where to keep what can be had again: `$XDG_CACHE_HOME`, or `~/.cache`.
+
+  Args:
+    name: of what is kept, a folder of its own.
+
+  Returns:
+    Path, which need not be there yet.
+
+  Raises:
+    RuntimeError: if the user has no home.
+
+  Source: XDG Base Directory Specification; a relative path is to be ignored.
+  """
+  given = pathlib.Path(os.environ.get('XDG_CACHE_HOME', ''))
+  home = given if given.is_absolute() else pathlib.Path.home() / '.cache'
+  return home / 'stclr_jax' / name
 
 
 def _gigabytes(number):

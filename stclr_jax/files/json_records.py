@@ -16,8 +16,10 @@ from stclr_jax.errors import check_one_of
 from stclr_jax.files import json_files
 from stclr_jax.files import whole
 
+# What JSON holds of a plain type: of a whole number it may leave out the point.
+_PLAIN = {bool: bool, int: int, float: (int, float), str: str}
 # Counted up whenever what is written changes its meaning.
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,7 +146,8 @@ def check_format(written, *, source, remedy, expected=FORMAT):
   """
   found = written.get('format')
   if found != expected:
-    when = 'an earlier' if found is None or found < expected else 'a later'
+    later = isinstance(found, int | float) and found > expected
+    when = 'a later' if later else 'an earlier'
     raise UserError(
       f'{source} is of {when} format (`format` = {found}) and must be of '
       f'{expected}, that of this version: {remedy}.'
@@ -177,8 +180,8 @@ def _as_json(value):
   return value
 
 
-def _read_fields(cls, written):
-  _refuse_other(dict, written)
+def _read_fields(cls, written, name=''):
+  _refuse_other(dict, cls.__name__, written, name)
   fields = dataclasses.fields(cls)
   needed = {
     field.name
@@ -194,33 +197,40 @@ def _read_fields(cls, written):
       f'{", ".join(wrong)}; read it with the version that wrote it.'
     )
   hints = typing.get_type_hints(cls)
-  return cls(**{k: _read(hints[k], value) for k, value in written.items()})
+  return cls(**{k: _read(hints[k], value, k) for k, value in written.items()})
 
 
-def _read(hint, value):
-  """Makes what a type hint says of what JSON holds."""
-  if value is None:
-    return None
+def _read(hint, value, name):
+  """Makes what a type hint says of what JSON holds; `name` is of the field."""
   origin, inner = typing.get_origin(hint), typing.get_args(hint)
   if origin in (typing.Union, types.UnionType):
+    if value is None and types.NoneType in inner:
+      return None
     (hint,) = (one for one in inner if one is not types.NoneType)
-    return _read(hint, value)
+    return _read(hint, value, name)
+  if hint in _PLAIN:
+    kinds = _PLAIN[hint]
+    if isinstance(value, bool) and hint is not bool:  # to Python an int, too
+      kinds = ()
+    _refuse_other(kinds, hint.__name__, value, name)
+    return value
   if origin in (tuple, frozenset):
-    _refuse_other(list | tuple, value)
-    return origin(_read(inner[0], one) for one in value)
+    _refuse_other((list, tuple), 'a list', value, name)
+    return origin(_read(inner[0], one, name) for one in value)
   if origin is dict:
-    _refuse_other(dict, value)
-    return {key: _read(inner[1], one) for key, one in value.items()}
+    _refuse_other(dict, 'a dict', value, name)
+    return {key: _read(inner[1], one, name) for key, one in value.items()}
   if hasattr(hint, 'from_dict'):
+    _refuse_other(dict, hint.__name__, value, name)
     return hint.from_dict(value)
   if dataclasses.is_dataclass(hint):
-    return _read_fields(hint, value)
+    return _read_fields(hint, value, name)
   return value
 
 
-def _refuse_other(kinds, value):
+def _refuse_other(kinds, words, value, name):
   if not isinstance(value, kinds):
+    what = f'`{name}` (={str(value):.60})' if name else f'{str(value):.60}'
     raise UserError(
-      f'{str(value):.60} is not of the kind that this version writes there; '
-      'read it with the version that wrote it.'
+      f'{what} must be {words}; read it with the version that wrote it.'
     )

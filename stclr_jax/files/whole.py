@@ -32,7 +32,8 @@ def writing(path, mode='w', **options):
     with contextlib.suppress(OSError):
       partial.unlink(missing_ok=True)
     if isinstance(error, OSError) and error.filename == str(partial):
-      error.filename = str(path)  # the name that was asked for
+      with contextlib.suppress(AttributeError):  # PyAV's cannot be told
+        error.filename = str(path)  # the name that was asked for
     raise
 
 

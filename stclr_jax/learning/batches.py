@@ -241,6 +241,18 @@ class Batches:
     weights = np.split((~empty).astype(np.float32), self.per_epoch)
     return [steps.Batch(*one) for one in zip(videos, weights, strict=True)]
 
+  def name_videos(self, epoch, video_id):
+    """Names the videos of an epoch.
+
+    Args:
+      epoch: counted from 0.
+      video_id: of each video of the store.
+
+    Returns:
+      Of each batch, a list of ids; a video that fills it up is named, too.
+    """
+    return [[video_id[i] for i in batch.video] for batch in self(epoch)]
+
   def _order(self, epoch):
     return self.compose(
       self.pool,

@@ -21,11 +21,9 @@ from jaxtyping import Float
 from jaxtyping import Int32
 
 from stclr_jax.errors import UserError
+from stclr_jax.learning import unit_vectors
 from stclr_jax.learning.negatives import Negatives
 from stclr_jax.learning.negatives import log_weights
-
-# A zero embedding has no direction; this only keeps its gradient finite.
-MIN_NORM = 1e-12
 
 
 class Contrast(NamedTuple):
@@ -249,7 +247,7 @@ def contrast(
     )
   check_temperature(temperature)
   n = z_1.shape[0]
-  z_1, z_2 = _normalize(z_1), _normalize(z_2)
+  z_1, z_2 = unit_vectors.normalize(z_1), unit_vectors.normalize(z_2)
   z = jnp.concatenate([z_1, z_2])  # [2n, d]
   bank_1 = _gather(z_1, axis_name)  # [N, d]
   bank_2 = _gather(z_2, axis_name)
@@ -258,7 +256,7 @@ def contrast(
     first = lax.axis_index(axis_name) * n
   banks = [bank_1, bank_2]
   if further is not None:
-    banks += list(_gather(_normalize(further), axis_name, axis=1))
+    banks += list(_gather(unit_vectors.normalize(further), axis_name, axis=1))
   bank = jnp.concatenate(banks)  # [2N, d], or [(2 + v)N, d]
   num_videos = bank_1.shape[0]
 
@@ -321,12 +319,6 @@ def check_temperature(temperature):
       f'`temperature` (={temperature}) must be positive: eq. (1) divides by '
       'it; 0.1 is the default.'
     )
-
-
-def _normalize(z):
-  z = z.astype(jnp.promote_types(jnp.float32, z.dtype))
-  square = jnp.sum(jnp.square(z), -1, keepdims=True)
-  return z * lax.rsqrt(jnp.maximum(square, MIN_NORM**2))
 
 
 def _gather(x, axis_name, axis=0):

@@ -46,6 +46,33 @@ def adam():
   return optax.scale_by_adam(b1=0.9, b2=0.999, eps=1e-8)
 
 
+def clipped(optimizer, norm):
+  """Shortens gradients that are longer than a limit, before an optimiser.
+
+  The norm is over all parameters trained, on accelerators and CPUs alike, and
+  torch clips so, too, before weight decay. Nothing is kept of it, so that a
+  state is the same with and without.
+
+  Args:
+    optimizer: an `optax.GradientTransformation`.
+    norm: the limit, positive; 0 for none, which is `optimizer` itself.
+
+  Returns:
+    An `optax.GradientTransformation`.
+
+  Source: Pascanu, Mikolov & Bengio 2013 (arXiv:1211.5063), algorithm 1.
+  """
+  if not norm:
+    return optimizer
+  clip = optax.clip_by_global_norm(norm)
+
+  def update(updates, state, params=None):
+    updates, _ = clip.update(updates, optax.EmptyState())
+    return optimizer.update(updates, state, params)
+
+  return optax.GradientTransformation(optimizer.init, update)
+
+
 def by_part(optimizer):
   """Gives each top-level part of the parameters a state of its own.
 

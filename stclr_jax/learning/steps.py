@@ -3,9 +3,8 @@
 A step draws its views itself, computes its share, and agrees with the other
 devices over `axis_name`. The uint8 frames lie on the device, or come with the
 batch; the views are the same, bit for bit. What a step returns is the same on
-every device. `parallel` runs these on all devices; under
-`jax.vmap(axis_name=...)` they run as well, which is how tests show that N
-devices compute what one would.
+every device. `parallel` runs these on all devices; `jax.vmap(axis_name=...)`
+does as well, which is how tests show that N devices compute what one would.
 """
 
 from collections.abc import Callable
@@ -21,11 +20,13 @@ from jaxtyping import Float32
 from jaxtyping import Int32
 from jaxtyping import UInt8
 
+from stclr_jax.learning import descent
 from stclr_jax.learning import losses
 from stclr_jax.learning import negatives
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import person_means
 from stclr_jax.learning import state as states
+from stclr_jax.learning import unit_vectors
 from stclr_jax.models import heads
 from stclr_jax.views import view_parameters
 from stclr_jax.views import views
@@ -80,6 +81,7 @@ def make_pretrain_step(
   seed: int,
   axis_name: str,
   views_apart: bool = False,
+  non_finite: str = 'stop',
 ) -> Callable:
   """Makes the contrastive step.
 
@@ -91,6 +93,7 @@ def make_pretrain_step(
     seed: int, of all views.
     axis_name: device axis.
     views_apart: see `make_contrastive_update`.
+    non_finite: see `descent.settle`.
 
   Returns:
     `step(state, videos, batch, epoch, learning_rate) -> (state, metrics)`:
@@ -103,6 +106,7 @@ def make_pretrain_step(
     contrastive_loss=contrastive_loss,
     axis_name=axis_name,
     views_apart=views_apart,
+    non_finite=non_finite,
   )
 
   def step(state, videos, batch, epoch, learning_rate):
@@ -133,6 +137,7 @@ def make_contrastive_update(
   contrastive_loss: losses.ContrastiveLoss,
   axis_name: str,
   views_apart: bool = False,
+  non_finite: str = 'stop',
 ) -> Callable:
   """Makes the contrastive step of views that are drawn already.
 
@@ -143,14 +148,17 @@ def make_contrastive_update(
     axis_name: device axis.
     views_apart: whether first and second views are among the encoder's groups
       of batch statistics, as if they went through it one after the other.
+    non_finite: see `descent.settle`.
 
   Returns:
     `update(state, clips, learning_rate, subject) -> (state, metrics)`: `clips`
     [2n, t, h, w, 3] are this device's first views, then its second ones;
     `subject`, int32 [n], whom they show, is needed where the loss's negatives
-    need people; `metrics` the scalars 'loss', 'contrastive_accuracy' and
+    need people; `metrics` the scalars 'loss', 'contrastive_accuracy',
+    'alignment' (arXiv:2005.10242: mean squared distance of pairs) and
     'gradient_norm' of the global batch, and its 'count' of embeddings.
   """
+  descent.check(non_finite)
   parts = network.encoder.groups // (2 if views_apart else 1)
   backwards = contrastive_loss.negatives.reversed
   outer = 4 if backwards else 2
@@ -174,23 +182,25 @@ def make_contrastive_update(
         further=jnp.stack(z[1::2]) if backwards else None,
         subject=subject,
       )
-      return result.loss.mean(), (result.correct, updated['batch_stats'])
+      distance = unit_vectors.squared_distance(z[0], z[outer // 2])
+      return result.loss.mean(), (result.correct, distance, updated)
 
-    (loss, (correct, batch_stats)), gradients = jax.value_and_grad(
+    (loss, (correct, distance, updated)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
     )(state.params)
     gradients, as_one = optimizers.mean_side_by_side(
       lax.psum(gradients, axis_name), lax.axis_size(axis_name)
     )
-    state = _descend(state, optimizer, gradients, learning_rate, None)
-    state = _with_statistics(state, batch_stats, network, axis_name)
+    after = descent.descend(state, optimizer, gradients, learning_rate, None)
+    after = _with_statistics(after, updated, network, axis_name)
     metrics = {
       'loss': lax.pmean(loss, axis_name),
       'contrastive_accuracy': lax.pmean(correct.mean(), axis_name),
+      'alignment': lax.pmean(distance.mean(), axis_name),
       'gradient_norm': optax.tree.norm(as_one),
       'count': lax.psum(correct.size, axis_name),
     }
-    return state, metrics
+    return descent.settle(state, after, metrics, non_finite)
 
   return update
 
@@ -203,6 +213,7 @@ def make_finetune_step(
   seed: int,
   trained: str,
   axis_name: str,
+  non_finite: str = 'stop',
 ) -> Callable:
   """Makes the supervised step.
 
@@ -214,15 +225,18 @@ def make_finetune_step(
     trained: 'classifier' to leave the encoder bit for bit as it is, its
       batch statistics included, or 'all'.
     axis_name: device axis.
+    non_finite: see `descent.settle`.
 
   Returns:
     `step(state, videos, batch, epoch, learning_rate) -> (state, metrics)`:
     as in `make_pretrain_step`; `metrics` the scalars 'loss' and 'accuracy'
-    over the videos of the global batch, and their 'count', padding left out.
+    over the videos of the global batch, and their 'count', padding left out;
+    'gradient_norm' is of what is trained.
 
   Raises:
     ValueError: for another `trained`.
   """
+  descent.check(non_finite)
   trained_names = states.trained_parameters(trained)
 
   def step(state, videos, batch, epoch, learning_rate):
@@ -258,18 +272,19 @@ def make_finetune_step(
     (_, (loss, logits, updated)), gradients = jax.value_and_grad(
       loss_fn, has_aux=True
     )(states.select(state.params, trained_names))
-    gradients, _ = optimizers.mean_side_by_side(
+    gradients, as_one = optimizers.mean_side_by_side(
       lax.psum(gradients, axis_name), 1
     )
-    state = _descend(state, optimizer, gradients, learning_rate, trained_names)
+    after = descent.descend(
+      state, optimizer, gradients, learning_rate, trained_names
+    )
     if trained == 'all':
-      state = _with_statistics(
-        state, updated['batch_stats'], network, axis_name
-      )
+      after = _with_statistics(after, updated, network, axis_name)
     correct = (logits.argmax(-1) == labels) * batch.weight
     sums = lax.psum({'loss': loss.sum(), 'accuracy': correct.sum()}, axis_name)
     metrics = {name: total / count for name, total in sums.items()}
-    return state, metrics | {'count': count}
+    metrics |= {'gradient_norm': optax.tree.norm(as_one), 'count': count}
+    return descent.settle(state, after, metrics, non_finite)
 
   return step
 
@@ -305,17 +320,6 @@ def make_inference_step(
   return step
 
 
-def _descend(state, optimizer, gradients, learning_rate, trained_names):
-  params = states.select(state.params, trained_names)
-  direction, opt_state = optimizer.update(gradients, state.opt_state, params)
-  params = jax.tree.map(
-    lambda p, d: p - learning_rate.astype(p.dtype) * d, params, direction
-  )
-  return state.replace(
-    step=state.step + 1, params=state.params | params, opt_state=opt_state
-  )
-
-
 def _swap_groups(x, outer, inner):
   """Makes the inner of two divisions of the first axis the outer one.
 
@@ -328,7 +332,8 @@ def _swap_groups(x, outer, inner):
   return divided.swapaxes(0, 1).reshape(x.shape)
 
 
-def _with_statistics(state, batch_stats, network, axis_name):
+def _with_statistics(state, updated, network, axis_name):
+  batch_stats = updated['batch_stats']
   if network.encoder.axis_name is None:
     # Not synchronised: the running statistics are the mean over the devices.
     batch_stats = lax.pmean(batch_stats, axis_name)

@@ -23,6 +23,7 @@ from stclr_jax.errors import check_one_of
 from stclr_jax.models import architectures
 from stclr_jax.models import blocks
 from stclr_jax.models import convolutions
+from stclr_jax.models import folding
 from stclr_jax.models import normalization
 from stclr_jax.models.convolutions import Conv
 from stclr_jax.models.normalization import BatchNorm
@@ -73,6 +74,7 @@ class Encoder(nn.Module):
     channel_multiple: the channels between the halves of a (2+1)D convolution
       are filled up with zeros to a multiple of this; None for what the
       default device likes. Results do not depend on it.
+    folded: whether batch norms are in the kernels, see `folding.fold`.
 
   Source: ST-CLR Table I and Fig. 4; torchvision.models.video.
   """
@@ -88,6 +90,7 @@ class Encoder(nn.Module):
   remat: str = 'none'
   kernels: str = 'xla'
   channel_multiple: int | None = None
+  folded: bool = False
 
   @nn.compact
   def __call__(
@@ -108,14 +111,17 @@ class Encoder(nn.Module):
     self._check(clips.shape)
     architecture = architectures.find(self.architecture).scaled(self.width)
     conv = functools.partial(Conv, dtype=self.dtype, lowering=self.lowering)
-    norm = functools.partial(
-      BatchNorm,
-      momentum=self.momentum,
-      epsilon=self.epsilon,
-      dtype=self.dtype,
-      axis_name=self.axis_name,
-      groups=self.groups,
-    )
+    if self.folded:
+      norm = functools.partial(folding.FoldedBatchNorm, dtype=self.dtype)
+    else:
+      norm = functools.partial(
+        BatchNorm,
+        momentum=self.momentum,
+        epsilon=self.epsilon,
+        dtype=self.dtype,
+        axis_name=self.axis_name,
+        groups=self.groups,
+      )
     channel_multiple = self._channel_multiple()
     fuse = self.kernels == 'pallas'
 

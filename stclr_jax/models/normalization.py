@@ -38,6 +38,21 @@ class Summed(NamedTuple):
   moments: Array
 
 
+class Known(NamedTuple):
+  """Knowledge of a batch before it is read.
+
+  Attributes:
+    moments: see `Summed`; None to compute them.
+    pivot: near the means, alike on all devices [c], to join these by; or None.
+  """
+
+  moments: Array | None
+  pivot: Array | None
+
+
+NOTHING = Known(None, None)
+
+
 class Deferred(NamedTuple):
   """Work that a batch norm leaves to the convolution behind it, ReLU and all.
 
@@ -125,15 +140,15 @@ class BatchNorm(nn.Module):
     running_mean = self.variable('batch_stats', 'mean', jnp.zeros, (features,))
     running_var = self.variable('batch_stats', 'var', jnp.ones, (features,))
 
-    scale, bias = self._padded(scale), self._padded(bias)
+    scale, bias, pivot = map(self._padded, (scale, bias, running_mean.value))
     if not train:
-      mean, var = map(self._padded, (running_mean.value, running_var.value))
-      gain = scale * lax.rsqrt(var + self.epsilon)
-      y = _scale_shift(x, mean, gain, bias, residual, relu)
+      gain = scale * lax.rsqrt(self._padded(running_var.value) + self.epsilon)
+      y = _scale_shift(x, pivot, gain, bias, residual, relu)
       return y.astype(self.dtype)
 
+    known = Known(moments, pivot)
     if defer and self.groups == 1:
-      mean, var = batch_statistics(x, axis_name=self.axis_name, moments=moments)
+      mean, var = batch_statistics(x, axis_name=self.axis_name, known=known)
       y = Deferred(x, mean, var, scale, bias, self.epsilon, self.axis_name)
     else:
       y, mean, var = _normalize_groups(
@@ -141,7 +156,7 @@ class BatchNorm(nn.Module):
         scale,
         bias,
         residual,
-        moments,
+        known,
         (self.epsilon, relu, self.axis_name),
         self.groups,
       )
@@ -166,17 +181,18 @@ class BatchNorm(nn.Module):
     return self.momentum * old + (1 - self.momentum) * new[: old.size]
 
 
-def _normalize_groups(x, scale, bias, residual, moments, how, groups):
+def _normalize_groups(x, scale, bias, residual, known, how, groups):
   """`normalize_batch` of each group; statistics are the groups' means."""
 
-  def normalize(x, residual, moments=None) -> tuple[Array, Array, Array]:
+  def normalize(x, residual) -> tuple[Array, Array, Array]:
     # `functools.partial` hides from pyright what `custom_vjp` returns.
     return normalize_batch(  # pyright: ignore[reportReturnType]
-      x, scale, bias, residual, *how, moments
+      x, scale, bias, residual, *how, known
     )
 
   if groups == 1:
-    return normalize(x, residual, moments)
+    return normalize(x, residual)
+  known = known._replace(moments=None)  # which are of all groups
   if len(x) % groups:
     raise UserError(
       f"A device's batch (of {len(x)} clips) must be divisible by its {groups} "
@@ -200,7 +216,7 @@ def normalize_batch(
   epsilon: float,
   relu: bool,
   axis_name: str | None,
-  moments: Float[Array, '2 c'] | None = None,
+  known: Known = NOTHING,
 ) -> tuple[Float[Array, '*b c'], Float[Array, ' c'], Float[Array, ' c']]:
   """Normalises by the batch's own statistics, adds, rectifies.
 
@@ -212,19 +228,17 @@ def normalize_batch(
     epsilon: added to the variance.
     relu: whether negative results become 0.
     axis_name: device axis over which the batch is spread, or None.
-    moments: see `Summed`; None to compute them here.
+    known: a `Known`.
 
   Returns:
     y [*b, c] in the dtype of `x`; the batch's mean [c] and biased variance
     [c], at least float32, which carry no gradient.
   """
-  return _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments)[
-    0
-  ]
+  return _forward(x, scale, bias, residual, epsilon, relu, axis_name, known)[0]
 
 
-def _forward(x, scale, bias, residual, epsilon, relu, axis_name, moments):
-  mean, var = batch_statistics(x, axis_name=axis_name, moments=moments)
+def _forward(x, scale, bias, residual, epsilon, relu, axis_name, known):
+  mean, var = batch_statistics(x, axis_name=axis_name, known=known)
   rstd = lax.rsqrt(var + epsilon)
   y = _scale_shift(x, mean, scale * rstd, bias, residual, relu).astype(x.dtype)
   if residual is None:
@@ -275,32 +289,33 @@ def batch_statistics(
   x: Float[Array, '*b c'],
   *,
   axis_name: str | None = None,
-  moments: Float[Array, '2 c'] | None = None,
+  known: Known = NOTHING,
 ) -> tuple[Float[Array, ' c'], Float[Array, ' c']]:
   """Mean and variance of each channel over a batch spread over devices.
 
   Args:
     x: float [*b, c].
     axis_name: device axis of the batch, or None.
-    moments: see `Summed`; None to compute them here.
+    known: a `Known`.
 
   Returns:
     mean [c] and biased variance [c], at least float32.
   """
+  (moments, pivot), near = known, None  # above which others have summed
   if moments is None:
-    x = _accurate(x)
-    sums = channel_sums.sum_both(x, jnp.square(x))
+    near, sums = channel_sums.sums_above(x, pivot)
     count = _count(x, None)
-    moments = sums / count
     if count == _count(x, axis_name):
-      # Nothing is sent: one by one, XLA divides in the kernel that reads them.
+      # Nothing is sent: one by one, XLA divides where they are read.
       moments = jnp.stack([one / count for one in sums])
+    else:
+      near, moments = channel_sums.moved(sums / count, near, pivot)
   if axis_name is not None:
     moments = lax.pmean(moments, axis_name)
   mean, mean_of_squares = checkpoint_name(moments, STATISTICS)
-  # Rounding can leave a tiny negative number where a channel is constant.
+  # Rounding can leave less than 0 where a channel is constant.
   var = jnp.maximum(mean_of_squares - jnp.square(mean), 0)
-  return mean, var
+  return mean if near is None else near + mean, var
 
 
 def _scale_shift(x, mean, gain, bias, residual, relu):

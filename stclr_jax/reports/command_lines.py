@@ -6,9 +6,13 @@ import re
 import shlex
 import sys
 
+from stclr_jax import programs
+from stclr_jax.learning.saved import checkpoints
+from stclr_jax.learning.saved import checksums
 from stclr_jax.runs import workdirs
 
 _DATA_DIR = '--config.data.data_dir'
+_WITH_FACES = '--with_faces'
 
 
 def describe_kept(workdir):
@@ -23,16 +27,19 @@ def describe_kept(workdir):
   workdir = pathlib.Path(workdir)
   if not (workdir / workdirs.CONFIG).exists():
     return ''
-  saved = [
-    int(path.name)
-    for path in workdir.glob('checkpoints/*')
-    if path.name.isdecimal()
-  ]
-  kept = f'the checkpoint of epoch {max(saved)}' if saved else 'no checkpoint'
+  epoch, step = (
+    max(checksums.list_numbers(workdir / name), default=0)
+    for name in (checkpoints.FOLDER, checkpoints.UNFINISHED_EPOCH)
+  )
+  kept = f'the checkpoint of epoch {epoch}' if epoch else 'no checkpoint'
+  if step:
+    kept = f'the checkpoint of step {step}, within an epoch'
   if any(workdir.glob(f'**/{workdirs.fold_dir("", "*")}/**/{workdirs.CONFIG}')):
     kept = 'each finished run, and the checkpoints of the one under way'
   place = [] if _is_given('workdir') else [f'--workdir={workdir}']
-  command = shlex.join(['python', *sys.argv, *place])
+  main = pathlib.Path(sys.argv[0]).name == 'main.py'
+  start = ['python', sys.argv[0]] if main else programs.training().split()
+  command = shlex.join([*start, *sys.argv[1:], *place])
   return f'In {workdir} is kept: {kept}. To go on:\n  {command}'
 
 
@@ -44,7 +51,7 @@ def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):
   """The user's own settings that the next command needs as well.
 
   Args:
-    prefixes: of the flags to keep.
+    prefixes: of the flags to keep, beside --with_faces.
 
   Returns:
     The flags as one string, ready to paste.
@@ -53,7 +60,7 @@ def forwarded_flags(prefixes=('--config.data.', '--config.encoder.')):
   for argument in sys.argv[1:]:
     if re.match('--?[a-z]', argument):  # a value may be -5
       name = '--' + argument.lstrip('-').removeprefix('no')  # of a switch
-      wanted = name.startswith(prefixes)
+      wanted = name.startswith((*prefixes, _WITH_FACES))
       value_follows = wanted and '=' not in argument
     else:
       wanted, value_follows = value_follows, False

@@ -40,7 +40,9 @@ def write(config, workdir, summary, folds):
     *_protocol_blocks(summary.protocol),
     *_selection_blocks(summary),
     _folds_table(summary.folds),
-    *report_parts.result_blocks(workdir, folds, summary),
+    *report_parts.result_blocks(
+      workdir, folds, summary, with_faces=config.data.with_faces
+    ),
     *report_parts.ledger_blocks(),
     *report_parts.environment_blocks(workdir),
     pages.Text('To compare it with another run of the same videos:'),

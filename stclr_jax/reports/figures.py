@@ -9,8 +9,16 @@ _NAME_LENGTH = 16  # chosen: letters of a name that the picture has place for
 
 
 @contextlib.contextmanager
-def _figure(path, **options):
-  """Draws on a figure without a screen and saves it as PNG."""
+def drawn(path, **options):
+  """Draws on a figure without a screen and saves it as PNG.
+
+  Args:
+    path: of the file; its folder is made.
+    **options: of matplotlib's `Figure`.
+
+  Yields:
+    The figure.
+  """
   import matplotlib
   from matplotlib.backends.backend_agg import FigureCanvasAgg
   from matplotlib.figure import Figure
@@ -38,7 +46,7 @@ def save_confusion_matrix(path, confusion, label_names, *, title, outlined=()):
   from matplotlib.patches import Rectangle
   from sklearn.metrics import ConfusionMatrixDisplay
 
-  with _figure(path, figsize=(6, 5.4)) as figure:
+  with drawn(path, figsize=(6, 5.4)) as figure:
     axes = figure.subplots()
     ConfusionMatrixDisplay(
       np.asarray(confusion), display_labels=label_names
@@ -64,7 +72,7 @@ def save_views(path, original, views, *, title):
   columns = max(len(clip) for _, clip in views)
   shown = np.linspace(0, len(original) - 1, columns).round().astype(int)
   rows = [(f'video, {len(original)} frames', original[shown]), *views]
-  with _figure(path, figsize=(columns, 1.25 * len(rows))) as figure:
+  with drawn(path, figsize=(columns, 1.25 * len(rows))) as figure:
     grid = figure.subplots(len(rows), columns, squeeze=False)
     for axes_row, (caption, clip) in zip(grid, rows, strict=True):
       for axes, frame in zip(axes_row, clip, strict=False):
@@ -85,7 +93,7 @@ def save_operations(path, original, made, *, title):
     title: says which video.
   """
   shown = [('frame', original), *made]
-  with _figure(path, figsize=(1.5 * len(shown), 2.1)) as figure:
+  with drawn(path, figsize=(1.5 * len(shown), 2.1)) as figure:
     grid = figure.subplots(1, len(shown), squeeze=False)[0]
     for axes, (caption, frame) in zip(grid, shown, strict=True):
       axes.imshow(frame)
@@ -105,7 +113,7 @@ def save_curves(path, curves, *, title):
     title: says which run.
   """
   number = max(1, len(curves))
-  with _figure(path, figsize=(4 * number, 3)) as figure:
+  with drawn(path, figsize=(4 * number, 3)) as figure:
     panels = figure.subplots(1, number, squeeze=False)[0]
     if not curves:
       panels[0].set_axis_off()
@@ -129,7 +137,7 @@ def save_intervals(path, rows, *, title, chance=None):
     title: says which table, and of which data.
     chance: drawn as a dashed line, or None.
   """
-  with _figure(path, figsize=(7, 1 + 0.42 * len(rows))) as figure:
+  with drawn(path, figsize=(7, 1 + 0.42 * len(rows))) as figure:
     axes = figure.subplots()
     for y, (_, accuracy, low, high, published) in enumerate(rows):
       axes.plot([100 * low, 100 * high], [y, y], color='tab:blue', linewidth=2)
@@ -155,7 +163,7 @@ def save_bars(path, bars, *, title, chance=None):
     title: says of what.
     chance: drawn as a dashed line, or None.
   """
-  with _figure(path, figsize=(7, 1.3 + 0.42 * len(bars))) as figure:
+  with drawn(path, figsize=(7, 1.3 + 0.42 * len(bars))) as figure:
     axes = figure.subplots()
     for y, (_, interval) in enumerate(bars):
       if interval is None:
@@ -187,7 +195,7 @@ def save_people(path, counts, *, title):
   people = list(counts)
   right, total = np.array([counts[person] for person in people]).T
   width = max(4.0, min(12.0, 1.5 + 0.14 * len(people)))
-  with _figure(path, figsize=(width, 2.6)) as figure:
+  with drawn(path, figsize=(width, 2.6)) as figure:
     axes = figure.subplots()
     places = np.arange(len(people))
     axes.bar(places, total, color='0.88', width=0.8)
@@ -202,6 +210,110 @@ def save_people(path, counts, *, title):
     axes.set_ylabel('videos', fontsize=8)
     axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_title(title, fontsize=9, loc='left')
+
+
+def save_map(path, places, panels, *, title, outlined):
+  """Draws points on a plane, once in the colours of each of some names.
+
+  Args:
+    path: PNG file to write.
+    places: float [n, 2].
+    panels: list of (name, values, names): values int [n], of which those below
+      0 are drawn grey; names of the values, for a legend, () for none.
+    title: says of what.
+    outlined: which points stand out, bool [n].
+  """
+  import matplotlib
+
+  with drawn(path, figsize=(4.2 * len(panels), 4.4)) as figure:
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, values, names) in zip(row, panels, strict=True):
+      many = values.max(initial=0) >= 10
+      colors = matplotlib.colormaps['tab20' if many else 'tab10']
+      axes.scatter(
+        *places.T,
+        c=[colors(v % colors.N) if v >= 0 else '0.8' for v in values],
+        s=14,
+        edgecolors=['black' if one else 'none' for one in outlined],
+        linewidths=0.8,
+      )
+      for value, label in enumerate(names):
+        axes.scatter([], [], color=colors(value % colors.N), label=label)
+      if len(names):
+        axes.legend(fontsize=7, framealpha=0.6)
+      axes.set_title(name, fontsize=9)
+      axes.set_xticks([])
+      axes.set_yticks([])
+    figure.suptitle(title, fontsize=9)
+
+
+def save_reliability(path, panels, *, title):
+  """Draws how often a classifier is right over how sure it is.
+
+  Args:
+    path: PNG file to write.
+    panels: list of (name, `calibration.Reliability`).
+    title: says of what.
+  """
+  with drawn(path, figsize=(4.2 * len(panels), 3.9)) as figure:
+    row = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axes, (name, bins) in zip(row, panels, strict=True):
+      there = bins.count > 0
+      axes.plot([0, 1], [0, 1], '--', color='grey', linewidth=1)
+      axes.plot(
+        bins.confidence[there],
+        bins.accuracy[there],
+        color='tab:blue',
+        alpha=0.4,
+      )
+      # The area of a point goes with its videos.
+      areas = 20 + 600 * bins.count[there] / bins.count.sum()
+      axes.scatter(
+        bins.confidence[there], bins.accuracy[there], s=areas, color='tab:blue'
+      )
+      for x, y, n, area in zip(
+        bins.confidence[there],
+        bins.accuracy[there],
+        bins.count[there],
+        areas,
+        strict=True,
+      ):
+        axes.annotate(
+          str(n), (x, y), xytext=(0, 3 + area**0.5 / 2),
+          textcoords='offset points', ha='center', fontsize=7,
+        )  # fmt: skip
+      axes.set_xlim(0, 1.03)
+      axes.set_ylim(-0.05, 1.12)
+      axes.set_xlabel('how sure: probability of the class named', fontsize=8)
+      axes.set_ylabel('how often right', fontsize=8)
+      axes.set_title(name, fontsize=9)
+    figure.suptitle(title, fontsize=9)
+
+
+def save_share_seen(path, shares, accuracies, *, title, chance):
+  """Draws accuracy over the share of each video that was seen.
+
+  Args:
+    path: PNG file to write.
+    shares: of the frames, from the first on, in (0, 1].
+    accuracies: list of (accuracy, low, high), shares of 1.
+    title: says of what.
+    chance: drawn as a dashed line.
+  """
+  percent, found = 100 * np.asarray(shares), 100 * np.asarray(accuracies)
+  with drawn(path, figsize=(5.4, 3.6)) as figure:
+    axes = figure.subplots()
+    axes.fill_between(percent, found[:, 1], found[:, 2], alpha=0.2, linewidth=0)
+    axes.plot(percent, found[:, 0], 'o-', color='tab:blue', markersize=4)
+    axes.axhline(100 * chance, linestyle='--', color='grey', linewidth=1)
+    axes.set_xlim(0, 103)
+    axes.set_ylim(0, 104)
+    axes.set_xlabel(
+      'share of the video seen, from its beginning, %', fontsize=8
+    )
+    axes.set_ylabel('videos named rightly, %', fontsize=8)
+    axes.grid(alpha=0.3)
+    figure.suptitle(title, fontsize=9)
 
 
 def _shorten(name):

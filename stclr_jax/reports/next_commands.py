@@ -5,6 +5,7 @@ import shlex
 
 import numpy as np
 
+from stclr_jax import programs
 from stclr_jax.data import folds
 from stclr_jax.errors import UserError
 from stclr_jax.reports import command_lines
@@ -79,7 +80,7 @@ def after_pretraining(summary, workdir):
   )
   return [
     'Next, fine-tune it:',
-    f'  python main.py --config=configs/finetune.py{_preset(summary)} '
+    f'  {programs.training()} --config=configs/finetune.py{_preset(summary)} '
     f'{shlex.quote(f"--config.init_from={workdir}")}{flags}{changes}',
   ]
 
@@ -102,8 +103,8 @@ def after_fine_tuning(summary, config):
     )
     return [
       'Next, what pretraining was worth:',
-      f'  python main.py --config=configs/finetune.py{_preset(summary)} '
-      f'--config.init=scratch{flags}',
+      f'  {programs.training()} --config=configs/finetune.py'
+      f'{_preset(summary)} --config.init=scratch{flags}',
     ]
   videos = summary.pretraining_videos
   if videos < 2:
@@ -122,7 +123,8 @@ def after_fine_tuning(summary, config):
     flags += f' --config.batch_size={1 << (videos.bit_length() - 1)}'
   return [
     'Next, pretrain an encoder to compare with:',
-    f'  python main.py --config=configs/pretrain.py{_preset(summary)}{flags}',
+    f'  {programs.training()} --config=configs/pretrain.py{_preset(summary)}'
+    f'{flags}',
   ]
 
 

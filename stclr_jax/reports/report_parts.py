@@ -7,6 +7,7 @@ import json
 import pathlib
 import shutil
 import textwrap
+from typing import NamedTuple
 
 from stclr_jax.evaluation import paper_results
 from stclr_jax.evaluation.audits import audit
@@ -14,21 +15,36 @@ from stclr_jax.reports import figures
 from stclr_jax.reports import notices
 from stclr_jax.reports import pages
 from stclr_jax.reports import run_pictures
-from stclr_jax.runs import journal
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
 _PRETRAINING_CURVES = pathlib.Path(workdirs.FIGURES, 'pretraining.png')
+# Of pictures of a run, by the first word of their names.
+CAPTIONS = {
+  'expression': 'The expression, read off by a linear probe',
+  'map': 'Videos of like representation lie near each other (t-SNE): those of '
+  'one expression, one person or one light do, whichever the encoder tells '
+  'apart. Distances between clusters and their sizes mean nothing.',
+  'operations': 'Each spatial operation alone on the last frame, as drawn for '
+  'the first view; flip and colour even if that view has none',
+  'pretraining': 'By epoch',
+  'views': 'Frames, and the positive pair',
+}
+_IN_A_NEW_RUN = (
+  'shows them in a new run, and with `python -m stclr_jax.browse` the videos '
+  'and their views at once'
+)
 _LEDGER = pathlib.Path(__file__).parents[2] / 'docs' / 'fidelity.md'
 
 
-def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
+def result_blocks(workdir, folds, summary, *, with_faces, name='ST-CLR'):
   """Shows what was mistaken for what, by whom, and how it was learned.
 
   Args:
     workdir: path of the report; pictures go to its `figures/`.
     folds: {fold: path of its fine-tuning}.
     summary: their `PooledSummary`.
+    with_faces: whether pictures may show people.
     name: of what was run.
 
   Returns:
@@ -43,7 +59,7 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
     pages.Heading('By expression', 3),
     _groups_table('expression', summary.by_expression),
     pages.Heading('By person', 3),
-    pages.Text(_people_line(summary.by_subject)),
+    pages.Text(people_line(summary.by_subject)),
     pages.Image(
       _save_people(directory, summary), 'Videos of each person named rightly.'
     ),
@@ -57,20 +73,16 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
   blocks += _audit_blocks(workdir, folds)
   first, folder = next(iter(folds.items()))
   before = _begun_with(folder)
-  if views := _copy_views(directory, before):
-    blocks.append(
-      pages.Heading('Figure 2: a video, its two views, and each operation')
-    )
-    blocks += [
-      pages.Image(
-        path,
-        f'{path.stem}: frames, and the positive pair'
-        if path.stem.startswith('views')
-        else f'{path.stem}: each spatial operation alone on the last frame, as '
-        'drawn for the first view; flip and colour even if that view has none',
+  if before:
+    notice = notices.faces(summary.synthetic, with_faces, _IN_A_NEW_RUN)
+    views = _copy_views(workdir, before, summary.synthetic, with_faces)
+    if notice or views:
+      blocks.append(
+        pages.Heading('Figure 2: a video, its two views, and each operation')
       )
-      for path in views
-    ]
+    if notice:
+      blocks.append(pages.Text(notice))
+    blocks += [pages.Image(path, _caption(path)) for path in views]
   blocks.append(pages.Heading('Curves'))
   # A fold may come from another machine, without its pretraining.
   if before and (before / _PRETRAINING_CURVES).exists():
@@ -79,12 +91,26 @@ def result_blocks(workdir, folds, summary, *, name='ST-CLR'):
     blocks.append(pages.Image(path, f'Fold {first}, pretraining'))
   for fold, folder in folds.items():
     path = directory / f'curves_{fold}.png'
-    _save_finetuning_curves(path, folder)
+    run_pictures.save_finetuning_curves(path, folder)
     blocks.append(pages.Image(path, f'Fold {fold}'))
   return blocks
 
 
-def write_run(config, workdir, title, lines):
+class Section(NamedTuple):
+  """A picture of a run, under a heading of its own.
+
+  Attributes:
+    heading: of one line.
+    picture: path of a PNG file in the workdir.
+    caption: what it shows, and how it is to be read.
+  """
+
+  heading: str
+  picture: pathlib.Path
+  caption: str
+
+
+def write_run(config, workdir, title, lines, sections=(), *, drawn):
   """Writes the report of one run: what it says at its end, and its pictures.
 
   Args:
@@ -92,16 +118,37 @@ def write_run(config, workdir, title, lines):
     workdir: its path.
     title: of the page.
     lines: what it has found.
+    sections: a `Section` for each picture that has one; all others of the run
+      come after them, by their names.
+    drawn: whether the faces are; those of people are shown if the config says
+      so.
   """
   blocks = [pages.Heading(title, 1)]
   if notice := notices.notice(config):
     blocks.append(pages.Text(notice, warning=True))
   blocks.append(pages.Code('\n'.join(lines)))
+  with_faces = config.data.with_faces
+  if notice := notices.faces(drawn, with_faces, _IN_A_NEW_RUN):
+    blocks.append(pages.Text(notice))
+  for heading, path, caption in sections:
+    blocks += [pages.Heading(heading), pages.Image(path, caption)]
+  described = {section.picture for section in sections}
+  folders = [workdirs.FIGURES, *([workdirs.FACES] if with_faces else [])]
   blocks += [
-    pages.Image(path, path.stem.replace('_', ' '))
-    for path in sorted(pathlib.Path(workdir, workdirs.FIGURES).glob('*.png'))
+    pages.Image(path, _caption(path))
+    for folder in folders
+    for path in sorted(pathlib.Path(workdir, folder).glob('*.png'))
+    if path not in described
   ]
   pages.write(workdir, [*blocks, *environment_blocks(workdir)])
+
+
+def _caption(path):
+  """Says what a picture shows that every run has; else its name."""
+  kind, _, video = path.stem.partition('_')
+  if kind not in CAPTIONS:
+    return path.stem.replace('_', ' ')
+  return f'{CAPTIONS[kind]}{f" ({video})" if video else ""}'
 
 
 def save_intervals(workdir, table):
@@ -164,14 +211,17 @@ def _save_people(directory, summary):
   return path
 
 
-def _copy_views(directory, pretraining):
+def _copy_views(workdir, pretraining, drawn, with_faces):
   """Takes over the pictures of both halves of Figure 2, of a pretraining."""
-  if pretraining is None:
+  if not (drawn or with_faces):
     return []
-  figures_of = pathlib.Path(pretraining, workdirs.FIGURES)
-  drawn = sorted(figures_of.glob('views_*.png'))[:2]
-  drawn += sorted(figures_of.glob('operations_*.png'))
-  return [shutil.copyfile(path, directory / path.name) for path in drawn]
+  source = run_pictures.folder_of_faces(pretraining, drawn)
+  target = run_pictures.folder_of_faces(workdir, drawn)
+  found = sorted(source.glob('views_*.png'))[:2]
+  found += sorted(source.glob('operations_*.png'))
+  if found:
+    target.mkdir(parents=True, exist_ok=True)
+  return [shutil.copyfile(path, target / path.name) for path in found]
 
 
 def _papers_findings(summary):
@@ -182,18 +232,6 @@ def _papers_findings(summary):
     return (), ''
   words = f'{found.describe()}; outlined: its usual mistakes'
   return found.confused, f'\n{textwrap.fill(words, 64)}'
-
-
-def _save_finetuning_curves(path, workdir):
-  lines = journal.read_lines(workdir)
-  curves = []
-  for name in ('loss', 'accuracy', 'oracle_test_correct'):
-    points = [(line['epoch'], line[name]) for line in lines if name in line]
-    if points:
-      curves.append((name, *zip(*points, strict=True), None))
-  figures.save_curves(
-    path, curves, title='Fine-tuning (the oracle is looked at, not used)'
-  )
 
 
 def _audit_blocks(workdir, folds):
@@ -229,7 +267,12 @@ def _groups_table(name, groups):
   )
 
 
-def _people_line(groups):
+def people_line(groups):
+  """Says of how many people all videos were named rightly, of how many none.
+
+  Args:
+    groups: `metrics.Counts` by person.
+  """
   shares = [one.share for one in groups.values()]
   perfect = sum(share == 1 for share in shares)
   none = sum(share == 0 for share in shares)

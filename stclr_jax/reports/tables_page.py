@@ -58,7 +58,11 @@ def write(config, workdir, *, tables, headline, conditions, noted):
     blocks += _table_blocks(workdir, table)
   if headline is not None:
     blocks += report_parts.result_blocks(
-      workdir, headline.folds, headline.summary, name=headline.name
+      workdir,
+      headline.folds,
+      headline.summary,
+      with_faces=config.recipe.data.with_faces,
+      name=headline.name,
     )
   if conditions is not None:
     blocks += _conditions_blocks(conditions)

@@ -4,14 +4,15 @@ import dataclasses
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.data import labelled_subsets
 from stclr_jax.errors import UserError
-from stclr_jax.learning import compilation
-from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
+from stclr_jax.learning.running import compilation
+from stclr_jax.learning.running import compiled_steps
 from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models import heads
@@ -256,3 +257,23 @@ def load_weights(variables, config):
   return variables, summaries.WeightsReport(
     report.path, len(report.loaded), report.skipped, report.fresh
   )
+
+
+def videos_seen(store, folding, *, pretrain_scope, hold_out_validation=False):
+  """Chooses the videos that pretraining may see.
+
+  Args:
+    store: a `VideoStore`.
+    folding: `FoldOptions`.
+    pretrain_scope: see `configs/pretrain.py`.
+    hold_out_validation: see `configs/pretrain.py`.
+
+  Returns:
+    Video indices, int [n].
+  """
+  unlabelled = (store.label == folds.UNLABELLED).all()
+  # Where nobody has a label, nobody is ever tested.
+  if pretrain_scope == 'all_unlabelled' or unlabelled:
+    return np.arange(store.num_videos)
+  fold = select_fold(store, folding, validation=hold_out_validation)
+  return fold.pretrain

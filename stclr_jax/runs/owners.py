@@ -14,6 +14,7 @@ import ml_collections
 
 from stclr_jax.files import locks
 from stclr_jax.files import whole
+from stclr_jax.learning.running import processes
 from stclr_jax.runs import provenance
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
@@ -56,6 +57,11 @@ def begin(workdir, config, store, *kinds, of_call=()):
     UserError: see `workdirs.open_workdir`; if the data has changed since the
       run was begun.
   """
+  processes.check_same(
+    'data set',
+    {store.name: provenance.hash_data(store)},
+    remedy='Give all of them the same videos, people and labels.',
+  )
   workdir = workdirs.open_workdir(workdir, _without(config, of_call))
   finished = None if of_call else summaries.read(workdir, *kinds)
   if finished is None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.runs import trained
 
 _CONTRASTS = {

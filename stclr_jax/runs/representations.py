@@ -2,14 +2,16 @@
 
 import dataclasses
 import functools
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
 from stclr_jax.data import folds
 from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import representation_map
 from stclr_jax.evaluation.audits import rest
-from stclr_jax.learning import compiled_steps
+from stclr_jax.learning.running import compiled_steps
 from stclr_jax.runs.checks import class_checks
 from stclr_jax.views import views
 
@@ -200,6 +202,47 @@ def audit_encoder(
     light_classes(brightness),
     look_for_rest(videos, labelled, **look),
   )
+
+
+class Map(NamedTuple):
+  """Videos on a plane, where those of like representation are near.
+
+  Attributes:
+    video: which, int [m].
+    places: float [m, 2], without a unit.
+    light: third of the videos by brightness, int [m].
+  """
+
+  video: np.ndarray
+  places: np.ndarray
+  light: np.ndarray
+
+
+def make_map(
+  network, variables, videos, indices, *, most, view_options, batch_size
+):
+  """Lays videos out on a plane by their representations.
+
+  Args:
+    network: with an encoder.
+    variables: {'params': ..., 'batch_stats': ...}.
+    videos: `run_videos.PlacedVideos`.
+    indices: which, int [n].
+    most: how many of them to show, spread evenly.
+    view_options: a `views.ViewOptions`.
+    batch_size: videos at a time.
+
+  Returns:
+    A `Map`; None of videos too few to be laid out.
+  """
+  shown = indices[:: -(-len(indices) // most)] if most else indices[:0]
+  if len(shown) < representation_map.MIN_VIDEOS:
+    return None
+  look = {'view_options': view_options, 'batch_size': batch_size}
+  encode = make_encode(network, videos, **look)
+  h = encode(variables, shown, np.arange(view_options.num_frames))
+  light = light_classes(measure_brightness(videos, shown, **look))
+  return Map(shown, representation_map.lay_out(h), light)
 
 
 # A step that is the same function is compiled once, see `compiled_steps`.

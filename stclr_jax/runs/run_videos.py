@@ -5,7 +5,9 @@ Configs of data end here.
 
 import collections
 import contextlib
+import copy
 import dataclasses
+import itertools
 import pathlib
 from typing import Any
 
@@ -18,9 +20,9 @@ from stclr_jax.data import streaming
 from stclr_jax.data import videos as stores
 from stclr_jax.files import host_memory
 from stclr_jax.files import thread_maps
-from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import parallel
 from stclr_jax.learning import steps
+from stclr_jax.learning.running import compiled_steps
 from stclr_jax.views import views
 
 # chosen: one batch is ready while the next one is read; a third would only
@@ -107,7 +109,7 @@ def load_videos(data, kept=KEPT):
       free=parallel.min_over_processes(host_memory.free_host_bytes()),
     ):
       return store
-    store = sources.name_people(
+    store = sources.tell(
       stores.make_store(
         sources.read_records(source),
         frame_size=tuple(data.frame_size),
@@ -171,7 +173,7 @@ def _list_records(source, data):
     synthetic=source.synthetic,
     index_file=pathlib.Path(source.directory) / f'index_{data.split}.json',
   )
-  return sources.name_people(store, source)
+  return sources.tell(store, source)
 
 
 def place(store, data):
@@ -230,6 +232,23 @@ class PlacedVideos:
       )
     )
 
+  def beginnings(self, share):
+    """Makes the same videos, cut off after a share of their frames.
+
+    Args:
+      share: of the frames that is left, above 0 and at most 1; one at least.
+
+    Returns:
+      `PlacedVideos` with the same frames in memory.
+    """
+    length = np.ceil(share * self.store.length - 1e-6)  # not 4 for 3 by 0.3
+    length = np.maximum(length, 1).astype(np.int32)
+    short = copy.copy(self)
+    short.store = dataclasses.replace(self.store, length=length)
+    frames = self.arrays.frames._replace(length=parallel.replicate(length))
+    short.arrays = self.arrays._replace(frames=frames)
+    return short
+
   def epochs(self, batches, *, seed, view_numbers, options):
     """Makes what a training loop reads.
 
@@ -241,9 +260,10 @@ class PlacedVideos:
       options: a `views.ViewOptions`.
 
     Returns:
-      `read(start, stop)`: a generator of the batches of some epochs, one after
-      another, sharded, with clips where the frames are not on the devices. It
-      works ahead in the background, also across epochs; close it.
+      `read(start, stop, skip=0)`: a generator of the batches of some epochs,
+      one after another, but for the first few; sharded, with clips where the
+      frames are not on the devices. It works ahead in the background, also
+      across epochs; close it.
     """
 
     def draw(epoch, shown):
@@ -256,10 +276,10 @@ class PlacedVideos:
         options=options,
       )
 
-    def read(start, stop):
+    def read(start, stop, skip=0):
       epochs = range(start, stop)
       numbered = ((epoch, one) for epoch in epochs for one in batches(epoch))
-      return self._read(numbered, draw)
+      return self._read(itertools.islice(numbered, skip, None), draw)
 
     return read
 

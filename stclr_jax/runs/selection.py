@@ -16,6 +16,9 @@ from stclr_jax.errors import UserError
 from stclr_jax.evaluation import calibration
 from stclr_jax.evaluation import predictions
 from stclr_jax.files import whole
+from stclr_jax.learning import parallel
+from stclr_jax.learning.saved import checkpoints
+from stclr_jax.learning.saved import chosen_networks
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
@@ -144,6 +147,7 @@ class LastEpoch:
     if not best or correct > best[-1].correct:  # of equal ones the earliest
       test = self._test(variables, probabilities)
       best.append(Look(epoch, correct, probabilities, test))
+      self._keep_network(variables, [look.epoch for look in best])
     if len(best) != len(kept) or best[-1].epoch == epoch:
       self._keep(best)
 
@@ -176,8 +180,19 @@ class LastEpoch:
       oracle=oracle,
     )
 
+  def variables(self, last):
+    """Returns the variables of the epoch that is tested, once `finish` is done.
+
+    Args:
+      last: those after the last epoch.
+    """
+    return last
+
   def _looked_at(self):
     return self._fold.test
+
+  def _keep_network(self, variables, epochs):
+    """Keeps the network of the last of these epochs, the best ones so far."""
 
   def _test(self, variables, probabilities):
     """Probabilities of the test videos, where others may be looked at."""
@@ -213,7 +228,7 @@ class InnerValidation(LastEpoch):
   _logged = VALIDATION
 
   def finish(self, variables):
-    """Tests the epoch chosen; the checkpoint stays the last one's.
+    """Tests the epoch chosen, and leaves its network beside the checkpoints.
 
     Args:
       variables: after the last epoch, unused.
@@ -222,7 +237,8 @@ class InnerValidation(LastEpoch):
       `Tested`; its probabilities are not calibrated.
 
     Raises:
-      FileNotFoundError: if the looks of a run that goes on are gone.
+      FileNotFoundError: if the looks of a run that goes on, or the network of
+        the epoch chosen, are gone.
     """
     del variables
     looks = self._best_looks()
@@ -232,22 +248,39 @@ class InnerValidation(LastEpoch):
         'there when training has ended; fine-tune anew in another --workdir.'
       )
     epoch, correct, validation, test = looks[-1]
+    chosen_networks.choose(self._workdir, int(epoch))
     labels = self._labels(self._fold.validation)
     temperature = calibration.fit_temperature(validation, labels)
+    surer = calibration.apply_temperature(validation, temperature)
     calibrated = calibration.apply_temperature(test, temperature)
     validation = summaries.Validation(
       correct=int(correct),
       total=len(labels),
       temperature=temperature,
       calibration=self._calibration(calibrated),
-      checkpoint_epoch=self._options.num_epochs,
+      unsure_below=calibration.fit_threshold(surer, labels),
     )
     return Tested(
       test, int(epoch), self._calibration(test), validation=validation
     )
 
+  def variables(self, last):
+    """See `LastEpoch.variables`."""
+    del last
+    chosen = chosen_networks.read(self._workdir)
+    assert chosen is not None  # `finish` would have raised
+    return parallel.replicate(chosen.variables)
+
   def _looked_at(self):
     return self._fold.validation
+
+  def _keep_network(self, variables, epochs):
+    chosen_networks.keep(
+      self._workdir,
+      variables,
+      epochs,
+      safe=checkpoints.latest_epoch(self._workdir),
+    )
 
   def _test(self, variables, probabilities):
     del probabilities

@@ -72,11 +72,16 @@ class PretrainSummary(Summary):
     init_weights: a `WeightsReport`, or None.
     loss: mean of the last epoch.
     contrastive_accuracy: of the last epoch, in [0, 1].
+    alignment: mean squared distance of the two embeddings of a pair on the unit
+      sphere, of the last epoch, in [0, 4].
     gradient_norm: mean of the last epoch.
     knn_accuracy: by neighbours, none of the same person; None where labels
       cannot tell anything apart.
     knn_accuracy_of_change: of the change of h from the first frame to the last;
       None also where nothing changes.
+    spread: of h, as are the next two, see `collapse.Use`; None without labels.
+    effective_rank: of h.
+    uniformity: of h.
     loss_at_chance: of random embeddings.
     knn_accuracy_at_chance: one by the number of classes, or None.
     views_per_second: through the encoder, in the last session, compiling left
@@ -92,9 +97,13 @@ class PretrainSummary(Summary):
   init_weights: WeightsReport | None
   loss: float
   contrastive_accuracy: float
+  alignment: float
   gradient_norm: float
   knn_accuracy: float | None
   knn_accuracy_of_change: float | None
+  spread: float | None
+  effective_rank: float | None
+  uniformity: float | None
   loss_at_chance: float
   knn_accuracy_at_chance: float | None
   views_per_second: float | None
@@ -181,14 +190,15 @@ class Validation(json_records.Record):
     total: how many there are.
     temperature: of the calibration, fitted to them.
     calibration: of the test videos with that temperature.
-    checkpoint_epoch: of the checkpoint, which stays the last one's.
+    unsure_below: confidence so calibrated below which a class had better not be
+      named, fitted to them as well, see `calibration.fit_threshold`.
   """
 
   correct: int
   total: int
   temperature: float
   calibration: Calibration
-  checkpoint_epoch: int
+  unsure_below: float
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -7,10 +7,11 @@ import dataclasses
 from typing import Any
 from typing import ClassVar
 
+from stclr_jax import making
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.files import json_records
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
@@ -29,6 +30,7 @@ class Notes(json_records.Document):
     data_hash: `protocol.hash_videos` of it.
     seen: whom the run, and those that it began with, were trained on, the
       first run first.
+    making: how the videos trained on were made, as far as known.
     beyond_paper: what they did that the paper does not, in words, in the same
       order; see `provenance.beyond_paper`.
   """
@@ -39,7 +41,16 @@ class Notes(json_records.Document):
   data: str
   data_hash: str
   seen: tuple[identity.Seen, ...]
+  making: making.Making
   beyond_paper: tuple[str, ...] = ()
+
+  def __post_init__(self):
+    if not self.seen or not all(one.num_people for one in self.seen):
+      raise UserError(
+        'It does not say whom the run was trained on (`seen`), so that nobody '
+        'could tell whether it may be tested on them; train it again, or bring '
+        'the file back as it was written.'
+      )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -107,7 +118,8 @@ def open_trained(workdir, *, option, workflow='', epoch=0):
     workdir: of the run.
     option: the setting that names it, for messages.
     workflow: which it must be, 'pretrain' or 'finetune'; '' for either.
-    epoch: of the checkpoint; 0 for the last one, if the run is finished.
+    epoch: of the checkpoint; 0 for the one that was tested, of a pretraining
+      the last one, if the run is finished.
 
   Returns:
     `Trained`.

@@ -21,10 +21,13 @@ CONFIG = 'config.json'
 SUMMARY = 'summary.json'
 ENVIRONMENT = 'environment.json'
 PREDICTIONS = 'predictions.csv'
+SHARE_SEEN = 'share_seen.csv'
 ORACLE_PREDICTIONS = 'oracle_predictions.csv'
 REPORT = 'report.html'
 REPORT_TEXT = 'report.md'
 FIGURES = 'figures'
+FACES = f'{FIGURES}/faces'  # pictures of people, apart from what is passed on
+EVENTS = 'events'  # of TensorBoard
 # Of a tree of runs.
 CONDITIONS = 'conditions.json'
 CONDITIONS_TEXT = 'conditions.md'
@@ -32,8 +35,9 @@ TABLES = 'tables'
 TREE_RUNS = 'runs.json'
 _FOLD = 'fold_'
 # Of `data`: where frames live changes no view, so that a run may go on on a
-# smaller machine; what names mean forbids or allows a run, and changes none.
-WITHOUT_EFFECT = ('placement', 'memory_share', 'same_names')
+# smaller machine; what names mean forbids or allows a run, and changes none;
+# and who sees pictures of people changes no number.
+WITHOUT_EFFECT = ('placement', 'memory_share', 'same_names', 'with_faces')
 # Settings that name a file or folder, which can be spelled in many ways.
 PATHS = (
   'classifier',
@@ -81,7 +85,9 @@ def open_workdir(workdir, config):
   config_file = workdir / CONFIG
   described = as_json(config)
   if config_file.exists():
-    differences = list(_differences(read_config(workdir), described))
+    begun_in = _begun_in(workdir)
+    places = (begun_in, workdir)
+    differences = list(_differences(read_config(workdir), described, places))
     if differences:
       raise UserError(
         f'The workdir {workdir} belongs to a run of another config:\n'
@@ -96,7 +102,7 @@ def open_workdir(workdir, config):
     )
   else:
     make_folder(workdir)
-    write_json(workdir / ENVIRONMENT, _environment())
+    write_json(workdir / ENVIRONMENT, _environment(workdir))
     write_json(config_file, {'format': json_records.FORMAT, **described})
   return workdir
 
@@ -184,6 +190,11 @@ def as_json(config):
   return json.loads(config.to_json_best_effort())
 
 
+def versions():
+  """Returns the versions of what a result depends on, by name."""
+  return {name: importlib.metadata.version(name) for name in PACKAGES}
+
+
 def _is_new(workdir):
   """Says whether a folder holds at most what is written before the config."""
   begun = (LOCK, ENVIRONMENT)
@@ -195,15 +206,26 @@ def _is_new(workdir):
   )
 
 
-def _differences(earlier, now, prefix=''):
+def _begun_in(workdir):
+  """Reads where a run was when it was begun; it may have been moved since."""
+  try:
+    return str(read_json(workdir / ENVIRONMENT)['workdir'])
+  except (OSError, ValueError, KeyError):
+    return str(workdir)
+
+
+def _differences(earlier, now, places, prefix=''):
   without_effect = tuple(f'data.{name}' for name in WITHOUT_EFFECT)
   for key in sorted(earlier.keys() | now.keys()):
     if f'{prefix}{key}'.endswith(without_effect):
       continue
     was, is_now = earlier.get(key, 'absent'), now.get(key, 'absent')
     if isinstance(was, dict) and isinstance(is_now, dict):
-      yield from _differences(was, is_now, f'{prefix}{key}.')
-    elif was != is_now and not (key in PATHS and _same_place(was, is_now)):
+      yield from _differences(was, is_now, places, f'{prefix}{key}.')
+    elif was != is_now and not (
+      key in PATHS
+      and (_same_place(was, is_now) or _moved_along(was, is_now, places))
+    ):
       yield f'{prefix}{key}: there {was!r}, here {is_now!r}'
 
 
@@ -214,13 +236,26 @@ def _same_place(*paths):
   return len({os.path.realpath(os.path.expanduser(p)) for p in paths}) == 1
 
 
-def _environment():
+def _moved_along(was, is_now, places):
+  """Says if a path has moved with the run, such as another run of its tree."""
+  if not all(isinstance(path, str) and path for path in (was, is_now)):
+    return False
+  absolute = map(os.path.abspath, places)
+  before, here = (
+    os.path.relpath(os.path.abspath(os.path.expanduser(path)), place)
+    for path, place in zip((was, is_now), absolute, strict=True)
+  )
+  return before == here
+
+
+def _environment(workdir):
   return {
+    'workdir': os.path.abspath(workdir),
     'started': datetime.datetime.now(datetime.UTC).isoformat('T', 'seconds'),
     'command': shlex.join(['python', *sys.argv]),
     'git': _git_commit(),
     'python': platform.python_version(),
-    'packages': {name: importlib.metadata.version(name) for name in PACKAGES},
+    'packages': versions(),
     'devices': [device.device_kind for device in jax.devices()],
   }
 

@@ -105,7 +105,13 @@ def run(config, workdir, *, store=None):
       store, classifier.notes.labels_trained, tested
     ),
     protocol=_protocol(
-      config, classifier.notes, store, tested, view_options, seen.any()
+      config,
+      classifier.notes,
+      store,
+      tested,
+      view_options,
+      any_seen=seen.any(),
+      selection=run_config.selection,
     ),
     seconds=begun.seconds(),
   )
@@ -233,7 +239,9 @@ def _choose_videos(config, notes, store):
   return tested, seen
 
 
-def _protocol(config, notes, store, tested, view_options, any_seen):
+def _protocol(
+  config, notes, store, tested, view_options, *, any_seen, selection
+):
   learned = [one for one in notes.seen if one.labels]
   before = [one for one in notes.seen if not one.labels]
   same_names = config.data.same_names
@@ -254,7 +262,7 @@ def _protocol(config, notes, store, tested, view_options, any_seen):
     pretrained_epochs=notes.epochs_pretrained,
     people_seen=config.people_seen if any_seen else 'none tested',
     label_map=config.label_map,
-    selection='last',
+    selection=selection,
     view=protocol.describe_view(
       view_options.num_frames, view_options.size, notes.input, notes.rest
     ),

@@ -10,32 +10,36 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.evaluation import predictions as tables
 from stclr_jax.evaluation import probes
 from stclr_jax.learning import batches
-from stclr_jax.learning import checkpoints
-from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import steps
+from stclr_jax.learning.running import compiled_steps
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import loop
+from stclr_jax.runs import events
 from stclr_jax.runs import owners
 from stclr_jax.runs import run_videos
 from stclr_jax.runs import selection
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import class_checks
+from stclr_jax.runs.training import loop
+from stclr_jax.runs.training import plans
 from stclr_jax.workflows import finetune_origin
+from stclr_jax.workflows import finetune_report
 from stclr_jax.workflows import finetune_stages
 
 
 @owners.alone
-def run(config, workdir, *, store=None):
+def run(config, workdir, *, store=None, train=loop.train):
   """Fine-tunes and tests, or goes on where the workdir's run stopped.
 
   Args:
     config: as `configs/finetune.py` gives it.
     workdir: path of the run's folder.
     store: the `VideoStore` to read in place of `config.data`'s.
+    train: what goes through the plan, as `loop.train` does.
 
   Returns:
     A `summaries.FinetuneSummary`, also written to `summary.json`.
@@ -49,6 +53,7 @@ def run(config, workdir, *, store=None):
   choice = selection.Options(
     config.selection, config.look_every_epochs, config.num_epochs
   )
+  report = finetune_report.read_options(config)
   view_options = build.make_view_options(
     config.views, read=config.classifier.input, rest=config.classifier.rest
   )
@@ -109,8 +114,9 @@ def run(config, workdir, *, store=None):
     network, videos, view_options, config.evaluation.batch_size
   )
   selected = selection.make(choice, store, fold, classify, begun.workdir)
-  plan = loop.Plan(
+  plan = plans.Plan(
     workdir=begun.workdir,
+    name=config.workflow,
     stages=stages,
     batches=videos.epochs(
       listed,
@@ -121,10 +127,12 @@ def run(config, workdir, *, store=None):
     steps_per_epoch=listed.per_epoch,
     clips_per_step=config.batch_size,
     notes=finetune_origin.make_notes(config, store, fold, labelled, earlier),
-    checkpoint=loop.CheckpointOptions(**config.checkpoint),
+    checkpoint=plans.CheckpointOptions(**config.checkpoint),
+    name_videos=lambda epoch: listed.name_videos(epoch, store.video_id),
+    most_not_finite=config.non_finite.most_in_a_row,
     log_every_steps=config.log_every_steps,
   )
-  outcome = loop.train(
+  outcome = train(
     variables,
     videos.arrays,
     plan,
@@ -169,7 +177,26 @@ def run(config, workdir, *, store=None):
     fold.test,
     tested.probabilities,
   )
-  run_pictures.save_confusion(begun.workdir, summary)
+  pictures = [run_pictures.save_confusion(begun.workdir, summary)]
+  if report.enabled:
+    classifier = finetune_report.Classifier(
+      network,
+      selected.variables(outcome.variables),
+      videos,
+      view_options,
+      config.evaluation.batch_size,
+      make_classify,
+    )
+    pictures = finetune_report.write(
+      config,
+      report,
+      begun.workdir,
+      classifier,
+      finetune_report.Fold(labelled, fold.test),
+      tested.probabilities,
+      summary,
+    )
+  events.end(plan, pictures)
   summaries.write(summary, begun.workdir)
   return summary
 
@@ -207,6 +234,7 @@ def describe(summary, workdir):
       f'{oracle.epoch}) is {oracle.accuracy:.1%}: not a result.'
     )
   config = workdirs.read_config(workdir)
+  report = 'report.html, ' if config['report']['enabled'] else ''
   pictures = []
   if config['init_from']:
     path = run_pictures.expression_path(config['init_from'])
@@ -216,7 +244,7 @@ def describe(summary, workdir):
     [
       *lines,
       *(f'  {line}' for line in summary.protocol.describe().split('\n')),
-      f'In {workdir}: summary.json, predictions.csv, '
+      f'In {workdir}: {report}summary.json, predictions.csv, '
       'figures/confusion_matrix.png',
       *pictures,
       *next_commands.after_fine_tuning(summary, config),

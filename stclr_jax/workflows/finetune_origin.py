@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from stclr_jax import making
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation import protocol
@@ -105,6 +106,7 @@ def make_notes(config, store, fold, labelled, earlier):
       *trained.history(earlier),
       identity.see(store, fold.train, labels=True),
     ),
+    making=making.of_videos(store, labelled),
     beyond_paper=_beyond_paper(config, earlier),
     labels=tuple(store.label_names),
     labels_trained=tuple(class_checks.names(store, labelled)),

@@ -4,11 +4,11 @@ Source: ST-CLR Sec. IV.A.
 """
 
 from stclr_jax.errors import UserError
-from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
+from stclr_jax.learning.running import compiled_steps
 from stclr_jax.runs import build
-from stclr_jax.runs import loop
+from stclr_jax.runs.training import plans
 
 
 def plan(config, network, view_options, steps_per_epoch):
@@ -21,12 +21,15 @@ def plan(config, network, view_options, steps_per_epoch):
     steps_per_epoch: of either stage.
 
   Returns:
-    A list of `loop.Stage`.
+    A list of `plans.Stage`.
 
   Raises:
     UserError: if the frozen stage is longer than the run.
   """
-  optimizer = compiled_steps.by_part(build.make_optimizer(config.optimizer))
+  optimizer = compiled_steps.clipped(
+    compiled_steps.by_part(build.make_optimizer(config.optimizer)),
+    config.optimizer.clip_norm,
+  )
   kept = config.optimizer.state_between_stages == 'kept'
   frozen = config.frozen_epochs
   if config.init == 'scratch':  # a frozen random encoder is no fair baseline
@@ -38,7 +41,7 @@ def plan(config, network, view_options, steps_per_epoch):
     )
 
   def stage(start, stop, trained, peak):
-    return loop.Stage(
+    return plans.Stage(
       start,
       stop,
       lambda variables, opt_state: states.create_state(
@@ -54,6 +57,7 @@ def plan(config, network, view_options, steps_per_epoch):
         view_options=view_options,
         seed=config.seed,
         trained=trained,
+        non_finite=config.non_finite.action,
       ),
       build.make_learning_rate(
         config.optimizer,

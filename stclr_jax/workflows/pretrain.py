@@ -3,22 +3,22 @@
 import jax
 import numpy as np
 
-from stclr_jax.data import folds
+from stclr_jax import making
 from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.evaluation.audits import audit
 from stclr_jax.learning import batches
-from stclr_jax.learning import compiled_steps
 from stclr_jax.learning import losses
 from stclr_jax.learning import negatives
 from stclr_jax.learning import state as states
 from stclr_jax.learning import steps
+from stclr_jax.learning.running import compiled_steps
 from stclr_jax.models import heads
 from stclr_jax.reports import next_commands
 from stclr_jax.reports import report_parts
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import loop
+from stclr_jax.runs import events
 from stclr_jax.runs import owners
 from stclr_jax.runs import provenance
 from stclr_jax.runs import representations
@@ -26,17 +26,20 @@ from stclr_jax.runs import run_videos
 from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
 from stclr_jax.runs import workdirs
+from stclr_jax.runs.training import loop
+from stclr_jax.runs.training import plans
 from stclr_jax.workflows import pretrain_progress
 
 
 @owners.alone
-def run(config, workdir, *, store=None):
+def run(config, workdir, *, store=None, train=loop.train):
   """Pretrains an encoder, or goes on where the workdir's run stopped.
 
   Args:
     config: as `configs/pretrain.py` gives it.
     workdir: path of the run's folder.
     store: the `VideoStore` to read in place of `config.data`'s.
+    train: what goes through the plan, as `loop.train` does.
 
   Returns:
     A `summaries.PretrainSummary`, also written to `summary.json`.
@@ -50,8 +53,9 @@ def run(config, workdir, *, store=None):
   drawn = build.make_view_options(config.views, read=network.input)
   data = build.read_options(run_videos.DataOptions, config.data)
   folding = build.read_options(build.FoldOptions, config.data)
+  with_faces = config.data.with_faces
   store = store or run_videos.load_videos(data)
-  seen = videos_seen(
+  seen = build.videos_seen(
     store,
     folding,
     pretrain_scope=config.pretrain_scope,
@@ -83,12 +87,13 @@ def run(config, workdir, *, store=None):
     'parameters.',
     flush=True,
   )
-  run_pictures.save_view_pairs(
-    begun.workdir, store, seen[:3], view_options, config.seed
-  )
-  run_pictures.save_operations(
-    begun.workdir, store, seen[0], view_options, config.seed
-  )
+  if with_faces or store.synthetic:
+    run_pictures.save_view_pairs(
+      begun.workdir, store, seen[:3], view_options, config.seed
+    )
+    run_pictures.save_operations(
+      begun.workdir, store, seen[0], view_options, config.seed
+    )
   knn = pretrain_progress.make_knn(
     config.knn, network, view_options, videos, seen
   )
@@ -98,8 +103,9 @@ def run(config, workdir, *, store=None):
     ),
     1 / len(store.label_names) if knn else None,
   )
-  plan = loop.Plan(
+  plan = plans.Plan(
     workdir=begun.workdir,
+    name=config.workflow,
     stages=[stage],
     batches=videos.epochs(
       listed,
@@ -110,10 +116,12 @@ def run(config, workdir, *, store=None):
     steps_per_epoch=listed.per_epoch,
     clips_per_step=2 * config.batch_size,
     notes=_notes(config, store, seen),
-    checkpoint=loop.CheckpointOptions(**config.checkpoint),
+    checkpoint=plans.CheckpointOptions(**config.checkpoint),
+    name_videos=lambda epoch: listed.name_videos(epoch, store.video_id),
+    most_not_finite=config.non_finite.most_in_a_row,
     log_every_steps=config.log_every_steps,
   )
-  outcome = loop.train(
+  outcome = train(
     variables,
     videos.arrays,
     plan,
@@ -121,7 +129,7 @@ def run(config, workdir, *, store=None):
       config.knn.every_epochs, plan, knn, chance
     ),
   )
-  audited = None
+  audited, map_videos = None, config.audit.map_videos
   if config.audit.enabled:
     audited = representations.audit_encoder(
       network,
@@ -152,14 +160,34 @@ def run(config, workdir, *, store=None):
     ),
     seconds=begun.seconds(outcome.earlier_seconds),
   )
-  run_pictures.save_pretraining_curves(
-    begun.workdir,
-    {**chance._asdict(), 'knn_accuracy_of_change': chance.knn_accuracy},
-  )
+  pictures = [
+    run_pictures.save_pretraining_curves(
+      begun.workdir,
+      {**chance._asdict(), 'knn_accuracy_of_change': chance.knn_accuracy},
+    )
+  ]
   if audited:
-    run_pictures.save_expression(begun.workdir, audited, store.name)
+    pictures.append(
+      run_pictures.save_expression(begun.workdir, audited, store.name)
+    )
+    laid_out = representations.make_map(
+      network,
+      outcome.variables,
+      videos,
+      seen,
+      most=map_videos,
+      view_options=view_options,
+      batch_size=config.knn.batch_size,
+    )
+    if laid_out:
+      pictures.append(run_pictures.save_map(begun.workdir, store, laid_out))
+  events.end(plan, pictures)
   report_parts.write_run(
-    config, begun.workdir, 'ST-CLR: pretraining', _findings(summary)
+    config,
+    begun.workdir,
+    'ST-CLR: pretraining',
+    _findings(summary),
+    drawn=store.synthetic,
   )
   summaries.write(summary, begun.workdir)
   return summary
@@ -245,26 +273,6 @@ def make_loss(config):
   )
 
 
-def videos_seen(store, folding, *, pretrain_scope, hold_out_validation=False):
-  """Chooses the videos that pretraining may see.
-
-  Args:
-    store: a `VideoStore`.
-    folding: `build.FoldOptions`.
-    pretrain_scope: see `configs/pretrain.py`.
-    hold_out_validation: see `configs/pretrain.py`.
-
-  Returns:
-    Video indices, int [n].
-  """
-  unlabelled = (store.label == folds.UNLABELLED).all()
-  # Where nobody has a label, nobody is ever tested.
-  if pretrain_scope == 'all_unlabelled' or unlabelled:
-    return np.arange(store.num_videos)
-  fold = build.select_fold(store, folding, validation=hold_out_validation)
-  return fold.pretrain
-
-
 def _notes(config, store, seen):
   return trained.PretrainNotes(
     encoder=workdirs.as_json(config.encoder),
@@ -273,6 +281,7 @@ def _notes(config, store, seen):
     data=store.name,
     data_hash=provenance.hash_data(store),
     seen=(identity.see(store, seen, labels=False),),
+    making=making.of_videos(store, seen),
     beyond_paper=provenance.beyond_paper(config),
     init=config.init,
     pretrain_scope=config.pretrain_scope,
@@ -289,10 +298,12 @@ def make_stage(config, network, view_options, steps_per_epoch):
     steps_per_epoch: of the run.
 
   Returns:
-    A `loop.Stage`.
+    A `plans.Stage`.
   """
-  optimizer = build.make_optimizer(config.optimizer)
-  return loop.Stage(
+  optimizer = compiled_steps.clipped(
+    build.make_optimizer(config.optimizer), config.optimizer.clip_norm
+  )
+  return plans.Stage(
     start=0,
     stop=config.num_epochs,
     create_state=lambda variables, _: states.create_state(variables, optimizer),
@@ -304,6 +315,7 @@ def make_stage(config, network, view_options, steps_per_epoch):
       seed=config.seed,
       contrastive_loss=make_loss(config),
       views_apart=config.batch_norm.views == 'apart',
+      non_finite=config.non_finite.action,
     ),
     learning_rate=build.make_learning_rate(
       config.optimizer,

@@ -5,6 +5,7 @@ from typing import NamedTuple
 from stclr_jax.data import folds
 from stclr_jax.evaluation import probes
 from stclr_jax.evaluation.audits import audit
+from stclr_jax.evaluation.audits import collapse
 from stclr_jax.evaluation.audits import under_the_person
 from stclr_jax.runs import representations
 from stclr_jax.runs.checks import class_checks
@@ -36,12 +37,29 @@ class Votes(NamedTuple):
   knn_accuracy_of_change: float | None = None
 
 
+class Look(NamedTuple):
+  """A look at the representations of the labelled videos.
+
+  Attributes:
+    votes: `Votes`.
+    use: the `collapse.Use` of h of the clip; None where nobody looks.
+  """
+
+  votes: Votes = Votes()
+  use: collapse.Use | None = None
+
+  def figures(self):
+    """Returns its numbers by name, None where nobody looked."""
+    use = dict.fromkeys(collapse.Use._fields)
+    return self.votes._asdict() | (self.use._asdict() if self.use else use)
+
+
 def make_end_epoch(every_epochs, plan, knn, chance):
   """Makes `end_epoch` of `loop.train`: neighbours vote, and it says so.
 
   Args:
     every_epochs: how often.
-    plan: the `loop.Plan`.
+    plan: the `plans.Plan`.
     knn: of `make_knn`.
     chance: a `Chance`.
 
@@ -54,16 +72,18 @@ def make_end_epoch(every_epochs, plan, knn, chance):
     if epoch % every_epochs and epoch != num_epochs:
       return
     journal.pause()
-    votes = knn(variables) if knn else Votes()
-    figures.update(votes._asdict())
+    look = knn(variables) if knn else Look()
+    figures.update(look.figures())
     if knn:
       journal.write(
-        step=epoch * plan.steps_per_epoch, epoch=epoch, **votes._asdict()
+        step=epoch * plan.steps_per_epoch, epoch=epoch, **look.figures()
       )
     found = describe(
-      figures['loss'], figures['contrastive_accuracy'], votes, chance
+      figures['loss'], figures['contrastive_accuracy'], look.votes, chance
     )
     journal.say(f'epoch {epoch}/{num_epochs}: {found}, {journal.pace()}')
+    for sentence in collapse.judge(look.use, figures['loss'], chance.loss):
+      journal.say(sentence)
 
   return end_epoch
 
@@ -79,7 +99,7 @@ def make_knn(options, network, view_options, videos, seen):
     seen: videos of pretraining, int [n]; those with a label vote.
 
   Returns:
-    `knn(variables)`, the `Votes`; None unless labels tell anything apart.
+    `knn(variables)`, a `Look`; None unless labels tell anything apart.
   """
   store = videos.store
   labelled = seen[store.label[seen] != folds.UNLABELLED]
@@ -105,7 +125,8 @@ def make_knn(options, network, view_options, videos, seen):
       for order in (audit.FORWARD, audit.FIRST_FRAME, audit.LAST_FRAME)
     )
     moves = under_the_person.changes(last - first, clip)
-    return Votes(vote(clip), vote(last - first) if moves else None)
+    votes = Votes(vote(clip), vote(last - first) if moves else None)
+    return Look(votes, collapse.measure(clip))
 
   return knn
 

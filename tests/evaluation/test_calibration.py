@@ -29,6 +29,20 @@ def test_calibration_error_by_hand():
   )
 
 
+def test_reliability_counts_each_video_in_its_bin():
+  probabilities, label = draw(np.random.default_rng(0), 300, sharpness=2)
+  bins = calibration.reliability(probabilities, label, num_bins=4)
+  confidence = probabilities.max(1)
+  correct = probabilities.argmax(1) == label
+  for i in range(4):
+    inside = (confidence > i / 4) & (confidence <= (i + 1) / 4)
+    assert bins.count[i] == inside.sum()
+    if inside.any():
+      assert bins.confidence[i] == pytest.approx(confidence[inside].mean())
+      assert bins.accuracy[i] == pytest.approx(correct[inside].mean())
+  assert bins.count.sum() == 300 and bins.count[1:].all()
+
+
 def test_certainty_falls_into_the_last_bin():
   found = calibration.calibration(np.eye(6), np.arange(6))
   assert found.calibration_error == found.brier == 0
@@ -93,3 +107,23 @@ def test_rounded_zeros_stay_finite():
 def test_bad_input_is_refused(probabilities, label, message):
   with pytest.raises(ValueError, match=message):
     calibration.calibration(probabilities, label)
+
+
+def test_a_threshold_names_what_is_more_often_right_than_wrong():
+  random = np.random.default_rng(0)
+  confidence = random.uniform(0.5, 1, 200)
+  right = random.random(200) < 2 * confidence - 1  # even chances at 0.75
+  label = np.where(right, 0, 1)
+  probabilities = np.stack([confidence, 1 - confidence], 1)
+  found = calibration.fit_threshold(probabilities, label)
+  assert 0.65 < found < 0.85
+
+  def gain(threshold):
+    named = confidence >= threshold
+    return (named & right).sum() - (named & ~right).sum()
+
+  assert gain(found) == max(map(gain, [0, 1.1, *confidence]))
+  # Who is always wrong should name nothing, who is always right everything.
+  assert calibration.fit_threshold(probabilities, 1 - 0 * label) == 1
+  lowest = calibration.fit_threshold(probabilities, 0 * label)
+  assert lowest == confidence.min()

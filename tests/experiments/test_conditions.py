@@ -80,6 +80,7 @@ def test_conditions_take_one_seed(tmp_path):
     reproduce.run(config, tmp_path / 'tree')
 
 
+@pytest.mark.slow  # the first light's faces are drawn
 def test_a_light_that_is_not_there_stops_before_any_training(
   tmp_path, monkeypatch
 ):

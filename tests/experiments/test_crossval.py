@@ -156,7 +156,7 @@ def test_pretraining_of_a_fold_leaves_its_test_people_out(
   for workflow, folder, config in chain_runs:
     assert folder == f'fold_{config.data.fold}'
     if workflow == 'pretrain':
-      seen = pretrain.videos_seen(
+      seen = build.videos_seen(
         tiny_store, config.data, pretrain_scope=config.pretrain_scope
       )
     else:
@@ -195,6 +195,7 @@ def test_finished_folds_never_run_again(
   tiny_store, tiny_crossval, chain_runs, tmp_path, monkeypatch
 ):
   def fail(config, workdir, *, store):
+    workdirs.open_workdir(workdir, config)
     raise KeyboardInterrupt
 
   done = finetune.run
@@ -209,7 +210,11 @@ def test_finished_folds_never_run_again(
     crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
   monkeypatch.setattr(finetune, 'run', done)
   before = len(chain_runs)
-  crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
+  # Wherever the tree is now: its runs name each other by where they lie.
+  moved = tmp_path / 'elsewhere' / 'cv'
+  moved.parent.mkdir()
+  (tmp_path / 'cv').rename(moved)
+  crossval.run(tiny_crossval(), moved, store=tiny_store)
   assert [
     (workflow, folder) for workflow, folder, _ in chain_runs[before:]
   ] == [
@@ -218,7 +223,7 @@ def test_finished_folds_never_run_again(
     ('finetune', 'fold_2'),
   ]
   before = len(chain_runs)
-  summary = crossval.run(tiny_crossval(), tmp_path / 'cv', store=tiny_store)
+  summary = crossval.run(tiny_crossval(), moved, store=tiny_store)
   assert len(chain_runs) == before and summary.complete
 
 
@@ -303,5 +308,6 @@ def test_crossval_trains_and_goes_on_inside_a_fold(
     patch.setattr(predictions, 'write_predictions', stop)
     with pytest.raises(KeyboardInterrupt):
       crossval.run(config, tmp_path / 'broken', store=tiny_store)
-  again = crossval.run(config, tmp_path / 'broken', store=tiny_store)
+  moved = (tmp_path / 'broken').rename(tmp_path / 'moved')
+  again = crossval.run(config, moved, store=tiny_store)
   assert again.folds == summary.folds and again.protocol == summary.protocol

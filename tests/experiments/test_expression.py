@@ -42,6 +42,13 @@ def flat(changes, prefix=''):
   return found
 
 
+def make_ours(preset, **changes):
+  """A config of the table in which our pretraining is not the paper's."""
+  config = make_config(f'expression,{preset}', **changes)
+  config.expression.pretrain.projection.input = 'change'
+  return config
+
+
 def make_table(config):
   (table,) = table_rows.tables(config)
   return table
@@ -85,8 +92,8 @@ def test_other_presets_are_refused_by_the_names_of_those_there_are():
 
 def test_a_run_of_ours_says_that_it_is_not_the_papers():
   for preset, size in common.EXPRESSION_PRESETS.items():
-    assert not provenance.beyond_paper(pretrain_config.get_config(size))
-    config = pretrain_config.get_config(preset)
+    assert not provenance.beyond_paper(finetune_config.get_config(size))
+    config = finetune_config.get_config(preset)
     said = notices.notice(config)
     assert said.startswith("Not the paper's method: ")
     assert ('faces are drawn' in said) == (size == 'demo')
@@ -102,7 +109,9 @@ def test_one_edit_changes_presets_and_table(monkeypatch):
   assert finetune_config.get_config('expression,paper').optimizer.patience == 9
   share, *_ = rows_by_share(make_config('expression,paper'))
   papers, ours = share[0][1][0].recipe, share[4][1][0].recipe
-  assert papers.finetune == crossval_config.recipe('paper').finetune
+  usual = crossval_config.recipe('paper').finetune
+  usual.report.enabled = False  # a table has one of its own
+  assert papers.finetune == usual
   assert ours.pretrain.temperature == 0.7
   assert ours.pretrain.views.num_frames == 3
   assert ours.finetune.optimizer.patience == 9
@@ -112,7 +121,7 @@ def test_one_edit_changes_presets_and_table(monkeypatch):
 
 @pytest.mark.parametrize('preset', ['demo', 'paper', 'smoke'])
 def test_rows_of_a_share_differ_in_the_recipe_only(preset):
-  config = make_config(f'expression,{preset}')
+  config = make_ours(preset)
   shares = rows_by_share(config)
   assert len(shares) == len(config.expression.labelled_fractions)
   for share, rows in zip(
@@ -136,8 +145,7 @@ def test_rows_of_a_share_differ_in_the_recipe_only(preset):
           for key, value in config_checks.flatten(one.recipe)
           if usual[key] != value
         }
-        named = {'init', 'pretrain.num_epochs'}
-        named |= {'pretrain.checkpoint.keep_epochs'}  # of Table V only
+        named = {'init', 'pretrain.checkpoint.keep_epochs'}  # of Table V only
         for run in RUNS:
           named |= {
             f'{run}.{key}' for key in flat(config.expression[run].to_dict())
@@ -152,7 +160,7 @@ def test_rows_of_a_share_differ_in_the_recipe_only(preset):
 
 @pytest.mark.parametrize('preset', ['demo', 'paper', 'smoke'])
 def test_each_recipe_is_pretrained_once_and_as_long(preset):
-  runs = runs_of(make_config(f'expression,{preset}'))
+  runs = runs_of(make_ours(preset))
   distinct = table_runs.distinct(runs)
   trained = {one.pretraining: one.recipe for one in distinct if one.pretraining}
   papers, ours = trained.values()
@@ -183,7 +191,7 @@ def test_table_is_not_one_of_the_papers():
 
 
 def test_readings_are_of_both_encoders_and_of_frames():
-  config = make_config('expression,demo')
+  config = make_ours('demo')
   table, runs = make_table(config), runs_of(config)['expression']
   frames, papers, ours = table_runs.of_readings(table, runs)
   assert (frames.encoders, frames.folder) == (None, 'baselines/frames')
@@ -202,15 +210,28 @@ def test_readings_are_of_both_encoders_and_of_frames():
   assert papers.readings[0].against is None
 
 
-def test_without_all_labels_lbp_stands_alone():
+def test_a_pretraining_that_is_the_papers_has_no_rows_of_its_own():
   config = make_config('expression,demo')
+  table, runs = make_table(config), runs_of(config)['expression']
+  assert [row.name.partition(': ')[2] for row in table.rows[:4]] == [
+    f'{begun}, {read} classifier'
+    for read in ("the paper's", 'our')
+    for begun in ("the paper's pretraining", 'from scratch')
+  ]
+  frames, papers = table_runs.of_readings(table, runs)
+  assert len({one.pretraining for row in runs for one in row} - {None}) == 1
+  assert 'our pretraining' not in ' '.join(table.beyond_paper)
+
+
+def test_without_all_labels_lbp_stands_alone():
+  config = make_ours('demo')
   config.expression.labelled_fractions = (0.1,)
   table = make_table(config)
   assert len(table.rows) == 6 and table.readings[0].against is None
 
 
 def test_every_comparison_is_one_of_as_many_labels_after_holm():
-  config = make_config('expression,smoke')
+  config = make_ours('smoke')
   table = make_table(config)
   rng = np.random.default_rng(0)
   correct = rng.random((len(table.rows) + len(table.readings), 60)) < 0.6
@@ -257,7 +278,7 @@ def test_settings_that_a_row_cannot_have_are_refused_before_any_training(
 
 def test_a_plan_counts_both_recipes_and_twice_the_work_of_ours(monkeypatch):
   monkeypatch.setattr(costs, 'encoder_cost', lambda config: costs.Cost(1, 1e12))
-  config = make_config('expression,paper', **{'plan.teraflops': 1.0})
+  config = make_ours('paper', **{'plan.teraflops': 1.0})
   text = planning.plan(config)
   assert '66 runs' in text and '9 simple methods' in text
   assert '2 different pretrainings and 66 different fine-tunings' in text

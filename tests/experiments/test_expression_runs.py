@@ -6,6 +6,7 @@ import zlib
 import made_summaries
 import numpy as np
 import pytest
+from test_expression import make_ours
 from test_reproduce import make_config
 
 from stclr_jax.evaluation import comparison
@@ -123,7 +124,7 @@ def expected_rows(shares):
 def test_each_figure_is_of_the_runs_that_its_row_names(
   tiny_store, tmp_path, ran
 ):
-  config = make_config('expression,smoke')
+  config = make_ours('smoke')
   shares = 1.0, 0.2  # of 30 clips a tenth would not show every class
   config.expression.labelled_fractions = shares
   tree = tmp_path / 'tree'
@@ -163,11 +164,10 @@ def test_frames_are_read_once_for_both_tables(tmp_path):
 
 @pytest.mark.slow
 def test_both_recipes_run_to_their_table(tiny_store, tmp_path, monkeypatch):
-  config = make_config('expression,smoke', **{'recipe.encoder.width': 1 / 32})
+  config = make_ours('smoke', **{'recipe.encoder.width': 1 / 32})
   for one in (config.recipe.pretrain, config.recipe.finetune):
     one.batch_size = 8
-  for one in (config.recipe.pretrain, config.expression.pretrain):
-    one.num_epochs = 1
+  config.recipe.pretrain.num_epochs = 1
   config.rows.pretraining_epochs = (1,)
   config.recipe.finetune.num_epochs = 2
   config.expression.labelled_fractions = (1.0, 0.2)

@@ -43,9 +43,20 @@ def test_records_come_back_from_json_or_are_refused():
       Whole.from_dict(wrong)
   with pytest.raises(UserError, match='Plain differs.*high'):
     Whole.from_dict(written | {'by_name': {'x': {'low': 1.0, 'high': 2.0}}})
-  for kind in ({'parts': 3}, {'parts': [3]}, {'by_name': []}, {'maybe': 'x'}):
-    with pytest.raises(UserError, match='not of the kind'):
+  for words, kind in (
+    ('`parts` .=3. must be a list', {'parts': 3}),
+    ('`parts` .=3. must be Part', {'parts': [3]}),
+    ('`parts` .=None. must be a list', {'parts': None}),
+    ('`by_name` .=... must be a dict', {'by_name': []}),
+    ('`maybe` .=x. must be Part', {'maybe': 'x'}),
+    ('`rows` .=1.5. must be int', {'rows': [[1.5]]}),
+    ('`rows` .=True. must be int', {'rows': [[True]]}),
+    ('`low` .=1. must be float', {'by_name': {'x': {'low': '1'}}}),
+  ):
+    with pytest.raises(UserError, match=words):
       Whole.from_dict(written | kind)
+  whole = Whole.from_dict(written | {'by_name': {'x': {'low': 1}}})
+  assert whole.by_name['x'].low == 1  # as other programs write 1.0
   del written['rows']  # has a default
   assert Whole.from_dict(written).rows == ()
 
@@ -59,7 +70,12 @@ def test_a_file_that_holds_another_record_is_named(tmp_path):
 
 
 def test_other_formats_are_refused_by_name():
-  for written, when in (({}, 'an earlier'), ({'format': 2}, 'a later')):
+  now = json_records.FORMAT
+  for written, when in (
+    ({}, 'an earlier'),
+    ({'format': now - 1}, 'an earlier'),
+    ({'format': now + 1}, 'a later'),
+  ):
     with pytest.raises(UserError, match=f'a/b is of {when} .*: do so.'):
       json_records.check_format(written, source='a/b', remedy='do so')
-  json_records.check_format({'format': 1}, source='', remedy='')
+  json_records.check_format({'format': now}, source='', remedy='')

@@ -36,3 +36,13 @@ def test_a_file_that_cannot_be_made_is_named_as_asked_for(tmp_path):
   with pytest.raises(FileNotFoundError) as caught:
     whole.write_text(path, '')
   assert caught.value.filename == str(path)
+
+
+def test_an_error_that_cannot_be_renamed_stays_what_it_was(tmp_path):
+  class Foreign(OSError):
+    filename = property(lambda self: str(self.args[1]))
+
+  with pytest.raises(Foreign) as error:
+    with whole.writing(tmp_path / 'a.txt') as file:
+      raise Foreign(28, file.name)
+  assert error.value.args[0] == 28 and not list(tmp_path.iterdir())

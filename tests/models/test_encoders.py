@@ -337,10 +337,10 @@ def plain_convolve(x, kernel, *, strides, lowering):
 
 
 def plain_normalize_batch(
-  x, scale, bias, residual, epsilon, relu, axis_name, moments
+  x, scale, bias, residual, epsilon, relu, axis_name, known
 ):
   """One rounding after each layer, as layers that are not fused have it."""
-  assert axis_name is None and moments is None
+  assert axis_name is None and known.moments is None
   accurate = x.astype(jnp.float32)
   mean, var = accurate.mean((0, 1, 2, 3)), accurate.var((0, 1, 2, 3))
   mean, var, scale, bias = (

@@ -6,15 +6,19 @@ Runs go through all their checks and stop where they would begin to write.
 import dataclasses
 
 import made_runs
+import made_summaries
 import numpy as np
 import pytest
 
 from configs import baselines as baselines_config
 from configs import evaluate as evaluate_config
-from stclr_jax import inference
 from stclr_jax.experiments import baselines
-from stclr_jax.learning import checkpoints
+from stclr_jax.files import json_records
+from stclr_jax.inference import loading
+from stclr_jax.learning.saved import checkpoints
+from stclr_jax.models import folding
 from stclr_jax.runs import build
+from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
@@ -22,8 +26,11 @@ from stclr_jax.workflows import finetune_origin
 
 # Of fold 0: P001 is tested, all others are trained on.
 TESTED, OTHERS, EVERYBODY = range(6), range(6, 60), range(60)
-NETWORK = {'encoder': {'kernel': np.ones((2, 2))}}
-OTHER_NETWORK = {'encoder': {'weight': np.ones(3)}}
+NETWORK = {
+  'encoder': {'kernel': np.ones((2, 2))},
+  'classifier': {'kernel': np.ones((2, 6))},
+}
+OTHER_NETWORK = NETWORK | {'encoder': {'weight': np.ones(3)}}
 
 
 class Allowed(Exception):
@@ -74,16 +81,23 @@ def hand_over(tiny_store, tiny_config, tmp_path, monkeypatch):
   def init_network(network, view_options, *, seed):
     return {'params': NETWORK, 'batch_stats': NETWORK}
 
+  def latest_epoch_made(workdir):
+    return 3 if str(workdir).rpartition('/')[2] in seen else 0
+
   monkeypatch.setattr(checkpoints, 'read', read_made)
+  monkeypatch.setattr(checkpoints, 'latest_epoch', latest_epoch_made)
+  monkeypatch.setattr(folding, 'fold', lambda *network: network)
   monkeypatch.setattr(workdirs, 'open_workdir', stop)
   monkeypatch.setattr(build, 'init_network', init_network)
   for kind in seen:
     (tmp_path / kind).mkdir()
     workdirs.write_json(
-      tmp_path / kind / workdirs.CONFIG, {'format': 1, **options}
+      tmp_path / kind / workdirs.CONFIG,
+      {'format': json_records.FORMAT, **options},
     )
     if 'unfinished' not in kind:
-      (tmp_path / kind / workdirs.SUMMARY).write_text('{}')
+      summary = made_summaries.make(summaries.FinetuneSummary, epoch_tested=3)
+      summaries.write(summary, tmp_path / kind)
   (tmp_path / 'empty folder').mkdir()
 
   def call(kind, way, scope):
@@ -101,7 +115,7 @@ def hand_over(tiny_store, tiny_config, tmp_path, monkeypatch):
       config.pretrain_scope = scope
       baselines.run(config, tmp_path / 'run', store=tiny_store)
     else:
-      getattr(inference, way)(source)
+      getattr(loading, way)(source)
       raise Allowed
 
   def hand_over(kind, way, scope='train_folds'):
@@ -125,6 +139,7 @@ IS_PRETRAINING = 'is a pretraining run; give the workdir of a fine-tuning'
 IS_FINE_TUNING = 'is a fine-tuning run; give the workdir of a pretraining'
 EARLIER = 'is of an earlier format'
 EMPTY = 'No finished checkpoint'
+NO_NETWORK = 'holds no trained network'
 # By kind of run: with scope 'train_folds' and 'all_unlabelled' of `init_from`
 # and `encoder_from`; of `classifier`, `load_encoder` and `load_classifier`.
 EXPECTED = {
@@ -164,7 +179,9 @@ EXPECTED = {
   'earlier format': (
     (EARLIER, EARLIER), (EARLIER, EARLIER), EARLIER, EARLIER, EARLIER,
   ),
-  'empty folder': ((EMPTY, EMPTY), (EMPTY, EMPTY), EMPTY, EMPTY, EMPTY),
+  'empty folder': (
+    (EMPTY, EMPTY), (EMPTY, EMPTY), EMPTY, NO_NETWORK, NO_NETWORK,
+  ),  # fmt: skip
 }  # fmt: skip
 SCOPES = ('train_folds', 'all_unlabelled')
 

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.models.weights import torchvision_names
 from stclr_jax.runs import build
 from stclr_jax.workflows import finetune

@@ -3,7 +3,7 @@ import dataclasses
 import made_runs
 import pytest
 
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.runs import build
 from stclr_jax.runs import provenance
 from stclr_jax.workflows import finetune_origin

@@ -166,6 +166,36 @@ def test_inference_looks_at_each_video_once(place, tiny_store, where, count):
   np.testing.assert_array_equal(infer((), indices), expected)
 
 
+@pytest.mark.parametrize('where', PLACEMENTS)
+def test_beginnings_are_videos_that_end_early(place, tiny_store, where):
+  short = place(where).beginnings(0.4)
+  # Of 3 to 7 frames: two fifths, rounded up.
+  length = np.array([0, 1, 1, 2, 2, 2, 3, 3])[tiny_store.length]
+  np.testing.assert_array_equal(short.store.length, length)
+  infer = short.inference(
+    lambda variables, arrays, batch: views.evaluation_views(
+      arrays.frames, batch.video, batch.clips_of(0), options=OPTIONS
+    ),
+    options=OPTIONS,
+    batch_size=8,
+  )
+  indices = np.arange(12)
+  # An oracle without the frames that come later.
+  frames = [
+    tiny_store.frames[first : first + count]
+    for first, count in zip(tiny_store.first, length, strict=True)
+  ]
+  first = (np.cumsum(length) - length).astype(np.int32)
+  expected = jax.jit(views.evaluation_views, static_argnames='options')(
+    views.Frames(np.concatenate(frames), first, length.astype(np.int32)),
+    indices,
+    options=OPTIONS,
+  )
+  np.testing.assert_array_equal(infer((), indices), expected)
+  whole = place(where).beginnings(1.0)
+  np.testing.assert_array_equal(whole.store.length, tiny_store.length)
+
+
 @pytest.mark.parametrize('where', ['host', 'streamed'])
 def test_reading_goes_on_ahead_across_epochs_and_ends(place, where):
   asked = []

@@ -1,4 +1,5 @@
 import csv
+import functools
 import json
 import types
 
@@ -6,7 +7,9 @@ import made_runs
 import numpy as np
 import pytest
 
-from stclr_jax.learning import checkpoints
+import stclr_jax
+from stclr_jax.learning.saved import checkpoints
+from stclr_jax.learning.saved import chosen_networks
 from stclr_jax.runs import build
 from stclr_jax.runs import selection
 from stclr_jax.workflows import finetune
@@ -78,6 +81,20 @@ def test_inner_validation_chooses_on_the_next_folds_people(
   trained_on = checkpoints.read(tmp_path).notes['labelled_videos']
   assert not any(video.startswith(('P001', 'P002')) for video in trained_on)
   assert summary.protocol.selection == 'inner_validation'
+  assert 0 <= summary.validation.unsure_below <= 1
+  # What is loaded is what was tested.
+  classifier = stclr_jax.load_classifier(tmp_path)
+  test = slice(tiny_store.first[0], tiny_store.first[6])
+  found = [
+    classifier(frames[None])[0].tolist()
+    for frames in np.split(tiny_store.frames[test], tiny_store.first[1:6])
+  ]
+  with (tmp_path / 'predictions.csv').open() as file:
+    written = {row['video_id']: row for row in csv.DictReader(file)}
+  for video_id, probabilities in zip(tiny_store.video_id, found, strict=False):
+    row = written[video_id]
+    expected = [float(row[f'p_{name}']) for name in tiny_store.label_names]
+    np.testing.assert_allclose(probabilities, expected, atol=2e-4)
 
 
 NUM_EPOCHS = 12
@@ -97,16 +114,23 @@ def look_through(kind, store, workdir, epochs, *, every=1):
     pause=lambda: None, write=lambda **values: None
   )
   chosen = selection.make(
-    options, store, fold, lambda right, i: classify(store, right, i), workdir
+    options, store, fold, functools.partial(classify, store), workdir
   )
-  for epoch, right in epochs.items():
-    chosen.end_epoch(epoch, right, journal, step=epoch)
+  networks = {epoch: network_of(right) for epoch, right in epochs.items()}
+  for epoch, network in networks.items():
+    chosen.end_epoch(epoch, network, journal, step=epoch)
   if NUM_EPOCHS in epochs:
-    return chosen.finish(epochs[NUM_EPOCHS])
+    return chosen.finish(networks[NUM_EPOCHS])
 
 
-def classify(store, right, indices):
+def network_of(right):
+  """Variables of a network that names so many videos rightly."""
+  return {'params': {'a': {'right': right}}, 'batch_stats': {'b': -right}}
+
+
+def classify(store, network, indices):
   """Names the first `right` videos rightly, in words that tell `right`."""
+  right = network['params']['a']['right']
   named = (store.label[indices] + (np.arange(len(indices)) >= right)) % 6
   sure = 0.5 + right / 100
   return sure * np.eye(6)[named] + (1 - sure) / 6
@@ -129,13 +153,15 @@ def test_what_lies_beyond_a_checkpoint_is_forgotten(
     found = look_through(kind, tiny_store, tmp_path, epochs, every=every)
     if stop < NUM_EPOCHS:  # killed, and its newest checkpoint is older
       stop = int(key.integers(lived, stop + 1))
+      (tmp_path / 'checkpoints' / str(stop)).mkdir(parents=True, exist_ok=True)
     done |= {epoch: epochs[epoch] for epoch in epochs if epoch <= stop}
     lived = stop
   looks = {e: n for e, n in done.items() if e % every == 0 or e == NUM_EPOCHS}
   best = max(looks, key=lambda epoch: (looks[epoch], -epoch))
   tested = best if kind == 'inner_validation' else NUM_EPOCHS
   np.testing.assert_array_equal(
-    found.probabilities, classify(tiny_store, done[tested], np.arange(6, 24))
+    found.probabilities,
+    classify(tiny_store, network_of(done[tested]), np.arange(6, 24)),
   )
   assert found.epoch == tested
   if kind == 'last':
@@ -144,6 +170,10 @@ def test_what_lies_beyond_a_checkpoint_is_forgotten(
     assert correct_in(tmp_path / 'oracle_predictions.csv') == done[best]
   else:
     assert found.validation.correct == done[best]
+    # Of the epoch that was tested, also where a killed process had others.
+    kept = chosen_networks.read(tmp_path)
+    assert kept == (tested, network_of(done[tested]))
+    assert not (tmp_path / 'best_networks').exists()
 
 
 def test_a_run_whose_looks_are_gone_is_not_tested(tiny_store, tmp_path):
@@ -156,11 +186,23 @@ def test_a_run_whose_looks_are_gone_is_not_tested(tiny_store, tmp_path):
     chosen.finish(None)
 
 
+def test_a_network_that_is_gone_is_not_replaced_by_another(
+  tiny_store, tmp_path
+):
+  epochs = {epoch: 20 - epoch for epoch in range(1, NUM_EPOCHS + 1)}
+  look_through('inner_validation', tiny_store, tmp_path, epochs)
+  # A run that was killed before its summary was written ends again alike.
+  look_through('inner_validation', tiny_store, tmp_path, {NUM_EPOCHS: 8})
+  (tmp_path / 'chosen_network.npz').unlink()
+  with pytest.raises(FileNotFoundError, match='1.npz.*another --workdir'):
+    look_through('inner_validation', tiny_store, tmp_path, {NUM_EPOCHS: 8})
+
+
 @pytest.mark.parametrize('held_out', [False, True])
 def test_protocol_says_whether_validation_people_were_pretrained_on(
   tiny_store, tiny_config, held_out
 ):
-  seen = pretrain.videos_seen(
+  seen = build.videos_seen(
     tiny_store,
     tiny_config('pretrain').data,
     pretrain_scope='train_folds',
@@ -205,7 +247,11 @@ def test_a_kept_epoch_of_a_pretraining_can_be_fine_tuned(
   tiny_store, tiny_config, tmp_path
 ):
   before = tmp_path / 'long'
-  changes = {'checkpoint.keep': 1, 'checkpoint.every_epochs': 10}
+  changes = {
+    'checkpoint.keep': 1,
+    'checkpoint.every_epochs': 10,
+    'optimizer.schedule': 'constant',
+  }
   pretrain.run(
     tiny_config(
       'pretrain', num_epochs=2, **changes | {'checkpoint.keep_epochs': (1,)}

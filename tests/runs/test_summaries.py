@@ -5,6 +5,7 @@ import json
 import pytest
 
 from stclr_jax.errors import UserError
+from stclr_jax.files import json_records
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 
@@ -20,9 +21,13 @@ def make_pretrain_summary(**changes):
       'init_weights': None,
       'loss': 1.0,
       'contrastive_accuracy': 0.5,
+      'alignment': 0.5,
       'gradient_norm': 2.0,
       'knn_accuracy': None,
       'knn_accuracy_of_change': None,
+      'spread': None,
+      'effective_rank': None,
+      'uniformity': None,
       'loss_at_chance': 2.0,
       'knn_accuracy_at_chance': None,
       'views_per_second': None,
@@ -45,14 +50,15 @@ def test_a_summary_is_read_as_it_was_written(tmp_path):
   assert summaries.read(tmp_path) == summary
   assert summaries.read(tmp_path, summaries.PretrainSummary) == summary
   written = json.loads((tmp_path / workdirs.SUMMARY).read_text())
-  assert written['workflow'] == 'pretrain' and written['format'] == 1
+  assert written['workflow'] == 'pretrain'
+  assert written['format'] == json_records.FORMAT
 
 
 @pytest.mark.parametrize(
   'changes,words',
   [
     ({'format': ...}, 'summary.json is of an earlier format.*new --workdir'),
-    ({'format': 2}, 'a later format'),
+    ({'format': json_records.FORMAT + 1}, 'a later format'),
     ({'workflow': 'crossval'}, "'crossval'.*pretrain, finetune, evaluate"),
     ({'accuracy': 1.0}, 'PretrainSummary differs.*accuracy'),
     ({'loss': ...}, 'PretrainSummary differs.*loss'),

@@ -94,6 +94,8 @@ def test_frames_of_other_formats_are_stored_and_read(tmp_path, image_format):
   # What a page of it shows beside the videos.
   assert 'vl_strong is ' in data_folder.read_report(store.directory)
   assert imported_report.read_coverage(store.directory) == {}
+  made = store.making  # as those who recorded it say
+  assert (made.fps, made.framing, made.synthetic) == (25, 'as_recorded', False)
   assert store.length.tolist() == [3] and store.frames.shape == (3, 12, 16, 3)
   for stored, frame in zip(store.frames, frames, strict=True):
     assert (stored == oulu_trees.decode(frame)).all()
@@ -202,6 +204,43 @@ def test_a_folder_that_is_not_there_is_told_before_anything_is_drawn(
   with pytest.raises(FileNotFoundError, match=r'nowhere \(absent\)'):
     build(tmp_path, given='nowhere', name='synthetic_demo')
   assert not list(tmp_path.rglob('*synthetic*'))
+
+
+ASKED = ['/usr/bin/tfds', 'build', 'tfds_oulu']
+
+
+@pytest.mark.parametrize('arguments', [ASKED, [*ASKED, '--data_dir=DIR']])
+def test_all_configs_without_a_licence_are_no_failure(
+  tmp_path, monkeypatch, capsys, arguments
+):
+  monkeypatch.setattr(sys, 'argv', arguments)
+  builder = oulu.Builder(config='oulu_casia', data_dir=tmp_path)
+  with pytest.raises(SystemExit) as ended:
+    builder.download_and_prepare()
+  assert ended.value.code == 0
+  said = capsys.readouterr().out
+  assert 'Oulu-CASIA was not found' in said and '--manual_dir=FOLDER' in said
+  assert not builder.data_path.exists()
+
+
+@pytest.mark.parametrize(
+  'arguments',
+  [
+    [*ASKED, '--config=oulu_casia'],
+    [*ASKED, '--config', 'oulu_casia'],
+    [*ASKED, '--manual_dir', 'FOLDER'],
+    ['tfds', 'build', 'tfds_oulu/oulu_casia'],
+    ['pytest'],
+    ['main.py', '--config=configs/pretrain.py:paper'],
+  ],
+)
+def test_who_asks_for_the_licensed_data_is_refused(
+  tmp_path, monkeypatch, arguments
+):
+  monkeypatch.setattr(sys, 'argv', arguments)
+  builder = oulu.Builder(config='oulu_casia', data_dir=tmp_path)
+  with pytest.raises(FileNotFoundError, match='Oulu-CASIA was not found'):
+    builder.download_and_prepare()
 
 
 def test_unknown_policy_is_refused(tmp_path):

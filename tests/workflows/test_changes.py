@@ -9,7 +9,7 @@ import pytest
 import stclr_jax
 from configs import evaluate as evaluate_config
 from stclr_jax.errors import UserError
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.workflows import evaluate
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
@@ -23,9 +23,8 @@ def read_probabilities(workdir, labels):
     }
 
 
-@pytest.mark.parametrize(
-  'read', [pytest.param('change', marks=pytest.mark.slow), 'both']
-)
+@pytest.mark.slow  # two trainings and an evaluation each
+@pytest.mark.parametrize('read', ['change', 'both'])
 def test_a_classifier_of_change_is_the_same_in_every_door(
   tiny_store, tiny_config, tmp_path, read
 ):

@@ -1,28 +1,38 @@
 import csv
 import dataclasses
 import shlex
+import shutil
+import signal
 
+import event_files
 import jax
 import made_summaries
 import numpy as np
 import pytest
+import stopped_runs
 
 from configs import pretrain as pretraining_configs
-from stclr_jax.learning import checkpoints
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.reports import next_commands
-from stclr_jax.runs import journal
 from stclr_jax.runs import summaries
 from stclr_jax.runs import workdirs
 from stclr_jax.runs.checks import config_checks
+from stclr_jax.runs.training import journal
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 
 
+@pytest.fixture(scope='module')
+def made_once(tmp_path_factory):
+  return tmp_path_factory.mktemp('made_once') / 'pretrained'
+
+
 @pytest.fixture
-def pretrained(tiny_store, tiny_config, tmp_path):
-  workdir = tmp_path / 'pretrained'
-  pretrain.run(tiny_config('pretrain', num_epochs=1), workdir, store=tiny_store)
-  return workdir
+def pretrained(tiny_store, tiny_config, tmp_path, made_once):
+  if not made_once.exists():
+    config = tiny_config('pretrain', num_epochs=1)
+    pretrain.run(config, made_once, store=tiny_store)
+  return shutil.copytree(made_once, tmp_path / 'pretrained')
 
 
 def encoder_of(workdir):
@@ -103,8 +113,16 @@ def stop_after_epoch(patch, done):
   patch.setattr(journal.Journal, 'record', dying_record)
 
 
+@pytest.fixture
+def interruptible():
+  """Under xdist a process ignores SIGINT, as in the background of a shell."""
+  before = signal.signal(signal.SIGINT, signal.default_int_handler)
+  yield
+  signal.signal(signal.SIGINT, before)
+
+
 def test_interrupted_run_ends_where_an_uninterrupted_one_does(
-  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch
+  tiny_store, tiny_config, tmp_path, pretrained, monkeypatch, interruptible
 ):
   config = tiny_config(
     'finetune',
@@ -117,9 +135,15 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     },
   )
   whole = finetune.run(config, tmp_path / 'whole', store=tiny_store)
-  for done in (1, 2, 3):  # within stage one, between stages, within two
+  for stop in (
+    lambda patch: stop_after_epoch(patch, 1),  # in stage one
+    lambda patch: stop_after_epoch(patch, 2),  # between the stages
+    # In an epoch of stage two, then while it goes on.
+    lambda patch: stopped_runs.tell_to_stop(patch, 2, signal.SIGINT),
+    lambda patch: stopped_runs.kill(patch, 2),
+  ):
     with monkeypatch.context() as patch:
-      stop_after_epoch(patch, done)
+      stop(patch)
       with pytest.raises(KeyboardInterrupt):
         finetune.run(config, tmp_path / 'cut', store=tiny_store)
   resumed = finetune.run(config, tmp_path / 'cut', store=tiny_store)
@@ -130,6 +154,8 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
     checkpoints.read(tmp_path / 'whole').state,
     checkpoints.read(tmp_path / 'cut').state,
   )
+  pictures = event_files.read_pictures(tmp_path / 'cut' / 'events', 'finetune')
+  assert pictures == [(whole.steps + 1, 'confusion_matrix')]
 
 
 def test_scratch_trains_everything_from_the_first_epoch(
@@ -288,3 +314,48 @@ def test_missing_checkpoint_names_the_folder(tiny_store, tiny_config, tmp_path):
   config = tiny_config('finetune', init_from=str(tmp_path / 'nowhere'))
   with pytest.raises(FileNotFoundError, match='nowhere.checkpoints'):
     finetune.run(config, tmp_path / 'run', store=tiny_store)
+
+
+def test_the_report_shows_how_the_classifier_does(
+  tiny_store, tiny_config, tmp_path
+):
+  config = tiny_config(
+    'finetune',
+    **{
+      'init': 'scratch',
+      'num_epochs': 3,
+      'frozen_epochs': 0,
+      'selection': 'inner_validation',
+      'data.num_folds': 3,
+      'report.enabled': True,
+      'report.map_videos': 40,
+    },
+  )
+  summary = finetune.run(config, tmp_path / 'run', store=tiny_store)
+  figures = tmp_path / 'run' / 'figures'
+  shown = ('confusion_matrix', 'people', 'reliability', 'share_seen', 'curves')
+  page = (tmp_path / 'run' / 'report.md').read_text()
+  for name in (*shown, 'map'):
+    assert (figures / f'{name}.png').stat().st_size > 1000
+    assert f'(figures/{name}.png)' in page
+  assert f'{summary.correct} of {summary.total} videos' in page
+  assert summary.protocol.describe().split('\n')[0] in page
+  html = (tmp_path / 'run' / 'report.html').read_text()
+  maps = {path.stem for path in figures.glob('class_maps_*')}
+  assert maps == {
+    f'class_maps_{word}'
+    for word, number in (
+      ('rightly', summary.correct),
+      ('wrongly', summary.total - summary.correct),
+    )
+    if number
+  }
+  assert html.count('data:image/png') == 6 + len(maps)
+  with (tmp_path / 'run' / 'share_seen.csv').open() as file:
+    rows = list(csv.DictReader(file))
+  assert [float(row['share_seen']) for row in rows] == [
+    pytest.approx(tenth / 10) for tenth in range(1, 11)
+  ]
+  # Of whole videos it is the test itself, of the epoch that was chosen.
+  assert int(rows[-1]['correct']) == summary.correct
+  assert {int(row['total']) for row in rows} == {summary.total}

@@ -1,19 +1,23 @@
 import dataclasses
 import json
 import math
+import os
 import shlex
 
+import event_files
 import jax
 import made_summaries
 import numpy as np
 import pytest
+import stopped_runs
 
-from stclr_jax.learning import checkpoints
+from stclr_jax import commands
+from stclr_jax.learning.saved import checkpoints
 from stclr_jax.reports import run_pictures
 from stclr_jax.runs import build
-from stclr_jax.runs import journal
 from stclr_jax.runs import summaries
 from stclr_jax.runs import trained
+from stclr_jax.runs.training import journal
 from stclr_jax.workflows import pretrain
 
 
@@ -24,20 +28,6 @@ def arrays(workdir):
 def read_metrics(workdir):
   text = (workdir / 'metrics.jsonl').read_text()
   return [json.loads(line) for line in text.splitlines()]
-
-
-def stop_after(monkeypatch, steps):
-  """Lets the run die like a killed process, after some steps were recorded."""
-  record = journal.Journal.record
-  calls = []
-
-  def dying_record(self, *args, **kwargs):
-    calls.append(args)
-    if len(calls) > steps:
-      raise KeyboardInterrupt
-    record(self, *args, **kwargs)
-
-  monkeypatch.setattr(journal.Journal, 'record', dying_record)
 
 
 def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
@@ -60,6 +50,7 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
   assert {
     'pretraining.png',
     'expression.png',
+    'map.png',
     'views_1_P002_Anger.png',
     'operations_P002_Anger.png',
   } <= pictures
@@ -78,6 +69,8 @@ def test_run_leaves_what_design_lists(tiny_store, tiny_config, tmp_path):
     assert 0 <= expression[name] <= 1, name
   votes = [line for line in lines if 'knn_accuracy' in line]
   assert votes[-1]['knn_accuracy_of_change'] == summary.knn_accuracy_of_change
+  assert 0 < votes[-1]['spread'] <= 1 <= votes[-1]['effective_rank']
+  assert -8 <= votes[-1]['uniformity'] < 0
   assert 'What the embedding holds' in described
   assert str(tmp_path / 'figures' / 'expression.png') in described
   assert 'What changes between the first and the last frame' in described
@@ -89,13 +82,27 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
 ):
   config = tiny_config('pretrain', num_epochs=3)
   whole = pretrain.run(config, tmp_path / 'whole', store=tiny_store)
+
+  def within():
+    return set(os.listdir(tmp_path / 'cut' / 'unfinished_epoch'))
+
   with monkeypatch.context() as patch:
-    stop_after(patch, steps=8)  # in the second epoch of six steps
+    stopped_runs.tell_to_stop(patch, steps=8)  # in the second of six steps each
+    with pytest.raises(SystemExit) as ended:
+      commands.report_errors()(pretrain.run)(
+        config, tmp_path / 'cut', store=tiny_store
+      )
+  assert ended.value.code == commands.TERMINATED
+  assert within() == {'8', 'checksums.json'}
+  with monkeypatch.context() as patch:
+    stopped_runs.kill(patch, steps=3)
     with pytest.raises(KeyboardInterrupt):
       pretrain.run(config, tmp_path / 'cut', store=tiny_store)
+  assert within() == {'8', 'checksums.json'}
   assert not (tmp_path / 'cut' / 'summary.json').exists()
   before = checkpoints.read(tmp_path / 'cut').notes['progress']['seconds']
   resumed = pretrain.run(config, tmp_path / 'cut', store=tiny_store)
+  assert not (tmp_path / 'cut' / 'unfinished_epoch').exists()
   for name in (
     'loss', 'knn_accuracy', 'knn_accuracy_of_change', 'contrastive_accuracy',
     'steps',
@@ -108,6 +115,23 @@ def test_interrupted_run_ends_where_an_uninterrupted_one_does(
   ):
     np.testing.assert_array_equal(a, b)
   assert read_metrics(tmp_path / 'whole') == read_metrics(tmp_path / 'cut')
+  for run in ('whole', 'cut'):  # TensorBoard shows the same of both
+    shown = event_files.read_figures(tmp_path / run / 'events', 'pretrain')
+    assert shown == [
+      (line['step'], name, np.float32(figure))
+      for line in read_metrics(tmp_path / run)
+      for name, figure in line.items()
+      if name != 'step'
+    ]
+    pictures = event_files.read_pictures(tmp_path / run / 'events', 'pretrain')
+    assert {name: step for step, name in pictures} == {
+      'views_1_P002_Anger': 0,
+      'views_2_P002_Disgust': 0,
+      'views_3_P002_Fear': 0,
+      'operations_P002_Anger': 0,
+      'pretraining': whole.steps + 1,
+    }
+    assert len(pictures) == 5  # each once
 
 
 def test_a_run_does_not_go_on_with_other_people(
@@ -115,7 +139,7 @@ def test_a_run_does_not_go_on_with_other_people(
 ):
   config = tiny_config('pretrain')
   with monkeypatch.context() as patch:
-    stop_after(patch, steps=8)
+    stopped_runs.kill(patch, steps=8)
     with pytest.raises(KeyboardInterrupt):
       pretrain.run(config, tmp_path, store=tiny_store)
   before = arrays(tmp_path)
@@ -144,7 +168,7 @@ def test_finished_run_is_not_run_again(
 ):
   config = tiny_config('pretrain', num_epochs=1)
   summary = pretrain.run(config, tmp_path, store=tiny_store)
-  stop_after(monkeypatch, steps=0)
+  stopped_runs.kill(monkeypatch, steps=0)
   assert pretrain.run(config, tmp_path, store=tiny_store) == summary
 
 
@@ -154,7 +178,7 @@ def test_not_finite_loss_stops_and_keeps_the_checkpoint(
   config = tiny_config('pretrain', num_epochs=3)
   good = tiny_config('pretrain', num_epochs=3)
   with pytest.MonkeyPatch.context() as patch:
-    stop_after(patch, steps=8)
+    stopped_runs.kill(patch, steps=8)
     with pytest.raises(KeyboardInterrupt):
       pretrain.run(good, tmp_path, store=tiny_store)
   before = arrays(tmp_path)
@@ -285,7 +309,7 @@ def test_people_and_frames_that_are_missing_are_refused(
 def test_all_unlabelled_sees_everybody(tiny_store, tiny_config):
   data = tiny_config('pretrain').data
   seen = [
-    len(pretrain.videos_seen(tiny_store, data, pretrain_scope=scope))
+    len(build.videos_seen(tiny_store, data, pretrain_scope=scope))
     for scope in ('all_unlabelled', 'train_folds')
   ]
   assert seen == [60, 54]

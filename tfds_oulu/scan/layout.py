@@ -14,6 +14,7 @@ folders or archives that lies (docs/oulu_casia.md).
 import re
 from typing import NamedTuple
 
+from stclr_jax import oulu_casia
 from stclr_jax.oulu_casia import EXPRESSIONS
 from stclr_jax.oulu_casia import NUM_PEOPLE
 from tfds_oulu.scan import source_files
@@ -104,7 +105,7 @@ def find_place(path, *, context=''):
     return 'an image without a frame number' if image else 'not an image'
   condition = f'{spectrum}_{illumination}'.lower()
   return Place(
-    condition=f'{condition}_cropped' if cropped else condition,
+    condition=condition + oulu_casia.CROPPED if cropped else condition,
     subject=subject,
     expression=expression,
     spectrum=spectrum,

@@ -105,6 +105,36 @@ def _draw_video(subject, label, *, frame_format, condition, seed):
   return Video(video_id, subject, label, frames)
 
 
+def draw_video(
+  subject, label, *, height, width, framing, condition=DEFAULT_CONDITION, seed=0
+):
+  """Draws one video.
+
+  Args:
+    subject: who, 1 to 80.
+    label: index into EXPRESSIONS.
+    height: of a frame; as all others see `draw_videos`.
+    width: of a frame.
+    framing: 'scene' or 'face'.
+    condition: one of DRAWN_CONDITIONS.
+    seed: of the whole set.
+
+  Returns:
+    The `Video`.
+
+  Raises:
+    ValueError: an argument is out of its range.
+  """
+  _check(subject, framing, height, width, [condition], seed)
+  return _draw_video(
+    subject,
+    label,
+    frame_format=(height, width, framing),
+    condition=condition,
+    seed=seed,
+  )
+
+
 def draw_videos(
   *,
   height,

@@ -26,9 +26,8 @@ class FaceCropOptions:
   """Options by which a video's face is found and cut out.
 
   Attributes:
-    detector: a name of `face_detection.DETECTORS`. chosen 'hog': it finds
-      nearly all frontal, tilted and half-turned faces of real clips, the
-      cascades only the upright ones (docs/face_crops.md).
+    detector: a name of `face_detection.DETECTORS`; by default that of
+      `face_detection.default`.
     which: of several faces, 'largest' or 'central', by the median over its
       detections. Faces with fewer than half the detections of the one seen
       most are passers-by and not asked.
@@ -46,7 +45,7 @@ class FaceCropOptions:
       with its inverse square.
   """
 
-  detector: str = 'hog'
+  detector: str = dataclasses.field(default_factory=face_detection.default)
   which: str = 'largest'
   margin: float = 0.4
   smoothing: int = 5
@@ -96,30 +95,34 @@ class FaceTrack:
     coverage: share of the frames in which this face was detected, 0 to 1.
     num_frames: how many frames there were.
     notes: which rules fired, in words.
+    face: its detections, a `face_tracks.Face`; None if there is no face.
   """
 
   square: Square | None
   coverage: float
   num_frames: int
   notes: tuple[str, ...]
+  face: face_tracks.Face | None = None
 
 
 def find_square(
-  frames: Iterable[np.ndarray], options: FaceCropOptions = FaceCropOptions()
+  frames: Iterable[np.ndarray], options: FaceCropOptions | None = None
 ) -> FaceTrack:
   """Finds the square around the face of a video.
 
   Args:
     frames: uint8 RGB [h, w, 3], all of one size; read once, none is kept.
-    options: a `FaceCropOptions`.
+    options: a `FaceCropOptions`; None for those by default.
 
   Returns:
     A `FaceTrack`.
 
   Raises:
-    ValueError: if there is no frame, or a frame is of another size or type.
+    UserError: if there is no frame, a frame is of another size or type, or the
+      detector's file is not there.
     MissingPackageError: where the detector's package is not installed.
   """
+  options = options or FaceCropOptions()
   detect = face_detection.make_detector(
     options.detector, min_face=options.min_face
   )
@@ -138,17 +141,20 @@ def find_square(
   return lay_square(detections, frame_size, options)
 
 
-def lay_square(detections, frame_size, options=FaceCropOptions()) -> FaceTrack:
+def lay_square(
+  detections, frame_size, options: FaceCropOptions | None = None
+) -> FaceTrack:
   """Follows a face through detections and lays the square around it.
 
   Args:
     detections: of each frame, a list of `face_detection.Detection`.
     frame_size: (height, width) in pixels.
-    options: a `FaceCropOptions`.
+    options: a `FaceCropOptions`; None for those by default.
 
   Returns:
     A `FaceTrack`.
   """
+  options = options or FaceCropOptions()
   num_frames, notes = len(detections), []
   linked = face_tracks.link(detections)
   min_support = min(options.min_support, num_frames)
@@ -183,7 +189,7 @@ def lay_square(detections, frame_size, options=FaceCropOptions()) -> FaceTrack:
       f'the square leaves the frame by {math.ceil(outside)} pixels, which '
       "repeat the frame's edge"
     )
-  return FaceTrack(square, coverage, num_frames, tuple(notes))
+  return FaceTrack(square, coverage, num_frames, tuple(notes), face)
 
 
 def cut(frame: np.ndarray, square: Square, size: int) -> np.ndarray:

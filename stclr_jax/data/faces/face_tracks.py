@@ -29,10 +29,12 @@ class Face(NamedTuple):
   Attributes:
     frames: in which it was detected, int [n].
     boxes: top, left and side of each, pixels, float [n, 3].
+    scores: of each, see `face_detection.Detection`; float [n].
   """
 
   frames: np.ndarray
   boxes: np.ndarray
+  scores: np.ndarray
 
   def side(self):
     """Returns the median side, pixels."""
@@ -75,7 +77,11 @@ def link(detections):
       [(index, box)] for j, box in enumerate(found) if j not in used_boxes
     ]
   return [
-    Face(np.array([i for i, _ in face]), np.array([box for _, box in face]))
+    Face(
+      np.array([i for i, _ in face]),
+      np.array([box[:3] for _, box in face]),
+      np.array([box.score for _, box in face]),
+    )
     for face in faces
   ]
 
@@ -100,7 +106,7 @@ def keep_supported(face, min_support):
   """
   near = np.abs(face.frames[:, None] - face.frames) <= SUPPORT_WINDOW // 2
   kept = near.sum(1) >= min_support
-  return Face(face.frames[kept], face.boxes[kept])
+  return Face(face.frames[kept], face.boxes[kept], face.scores[kept])
 
 
 def choose(faces, frame_size, which, notes):

@@ -219,7 +219,7 @@ def make_parser(description):
   add(
     '--face_detector',
     choices=face_detection.DETECTORS,
-    help=f'(default: {square.detector})',
+    help='(default: blaze where its file is, else hog)',
   )
   add(
     '--face_which',

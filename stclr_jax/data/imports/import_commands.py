@@ -6,11 +6,12 @@ import os
 import pathlib
 import shlex
 
+from stclr_jax import programs
 from stclr_jax.data import folds
 
 # The config that the commands name, and those of its values that an imported
-# set may need to replace. An installed package has no configs/ to read them
-# from; a test holds them to it.
+# set may need to replace. Only commands read configs/; a test holds them to
+# it.
 CONFIG = 'configs/pretrain.py:paper_112'
 FRAME_SIZE = (240, 320)  # height, width
 BATCH_SIZE = 32  # of videos to pretrain on there must be as many
@@ -64,7 +65,7 @@ def describe(report, data_dir=None):
     {report.subjects[v.subject] for v in report.videos if v.frames and v.label}
   )
   lines = ['Next, pretrain on it:']
-  command = f'  python main.py --config={CONFIG} {data}'
+  command = f'  {programs.training()} --config={CONFIG} {data}'
   if people < NUM_FOLDS:
     batch = _batch_flag(report.num_videos)
     lines.append(f'{command} --config.pretrain_scope=all_unlabelled{batch}')

@@ -197,6 +197,7 @@ def _report_video(item, video_id, window, source_checksum, options):
     frames=len(window.frames),
     frame_size=_size_of(window.frames),
     fps=options.fps,
+    fps_known=window.fps_known,
     start=round(window.start, 3),
     seconds=round(len(window.frames) / options.fps, 3),
     bytes=sum(map(len, window.frames)),

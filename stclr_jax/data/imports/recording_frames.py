@@ -16,8 +16,11 @@ class RecordingFrames:
 
   Attributes:
     item: a `listing.Item`.
+    is_animation: whether it is a picture that moves.
     remarks: list of what the user should know, complete once it was read to
       its end.
+    fps_known: whether the recording tells when its pictures were taken, or
+      `source_fps` does; of an animation it is known once it is read.
   """
 
   def __init__(self, item, options):
@@ -30,8 +33,10 @@ class RecordingFrames:
     self.item = item
     self.remarks = []
     self._rate = options.source_fps or options.fps
+    self._told = options.source_fps is not None
+    self.fps_known = self._told or not item.frames
     self._span = dict(fps=options.fps, start=item.start, end=item.end)
-    self._is_animation = not item.frames and animations.is_animation(item.path)
+    self.is_animation = not item.frames and animations.is_animation(item.path)
 
   def read(self, *, keep_bytes):
     """Reads the frames.
@@ -57,7 +62,7 @@ class RecordingFrames:
       return
     timed = (
       self._on_ticks(self._animated())
-      if self._is_animation
+      if self.is_animation
       else video_files.read_timed(
         self.item.path, remarks=self.remarks, **self._span
       )
@@ -70,7 +75,7 @@ class RecordingFrames:
     if self.item.frames:
       pages = self._pages(enumerate(self.item.frames))
       return sum(1 for _ in self._on_ticks(pages))
-    if self._is_animation:
+    if self.is_animation:
       return sum(1 for _ in self.read(keep_bytes=False))
     return video_files.count_frames(self.item.path, **self._span)
 
@@ -83,6 +88,7 @@ class RecordingFrames:
     for i, (time, duration, picture) in enumerate(pictures):
       if time is None:  # pages, which are ticks as the files of a folder are
         time, duration = i / self._rate, 1 / self._rate
+        self.fps_known = self._told
       yield time, duration, picture
 
   def _pages(self, numbered):

@@ -109,12 +109,14 @@ class Window(NamedTuple):
     coverage: share of the frames in which the face was found; None where
       nobody looked.
     notes: list of what the user should know.
+    fps_known: see `recording_frames.RecordingFrames`.
   """
 
   frames: list
   start: float
   coverage: float | None
   notes: list
+  fps_known: bool
 
 
 def read_windows(item, options):
@@ -145,7 +147,8 @@ def _read_whole(recording, options):
   notes = recording.notes()
   for window in cut_windows(encoded, options.window_length):
     times, pictures, frames = zip(*window, strict=True)
-    window = Window(list(frames), times[0], None, notes)
+    known = recording.fps_known
+    window = Window(list(frames), times[0], None, notes, known)
     yield window, set(pictures)
 
 
@@ -174,12 +177,14 @@ def _read_cropped(recording, options):
         raise UnreadableError(f'no face from {start:g} s on (--no_face)')
       if options.no_face == 'skip':
         collections.deque(part, maxlen=0)
-        yield Window([], start, 0.0, notes + ['no face: left out']), set()
+        notes.append('no face: left out')
+        yield Window([], start, 0.0, notes, recording.fps_known), set()
         continue
       notes.append('no face: whole frames')
     encode = functools.partial(_encode, options=options, square=track.square)
     _, pictures, encoded = zip(*_map_bounded(encode, part), strict=True)
-    window = Window(list(encoded), start, float(track.coverage), notes)
+    coverage, known = float(track.coverage), recording.fps_known
+    window = Window(list(encoded), start, coverage, notes, known)
     yield window, set(pictures)
   collections.deque(timed, maxlen=0)  # so that its remarks are complete
 
@@ -215,23 +220,38 @@ def _map_bounded(function, timed):
 
 def _encode(timed, *, options, square=None):
   """Returns (time, what tells pictures apart, encoded image)."""
-  import cv2
-
   time, frame, file = timed
   picture = file, zlib.crc32(frame)
   if isinstance(frame, bytes):
     return time, picture, frame
+  frame = shrink(frame, square, options.max_size)
+  return time, picture, frame_images.encode_jpeg(frame, options.jpeg_quality)
+
+
+def shrink(frame, square, max_size):
+  """Cuts a frame, and brings it to the size in which it is kept.
+
+  Args:
+    frame: uint8 RGB [h, w, 3].
+    square: a `face_crops.Square` to cut out; None for the whole frame.
+    max_size: see `Options`.
+
+  Returns:
+    uint8 [h', w', 3].
+  """
+  import cv2
+
   if square is not None:
     from stclr_jax.data.faces import face_crops
 
-    side = min(options.max_size, max(1, round(square[2])))
+    side = min(max_size, max(1, round(square[2])))
     frame = face_crops.cut(frame, square, side)
   h, w = frame.shape[:2]
-  scale = options.max_size / min(h, w)
+  scale = max_size / min(h, w)
   if scale < 1:
     size = max(1, round(w * scale)), max(1, round(h * scale))
     frame = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-  return time, picture, frame_images.encode_jpeg(frame, options.jpeg_quality)
+  return frame
 
 
 def cut_windows(values, length):

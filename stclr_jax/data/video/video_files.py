@@ -12,6 +12,9 @@ of sound and picture.
 
 import dataclasses
 import os
+from typing import NamedTuple
+
+import numpy as np
 
 from stclr_jax.data.video import ticks
 from stclr_jax.data.video import video_decoding
@@ -38,6 +41,43 @@ class Header:
   rate: float
   seconds: float
   start: float = 0.0
+
+
+class Clock(NamedTuple):
+  """Account of a file's own pictures, whatever rate is asked for.
+
+  Attributes:
+    times: of each picture, seconds after the file's start, ascending; float
+      [n].
+    rotation: degrees by which the file says they are to be turned,
+      counterclockwise.
+  """
+
+  times: np.ndarray
+  rotation: float
+
+
+def read_clock(path, each=lambda seconds: None):
+  """Reads when a file's pictures are shown; decodes, but makes no pictures.
+
+  Args:
+    path: of the file.
+    each: called with the seconds of each picture once it is reached.
+
+  Returns:
+    A `Clock`.
+
+  Raises:
+    UnreadableError: as `read_frames` does.
+  """
+  times, rotation = [], 0.0
+  with naming_errors():
+    for time, _, frame in video_decoding.Track(path, 0.0, None).frames():
+      if not times:
+        rotation = float(frame.rotation)
+      times.append(time)
+      each(time)
+  return Clock(np.array(times), rotation)
 
 
 def read_header(path):

@@ -228,6 +228,8 @@ def _check_is_file(path):
 
 
 def _say_why(path, error):
+  import av
+
   with open(path, 'rb') as file:
     if file.read(40).startswith(_SIGNATURE_GIT_LFS):
       return 'a Git LFS pointer in place of the video; run `git lfs pull`'
@@ -240,6 +242,11 @@ def _say_why(path, error):
     return (
       'no recording in a format that can be read; playlists and scripts, '
       'which name other files, are not followed'
+    )
+  if isinstance(error, av.InvalidDataError):
+    return (
+      'no video: another kind of file, or damaged from its beginning on '
+      f'(FFmpeg: {describe(error)})'
     )
   return describe(error)
 

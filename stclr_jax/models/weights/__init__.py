@@ -1,4 +1,4 @@
-"""Weights that others trained, from their files to our variables.
+"""Weights from others' files to our variables, and ours to files for others.
 
 Files are hostile until read: nothing in them is run.
 """

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from stclr_jax.errors import UserError
+from stclr_jax.models.weights import sound_arrays
 from stclr_jax.models.weights import torch_files
 from stclr_jax.models.weights.torchvision_names import torchvision_name
 
@@ -71,11 +72,11 @@ def load_encoder(variables, path, architecture):
   Raises:
     FileNotFoundError: if there is no such file.
     ValueError: if it cannot be read, see `torch_files.read_tensors`, or if
-      any array of the encoder is not in it or has another shape; a half
-      loaded encoder would be no one's.
+      any array of the encoder is not in it or has another shape (a half loaded
+      encoder would be no one's) or holds what is not finite.
   """
   found = torch_files.read_tensors(path)
-  loaded, missing = [], []
+  loaded, missing = {}, []
 
   def place(key_path, ours):
     name = torchvision_name([key.key for key in key_path], architecture)
@@ -86,8 +87,9 @@ def load_encoder(variables, path, architecture):
       has = 'none' if theirs is None else f'{list(theirs.shape)}'
       missing.append(f'{name} {list(ours.shape)} ({has} in the file)')
       return ours
-    loaded.append(name)
-    return np.asarray(theirs, ours.dtype)
+    with np.errstate(over='ignore'):  # refused below, by name
+      loaded[name] = np.asarray(theirs, ours.dtype)
+    return loaded[name]
 
   replaced = {
     collection: jax.tree_util.tree_map_with_path(
@@ -106,6 +108,11 @@ def load_encoder(variables, path, architecture):
       "Give the state dict of torchvision's network of that name, or set "
       '`encoder.architecture` to that of the file; `encoder.width` must be 1.'
     )
+  sound_arrays.refuse_unsound(
+    f'`init_weights` (={path})',
+    loaded,
+    'fetch the file again, or take a checkpoint from before it went wrong',
+  )
   report = Report(
     path=str(path),
     loaded=tuple(sorted(loaded)),

@@ -18,9 +18,11 @@ from stclr_jax.data.people import identity
 from stclr_jax.errors import UserError
 from stclr_jax.errors import check_one_of
 from stclr_jax.learning import batches
+from stclr_jax.learning import descent
 from stclr_jax.learning import losses
 from stclr_jax.learning import optimizers
 from stclr_jax.learning import parallel
+from stclr_jax.learning.saved import best_epoch
 from stclr_jax.models import architectures
 from stclr_jax.models import convolutions
 from stclr_jax.models import encoders
@@ -67,6 +69,7 @@ RULES = {
     lambda value: value > 0, 'positive: eq. (1) divides by it; 0.1 is usual'
   ),
   'look_every_epochs': _NOT_NEGATIVE,
+  'map_videos': _NOT_NEGATIVE,
   'negatives.other_people': Rule(
     lambda value: 0 <= value <= 1,
     'between 0 (only videos of the same person are negatives) and 1',
@@ -77,6 +80,8 @@ RULES = {
   'log_every_steps': _AT_LEAST_1,
   'report_every_epochs': _AT_LEAST_1,
   'checkpoint.every_epochs': _AT_LEAST_1,
+  'non_finite.most_in_a_row': _AT_LEAST_1,
+  'checkpoint.every_minutes': _POSITIVE,
   'checkpoint.keep': _AT_LEAST_1,
   'knn.every_epochs': _AT_LEAST_1,
   'knn.num_neighbors': _AT_LEAST_1,
@@ -89,6 +94,7 @@ RULES = {
   'optimizer.frozen_learning_rate': _POSITIVE,
   'optimizer.momentum': _BELOW_1,
   'optimizer.weight_decay': _NOT_NEGATIVE,
+  'optimizer.clip_norm': _NOT_NEGATIVE,
   'optimizer.warmup_epochs': _NOT_NEGATIVE,
   'optimizer.patience': _NOT_NEGATIVE,
   'optimizer.factor': Rule(lambda value: 0 < value <= 1, 'above 0, at most 1'),
@@ -129,6 +135,8 @@ WORDS = {
   'batch_norm.views': ('together', 'apart'),
   'loss': losses.CONTRASTIVE_LOSSES,
   'batches.composition': batches.COMPOSITIONS,
+  'non_finite.action': descent.NON_FINITE,
+  'checkpoint.keep_best': best_epoch.NAMES,
   'optimizer.name': optimizers.OPTIMIZERS,
   'optimizer.schedule': optimizers.SCHEDULES,
   'optimizer.state_between_stages': ('fresh', 'kept'),

@@ -27,7 +27,7 @@ def moved(box, down=0.0, right=0.0, grown=0.0):
 
 def test_a_face_that_stays_is_its_own_square():
   track = lay([[FACE]] * 10)
-  assert track.square == Square(*FACE)
+  assert track.square == Square(*FACE[:3])
   assert (track.coverage, track.num_frames, track.notes) == (1.0, 10, ())
 
 
@@ -43,7 +43,7 @@ def test_the_margin_is_a_share_of_the_face_on_each_side(margin):
 def test_every_place_of_a_moving_face_is_inside():
   path = [moved(FACE, down=2 * i, right=-3 * i) for i in range(12)]
   square = lay([[box] for box in path]).square
-  for top, left, side in path:
+  for top, left, side, _ in path:
     assert square.top <= top and square.left <= left
     assert square.top + square.side >= top + side
     assert square.left + square.side >= left + side
@@ -55,8 +55,8 @@ def test_trembling_and_two_false_boxes_do_not_show():
   options = FaceCropOptions(margin=0.0, smoothing=5)
   boxes = [FACE] * 20
   boxes[7] = boxes[8] = moved(FACE, down=-12, grown=20)
-  assert lay([[b] for b in boxes], options).square == Square(*FACE)
-  assert lay([[b] for b in boxes]).square != Square(*FACE)
+  assert lay([[b] for b in boxes], options).square == Square(*FACE[:3])
+  assert lay([[b] for b in boxes]).square != Square(*FACE[:3])
 
 
 def test_a_face_that_flashes_up_is_none():
@@ -69,16 +69,16 @@ def test_a_face_that_flashes_up_is_none():
 
 
 def test_a_detection_needs_support_but_no_more_than_there_are_frames():
-  assert lay([[FACE]]).square == Square(*FACE)
+  assert lay([[FACE]]).square == Square(*FACE[:3])
   assert lay([[FACE], []]).square is None
   lenient = FaceCropOptions(margin=0.0, smoothing=1, min_support=1)
-  assert lay([[FACE], []], lenient).square == Square(*FACE)
+  assert lay([[FACE], []], lenient).square == Square(*FACE[:3])
 
 
 def test_a_face_lost_half_way_keeps_its_square_and_is_told():
   detections = [[FACE]] * 10 + [[]] * 10
   track = lay(detections)
-  assert track.square == Square(*FACE) and track.coverage == 0.5
+  assert track.square == Square(*FACE[:3]) and track.coverage == 0.5
   (note,) = track.notes
   assert 'not seen in frames 10 to 19 of 20' in note
 
@@ -100,7 +100,7 @@ def test_of_several_faces(which):
   ]
   track = lay(frames, options)
   expected = large_aside if which == 'largest' else small_central
-  assert track.square == Square(*expected) and track.coverage == 1
+  assert track.square == Square(*expected[:3]) and track.coverage == 1
   assert track.notes == (f'the {which} of 2 faces was taken',)
 
 
@@ -110,7 +110,7 @@ def test_a_passer_by_is_not_taken_however_large():
   for i in range(3, 10):
     detections[i] = [FACE, near]
   track = lay(detections)
-  assert track.square == Square(*FACE) and track.coverage == 1
+  assert track.square == Square(*FACE[:3]) and track.coverage == 1
   assert track.notes == (
     'passed over because seen for less than half as long: 1 of 2 faces',
   )
@@ -130,7 +130,7 @@ def test_faces_that_pass_each_other_are_not_mixed():
 def test_a_square_beyond_the_frame_is_told():
   at_edge = Detection(-10.0, 290.0, 60.0)
   track = lay([[at_edge]] * 4)
-  assert track.square == Square(*at_edge)
+  assert track.square == Square(*at_edge[:3])
   assert 'leaves the frame by 30 pixels' in track.notes[0]
 
 
@@ -142,7 +142,8 @@ def test_a_face_that_crosses_the_frame_is_told():
 def test_nothing_depends_on_the_place_or_scale_of_the_frame():
   generator = np.random.default_rng(0)
   boxes = [
-    [Detection(*(np.array(FACE) + generator.normal(size=3)))] for _ in range(12)
+    [Detection(*(np.array(FACE[:3]) + generator.normal(size=3)))]
+    for _ in range(12)
   ]
   options = FaceCropOptions()
   square = np.array(face_crops.lay_square(boxes, SIZE, options).square)

@@ -157,11 +157,19 @@ def test_faces_are_cut_out(folder, monkeypatch, capsys):
   monkeypatch.setattr(
     face_detection, 'make_detector', lambda *_, **__: lambda frame: [found]
   )
-  report = run(folder, "'my videos' --out=mine --face_crop --face_margin=0.1")
+  monkeypatch.setenv('XDG_CACHE_HOME', str(folder / 'empty'))
+  command = "'my videos' --out=mine --face_crop --face_margin=0.1"
+  report = run(folder, command)
   assert report.face_coverage == 1
   assert report.frame_sizes == ((24, 24, 4),)
-  assert report.options['face_crop']['margin'] == 0.1
-  assert '--config.data.frame_size=24,24' in capsys.readouterr().out
+  # A network is told which detector its faces were found by.
+  crop = report.options['face_crop']
+  assert (crop['margin'], crop['detector']) == (0.1, 'hog')
+  said = capsys.readouterr().out
+  assert '--config.data.frame_size=24,24' in said
+  assert 'fetch_face_detector gets its file' in said
+  run(folder, f'{command} --overwrite --face_detector=hog')
+  assert 'fetch_face_detector' not in capsys.readouterr().out  # as asked for
 
 
 def test_windows_and_rates(folder):
@@ -182,7 +190,7 @@ def test_windows_and_rates(folder):
     ('columns.csv --out=mine', "no column `path`.*'file,label'"),
     ('rows.csv --out=mine', 'line 2 .gone.mp4.: there is no'),
     ('short --out=mine', r'a: 1 .*picture.*\(--min_frames\)'),
-    ('broken --out=mine', 'a: Invalid data found'),
+    ('broken --out=mine', 'a: no video.*Invalid data found'),
     ('short --out=mine --on_error=skip', 'Nothing is left to import'),
     ('list.csv --out=mine --pattern=(?P<label>.)', '--pattern.*CSV'),
     ('list.csv --out=mine --label_map=oulu_casia', "unknown label 'Traurig'"),
@@ -253,6 +261,13 @@ def test_a_missing_detector_is_no_traceback(folder, monkeypatch):
   monkeypatch.setattr(face_detection, 'make_detector', missing)
   message = refuse(folder, "'my videos' --out=mine --face_crop")
   assert 'Error: pip install dlib-bin' in message
+
+
+def test_a_detector_without_its_file_is_refused_once(folder, monkeypatch):
+  monkeypatch.setenv('XDG_CACHE_HOME', str(folder / 'empty'))
+  command = "'my videos' --out=mine --face_crop --face_detector=blaze"
+  message = refuse(folder, f'{command} --on_error=skip')
+  assert message.count('python -m stclr_jax.fetch_face_detector') == 1
 
 
 def test_a_place_that_cannot_be_written_is_named(folder):

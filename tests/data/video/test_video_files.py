@@ -152,7 +152,7 @@ def noise(num_frames):
 
 UNREADABLE = {
   'absent.mp4': 'No such file',
-  'text.mp4': 'Invalid data',
+  'text.mp4': 'no video: another kind of file.*Invalid data',
   'empty.mkv': 'an empty file',
   'half.mp4': 'Invalid data',
   'half.mkv': 'cut off: .* of the 4.00 s',

@@ -11,6 +11,7 @@ from stclr_jax.evaluation import metrics
 from stclr_jax.experiments.finished import predicted_runs
 from stclr_jax.experiments.finished import run_pairs
 from stclr_jax.experiments.finished.fold_summaries import BaselineSummary
+from stclr_jax.files import json_records
 from stclr_jax.runs import summaries
 from stclr_jax.runs.summaries import EvaluateSummary
 from stclr_jax.runs.summaries import FinetuneSummary
@@ -279,10 +280,18 @@ def test_evaluations_of_folds_are_added_up(tmp_path):
 def test_configs_of_folds_are_what_they_share(tmp_path):
   for k in range(5):
     run = make_folds(tmp_path / 'a') / f'fold_{k}'
-    config = {'format': 1, 'seed': 0, 'data': {'fold': k, 'split': 'vl_strong'}}
+    config = {
+      'format': json_records.FORMAT,
+      'seed': 0,
+      'data': {'fold': k, 'split': 'vl_strong'},
+    }
     (run / 'config.json').write_text(json.dumps(config))
   b = make_run(tmp_path / 'b')
-  config = {'format': 1, 'seed': 0, 'data': {'split': 'vl_dark'}}
+  config = {
+    'format': json_records.FORMAT,
+    'seed': 0,
+    'data': {'split': 'vl_dark'},
+  }
   (b / 'config.json').write_text(json.dumps(config))
   assert report_of(tmp_path / 'a', b).config_differences == (
     'data.split: vl_strong | vl_dark',
@@ -315,7 +324,7 @@ def test_configs_are_compared(tmp_path):
   runs = make_run(tmp_path / 'a'), make_run(tmp_path / 'b')
   for run, patience in zip(runs, (3, 5), strict=True):
     config = {
-      'format': 1,
+      'format': json_records.FORMAT,
       'seed': 0,
       'optimizer': {'patience': patience, 'name': 'adam'},
     }

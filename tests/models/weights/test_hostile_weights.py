@@ -20,7 +20,7 @@ import pytest
 from stclr_jax.models.weights import torch_files
 
 ROOT = pathlib.Path(__file__).parents[3]
-FILES = pathlib.Path(__file__).parent / 'torchvision'
+FILES = pathlib.Path(__file__).parent / 'torchvision_files'
 SPARE_BYTES = 64 << 20
 
 

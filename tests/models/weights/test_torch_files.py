@@ -8,7 +8,7 @@ import pytest
 
 from stclr_jax.models.weights import torch_files
 
-FILES = pathlib.Path(__file__).parent / 'torchvision'
+FILES = pathlib.Path(__file__).parent / 'torchvision_files'
 
 
 @pytest.mark.parametrize('name', ['archive.pth', 'sequence.pth'])

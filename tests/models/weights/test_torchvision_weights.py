@@ -7,11 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from stclr_jax.errors import UserError
 from stclr_jax.models import architectures
 from stclr_jax.models import encoders
 from stclr_jax.models.weights import torchvision_weights
 
-FILES = pathlib.Path(__file__).parent / 'torchvision'
+FILES = pathlib.Path(__file__).parent / 'torchvision_files'
 
 
 def draw_clip():
@@ -117,3 +118,33 @@ def test_what_does_not_fit_is_refused(tensors, options, message, tmp_path):
   _, variables = init('r2plus1d_18', **options)
   with pytest.raises(ValueError, match=f'(?s){message}'):
     torchvision_weights.load_encoder(variables, path, 'r2plus1d_18')
+
+
+UNSOUND = [
+  ('stem.0.weight', np.float32, np.nan, r'stem.0.weight \(1 of \d+ not finite'),
+  ('layer1.0.conv1.1.bias', np.float32, -np.inf, r'conv1.1.bias \(1 of 64 not'),
+  ('stem.1.running_mean', np.float64, 1e300, r'stem.1.running_mean \(1 of 64'),
+  ('stem.1.running_var', np.float32, -1e-3, r'running_var \(1 of 64 negative'),
+]
+
+
+@pytest.mark.parametrize('name, dtype, value, message', UNSOUND)
+def test_weights_that_are_not_finite_are_refused(
+  name, dtype, value, message, tmp_path
+):
+  tensors = draw_weights(shapes_of('mc3_18'))
+  tensors[name] = tensors[name].astype(dtype)
+  tensors[name].flat[-1] = value
+  path = save(tmp_path / 'w.safetensors', tensors)
+  _, variables = init('mc3_18')
+  with pytest.raises(UserError, match=f'`init_weights`.*{message}'):
+    torchvision_weights.load_encoder(variables, path, 'mc3_18')
+
+
+def test_what_is_skipped_may_be_anything(tmp_path):
+  tensors = draw_weights(shapes_of('mc3_18'))
+  tensors['fc.bias'][0] = np.nan
+  path = save(tmp_path / 'w.safetensors', tensors)
+  _, variables = init('mc3_18')
+  _, report = torchvision_weights.load_encoder(variables, path, 'mc3_18')
+  assert 'fc.bias' in report.skipped

@@ -1,0 +1,118 @@
+"""Small runs of the real workflows, each a process that can be killed.
+
+python -m benchmarks.faults.victims finetune WORKDIR
+"""
+
+import pathlib
+import sys
+
+import jax
+import numpy as np
+
+from configs import crossval as crossval_config
+from configs import finetune as finetune_config
+from configs import pretrain as pretrain_config
+from stclr_jax import commands
+from stclr_jax import oulu_casia
+from stclr_jax.data import videos
+from stclr_jax.experiments import crossval
+from stclr_jax.workflows import finetune
+from stclr_jax.workflows import pretrain
+
+PEOPLE, EXPRESSIONS = 6, 3
+MODULES = {'pretrain': pretrain, 'finetune': finetune, 'crossval': crossval}
+CACHE = 'compiled'  # beside the workdirs
+
+
+def make_store():
+  """Videos of noise of six people, three expressions each."""
+  rng = np.random.default_rng(0)
+  count = PEOPLE * EXPRESSIONS
+  subject, label = np.divmod(np.arange(count), EXPRESSIONS)
+  length = rng.integers(4, 9, count)
+  frames = rng.integers(0, 120, (length.sum(), 16, 16, 3))
+  frames += 20 * np.repeat(label, length)[:, None, None, None]
+  names = oulu_casia.EXPRESSIONS[:EXPRESSIONS]
+  return videos.VideoStore(
+    frames=frames.astype(np.uint8),
+    first=(np.cumsum(length) - length).astype(np.int32),
+    length=length.astype(np.int32),
+    label=label.astype(np.int32),
+    subject=(subject + 1).astype(np.int32),
+    video_id=tuple(
+      f'P{s + 1:03d}/{names[e]}' for s, e in zip(subject, label, strict=True)
+    ),
+    label_names=names,
+    name='noise:vl_strong',
+    synthetic=True,
+  )
+
+
+def _shrink(run, num_epochs):
+  run.num_epochs = num_epochs
+  run.batch_size = 6
+  run.views.num_frames = 2
+  run.views.size = 16
+  run.optimizer.warmup_epochs = 0
+  run.optimizer.learning_rate = 1e-4
+  run.optimizer.schedule = 'constant'
+  run.log_every_steps = 1
+  run.checkpoint.every_epochs = 1
+  run.checkpoint.keep = 2
+
+
+def _pretrain():
+  config = pretrain_config.get_config()
+  _shrink(config, 4)
+  config.encoder.width = 1 / 16
+  config.data.num_folds = 3
+  config.knn.every_epochs = 2
+  config.audit.enabled = False
+  return config
+
+
+def _finetune(**changes):
+  config = finetune_config.get_config()
+  _shrink(config, 4)
+  config.encoder.width = 1 / 16
+  config.data.num_folds = 3
+  config.init = 'scratch'
+  config.optimizer.schedule = 'plateau'
+  config.report.enabled = False
+  config.update_from_flattened_dict(changes)
+  return config
+
+
+def _crossval():
+  config = crossval_config.get_config()
+  for run in (config.pretrain, config.finetune):
+    _shrink(run, 2)
+  config.encoder.width = 1 / 16
+  config.data.num_folds = 3
+  config.folds = (0,)
+  config.finetune.frozen_epochs = 1
+  config.finetune.report.enabled = False
+  config.pretrain.audit.enabled = False
+  return config
+
+
+WORKFLOWS = {
+  'pretrain': _pretrain,
+  'finetune': _finetune,
+  'inner_validation': lambda: _finetune(selection='inner_validation'),
+  'crossval': _crossval,
+}
+
+
+def main():
+  """Runs a workflow, or goes on with it."""
+  name, workdir = sys.argv[1], pathlib.Path(sys.argv[2])
+  jax.config.update('jax_compilation_cache_dir', str(workdir.parent / CACHE))
+  jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+  config = WORKFLOWS[name]()
+  workflow = MODULES[config.workflow]
+  commands.report_errors()(workflow.run)(config, workdir, store=make_store())
+
+
+if __name__ == '__main__':
+  commands.call(main)
