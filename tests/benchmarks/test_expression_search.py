@@ -37,7 +37,7 @@ def run_search(monkeypatch, folder, *arguments):
     workdir.mkdir(parents=True)
     found = made_summaries.make(MethodAccuracy, correct=7, title='Probe')
     methods = dict.fromkeys(expression_search.PROBES, found)
-    made = made_summaries.make(BaselinesSummary, methods=methods)
+    made = made_summaries.make(BaselinesSummary, folds=(0,), methods=methods)
     if 'configs/pretrain.py' in command[2]:
       audit = made_summaries.make_audit(
         expression=0.3, subject=0.9, num_videos=432
