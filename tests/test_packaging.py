@@ -59,6 +59,35 @@ def test_what_training_lacks_is_named_before_it_begins():
   assert packages == {re.split('[<>=]', one)[0] for one in EXTRAS['train']}
 
 
+WITHOUT_TRAINING = """
+import runpy, sys
+from stclr_jax import programs
+
+class Missing:
+  def find_spec(self, name, path=None, target=None):
+    if name.partition('.')[0] in programs.FOR_TRAINING:
+      raise ModuleNotFoundError(name, name=name)
+
+sys.meta_path.insert(0, Missing())
+runpy.run_path('main.py', run_name='__main__')
+"""
+
+
+def test_planning_needs_none_of_what_training_needs():
+  ran = subprocess.run(
+    [
+      sys.executable, '-c', WITHOUT_TRAINING,
+      '--config=configs/reproduce.py:table3,paper', '--plan',
+    ],
+    cwd=ROOT,
+    env=os.environ | {'PYTHONPATH': str(ROOT)},
+    capture_output=True,
+    text=True,
+  )  # fmt: skip
+  assert ran.returncode == 0, ran.stderr
+  assert '30 and 30 runs' in ran.stdout
+
+
 def test_each_command_is_a_module_that_can_be_run(capsys, monkeypatch):
   folder = ROOT / 'stclr_jax'
   # All modules of the package itself that end by running themselves.
