@@ -236,16 +236,8 @@ def _common_batch_size(config):
 
 
 def _run_app():
-  try:
+  with processes.leaving_others():
     app.run(main, flags_parser=_parse_flags)
-  except SystemExit as end:
-    if end.code and processes.are_several():
-      if isinstance(end.code, str):
-        print(end.code, file=sys.stderr)
-      sys.stderr.flush()
-      # Without waiting for the others, who would wait for it; they end, too.
-      os._exit(end.code if isinstance(end.code, int) else 1)
-    raise
 
 
 def start():

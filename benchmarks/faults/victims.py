@@ -1,6 +1,6 @@
-"""Small runs of the real workflows, each a process that can be killed.
+"""Small runs of the real workflows, in processes that can be killed.
 
-python -m benchmarks.faults.victims finetune WORKDIR
+python -m benchmarks.faults.victims finetune WORKDIR CACHE [PORT NUMBER]
 """
 
 import pathlib
@@ -16,12 +16,17 @@ from stclr_jax import commands
 from stclr_jax import oulu_casia
 from stclr_jax.data import videos
 from stclr_jax.experiments import crossval
+from stclr_jax.learning import parallel
+from stclr_jax.learning.running import processes
+from stclr_jax.runs import private_workdirs
 from stclr_jax.workflows import finetune
 from stclr_jax.workflows import pretrain
 
 PEOPLE, EXPRESSIONS = 6, 3
 MODULES = {'pretrain': pretrain, 'finetune': finetune, 'crossval': crossval}
-CACHE = 'compiled'  # beside the workdirs
+# chosen: twice the slowest start; at five minutes, as users have them, whoever
+# waits for a process that was killed before it joined holds up a campaign.
+JOIN_SECONDS = 60
 
 
 def make_store():
@@ -98,20 +103,42 @@ def _crossval():
 
 WORKFLOWS = {
   'pretrain': _pretrain,
+  'joined': _pretrain,
   'finetune': _finetune,
   'inner_validation': lambda: _finetune(selection='inner_validation'),
   'crossval': _crossval,
 }
 
 
+PROCESSES = {'joined': 2}  # of one run; all others have one
+
+
+@commands.report_errors()
+def _join(port, number, count):
+  processes.JOIN_SECONDS = JOIN_SECONDS
+  processes.join(f'localhost:{port}', count, number)
+  parallel.meet()
+
+
+@commands.report_errors()
+def _run(name, workdir):
+  config = WORKFLOWS[name]()
+  with (
+    processes.naming_lost_ones(),
+    private_workdirs.of_process(workdir) as folder,
+  ):
+    MODULES[config.workflow].run(config, folder, store=make_store())
+
+
 def main():
   """Runs a workflow, or goes on with it."""
-  name, workdir = sys.argv[1], pathlib.Path(sys.argv[2])
-  jax.config.update('jax_compilation_cache_dir', str(workdir.parent / CACHE))
+  name, workdir, cache, *joining = sys.argv[1:]
+  jax.config.update('jax_compilation_cache_dir', cache)
   jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
-  config = WORKFLOWS[name]()
-  workflow = MODULES[config.workflow]
-  commands.report_errors()(workflow.run)(config, workdir, store=make_store())
+  with processes.leaving_others():
+    if joining:
+      _join(*map(int, joining), PROCESSES[name])
+    _run(name, pathlib.Path(workdir))
 
 
 if __name__ == '__main__':

@@ -6,12 +6,14 @@ import numpy as np
 import pytest
 
 from benchmarks.faults import campaign
+from benchmarks.faults import cases
 
 
 @pytest.mark.slow
 def test_what_suffers_ends_as_what_does_not(tmp_path):
   found = campaign.run(
-    tmp_path, types.SimpleNamespace(faults=5, seed=0, workflow='pretrain')
+    tmp_path,
+    types.SimpleNamespace(faults=5, seed=0, jobs=1, workflow='pretrain'),
   )
   assert sum(row['count'] for row in found['faults']) >= 5
   assert found['wrong'] == []
@@ -19,9 +21,9 @@ def test_what_suffers_ends_as_what_does_not(tmp_path):
 
 def test_a_difference_is_seen():
   whole = {'run state': [np.zeros(2), np.ones(3)], 'run metrics': [{'step': 1}]}
-  assert campaign.compare(whole, whole) == ''
+  assert cases.compare(whole, whole) == ''
   other = whole | {'run state': [np.zeros(2), np.nextafter(np.ones(3), 2)]}
-  assert campaign.compare(other, whole) == 'run state: differs'
+  assert cases.compare(other, whole) == 'run state: differs'
   twice = whole | {'run metrics': [{'step': 1}, {'step': 1}]}
-  assert campaign.compare(twice, whole) == 'run metrics: differs'
-  assert campaign.compare({}, whole) == 'run state: missing'
+  assert cases.compare(twice, whole) == 'run metrics: differs'
+  assert cases.compare({}, whole) == 'run state: missing'

@@ -210,6 +210,24 @@ def naming_lost_ones():
     ) from error
 
 
+@contextlib.contextmanager
+def leaving_others():
+  """Ends a process that fails without waiting for the others, who end, too.
+
+  Raises:
+    SystemExit: as it was raised, where there are no others.
+  """
+  try:
+    yield
+  except SystemExit as end:
+    if not end.code or not are_several():
+      raise
+    if isinstance(end.code, str):
+      print(end.code, file=sys.stderr)
+    sys.stderr.flush()
+    os._exit(end.code if isinstance(end.code, int) else 1)
+
+
 def _is_launched():
   counts = [os.environ.get(name, '1') for name in _COUNTS]
   return any(count.isdecimal() and int(count) > 1 for count in counts) or all(
