@@ -161,15 +161,16 @@ def test_any_of_them_stops_all_and_all_go_on(joined, tmp_path):
 
 
 @pytest.mark.slow
-def test_who_loses_another_ends_with_a_sentence(tmp_path):
+@pytest.mark.parametrize('lost', [0, 1])
+def test_who_loses_another_ends_with_a_sentence(lost, tmp_path):
   workdir = tmp_path / 'run'
   run = Joined(workdir, (*PRETRAIN, '--config.num_epochs=1000'))
   run.wait_for_steps(workdir)
-  run.running[1].kill()
+  run.running[lost].kill()
   began = time.monotonic()
-  assert run.wait(120)[0] == 1, run.said()
+  assert run.wait(120)[1 - lost] == 1, run.said()
   assert time.monotonic() - began < 60
-  assert 'Another process of this run has ended' in run.said(0)
+  assert 'Another process of this run has ended' in run.said(1 - lost)
 
 
 @pytest.mark.slow

@@ -6,6 +6,7 @@ tells the others: every process must ask, in the same order.
 """
 
 import contextlib
+import ctypes
 import json
 import os
 import signal
@@ -27,6 +28,11 @@ JOIN_SECONDS = 300
 # chosen: after so long without a sign of life a process counts as dead, and
 # the others end.
 DEAD_SECONDS = 60
+_LOST = (
+  'Another process of this run has ended, or cannot be reached any more '
+  '({why}); see what it said. Start all of them again: the run goes on from '
+  'its last checkpoint.'
+)
 # What a launcher sets of how many processes make up a run: srun, mpirun.
 _COUNTS = ('SLURM_STEP_NUM_TASKS', 'OMPI_COMM_WORLD_SIZE')
 # Of an indexed job of Kubernetes, whose pods jax knows to find.
@@ -62,6 +68,7 @@ def join(coordinator='', num_processes=None, process_id=None):
     )
   else:
     _check(coordinator, num_processes, process_id)
+  _handle_aborts()
   # Its service would take SIGTERM from us (`runs/training/stopping`).
   jax.config.update('jax_enable_preemption_service', False)
   who = 'A process' if process_id is None else f'Process {process_id}'
@@ -112,6 +119,25 @@ def _giving_up(failed):
     timer.cancel()
     for number, handler in before.items():
       signal.signal(number, handler)
+
+
+@ctypes.CFUNCTYPE(None, ctypes.c_int)
+def _end_with_a_sentence(_):
+  # Not through sys.stderr, whose lock a thread that is interrupted may hold.
+  why = 'JAX says above what it has seen'
+  os.write(2, f'Error: {_LOST.format(why=why)}\n'.encode())
+  os._exit(1)
+
+
+def _handle_aborts():
+  """Ends a process that JAX aborts, for another one is lost, with a sentence.
+
+  JAX does so from a thread of its own where the first process ends, as it
+  listens for all; Python's signal handlers do not run then, and the callback
+  that JAX offers fails (std::bad_cast, jaxlib 0.10.2).
+  """
+  if os.name == 'posix':
+    ctypes.CDLL(None).signal(signal.SIGABRT, _end_with_a_sentence)
 
 
 def are_several():
@@ -203,11 +229,7 @@ def naming_lost_ones():
     lost = ('Gloo', 'NCCL', 'DEADLINE', 'UNAVAILABLE', 'heartbeat', 'closed')
     if not are_several() or not any(word in str(error) for word in lost):
       raise
-    raise UserError(
-      'Another process of this run has ended, or cannot be reached any more '
-      f'({words}); see what it said. Start all of them again: the run goes on '
-      'from its last checkpoint.'
-    ) from error
+    raise UserError(_LOST.format(why=words)) from error
 
 
 @contextlib.contextmanager
