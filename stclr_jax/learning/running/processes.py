@@ -33,6 +33,8 @@ _LOST = (
   '({why}); see what it said. Start all of them again: the run goes on from '
   'its last checkpoint.'
 )
+# Of SIGABRT: what C alone knows of would be taken for unused.
+_HANDLERS = []
 # What a launcher sets of how many processes make up a run: srun, mpirun.
 _COUNTS = ('SLURM_STEP_NUM_TASKS', 'OMPI_COMM_WORLD_SIZE')
 # Of an indexed job of Kubernetes, whose pods jax knows to find.
@@ -68,7 +70,6 @@ def join(coordinator='', num_processes=None, process_id=None):
     )
   else:
     _check(coordinator, num_processes, process_id)
-  _handle_aborts()
   # Its service would take SIGTERM from us (`runs/training/stopping`).
   jax.config.update('jax_enable_preemption_service', False)
   who = 'A process' if process_id is None else f'Process {process_id}'
@@ -99,7 +100,8 @@ def _giving_up(failed):
   """Ends the process with a sentence, should it wait for others too long.
 
   It waits outside of Python, and would end in a stack trace; nor would it hear
-  a signal that Python handles.
+  a signal that Python handles. Nor does JAX raise what it aborts for, such as a
+  second process of the same number.
   """
 
   def give_up():
@@ -113,31 +115,37 @@ def _giving_up(failed):
     for number in (signal.SIGINT, signal.SIGTERM)
   }
   timer.start()
+  say_if_aborted(failed)
   try:
     yield
   finally:
+    say_if_aborted(_LOST.format(why='JAX says above what it has seen'))
     timer.cancel()
     for number, handler in before.items():
       signal.signal(number, handler)
 
 
-@ctypes.CFUNCTYPE(None, ctypes.c_int)
-def _end_with_a_sentence(_):
-  # Not through sys.stderr, whose lock a thread that is interrupted may hold.
-  why = 'JAX says above what it has seen'
-  os.write(2, f'Error: {_LOST.format(why=why)}\n'.encode())
-  os._exit(1)
-
-
-def _handle_aborts():
-  """Ends a process that JAX aborts, for another one is lost, with a sentence.
+def say_if_aborted(sentence):
+  """Sets the sentence with which the process ends, should JAX abort it.
 
   JAX does so from a thread of its own where the first process ends, as it
   listens for all; Python's signal handlers do not run then, and the callback
   that JAX offers fails (std::bad_cast, jaxlib 0.10.2).
+
+  Args:
+    sentence: with what to do.
   """
-  if os.name == 'posix':
-    ctypes.CDLL(None).signal(signal.SIGABRT, _end_with_a_sentence)
+  if os.name != 'posix':
+    return
+
+  @ctypes.CFUNCTYPE(None, ctypes.c_int)
+  def end(_):
+    # Not through sys.stderr, whose lock a thread that is interrupted may hold.
+    os.write(2, f'Error: {sentence}\n'.encode())
+    os._exit(1)
+
+  ctypes.CDLL(None).signal(signal.SIGABRT, end)
+  _HANDLERS.append(end)
 
 
 def are_several():

@@ -4,6 +4,8 @@ That they do join: `tests/workflows/test_joined_runs.py`.
 """
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -39,6 +41,7 @@ def joined(monkeypatch):
     lambda *given, **_: asked.append(given),
   )
   monkeypatch.setattr(processes.jax.config, 'update', lambda *_: None)
+  monkeypatch.setattr(processes, 'say_if_aborted', lambda _: None)
   return asked
 
 
@@ -102,6 +105,21 @@ def test_a_failure_says_whom_it_waited_for(launched, joined, monkeypatch):
     processes.join('node1:1234', 2, 1)
   assert 'Address in use' in str(error.value)
   assert 'stack' not in str(error.value)
+
+
+def test_what_jax_aborts_ends_with_a_sentence():
+  program = (
+    'import ctypes, threading\n'
+    'from stclr_jax.learning.running import processes\n'
+    'processes.say_if_aborted("Not the last.")\n'
+    'processes.say_if_aborted("Start all again.")\n'
+    'thread = threading.Thread(target=ctypes.CDLL(None).abort)\n'
+    'thread.start(); thread.join()'
+  )
+  ran = subprocess.run(
+    [sys.executable, '-c', program], capture_output=True, text=True, timeout=60
+  )
+  assert (ran.returncode, ran.stderr) == (1, 'Error: Start all again.\n')
 
 
 def test_the_one_that_differs_is_named(monkeypatch):
