@@ -2,9 +2,7 @@
 
 import contextlib
 import dataclasses
-import json
 import os
-import pathlib
 import random
 import signal
 import socket
@@ -13,25 +11,20 @@ import sys
 import time
 from typing import Any
 
-import numpy as np
-from jax import tree
-
+from benchmarks.faults import outcomes
 from benchmarks.faults import victims
 from stclr_jax import commands
 from stclr_jax.learning.saved import checkpoints
-from stclr_jax.runs.training import journal
 
 # chosen: ten times what the slowest run takes; a run that takes longer hangs.
 HANGS_AFTER = 600
 KILL, TERMINATE, DAMAGE, FULL_DISK = 'kill', 'terminate', 'damage', 'full disk'
-# Of a summary: what is different each time.
-TIMES = ('seconds', 'views_per_second', 'clips_per_second')
 # chosen: what a run keeps free (`files/disk`) four times.
 _DISK_BYTES = 128 << 20
 
 
 class Wrong(Exception):
-  """What is wrong with a run that has suffered, in words."""
+  """A run that has suffered is wrong: how, in words."""
 
 
 class Disk:
@@ -134,7 +127,7 @@ class Whole:
   """A run that nothing was done to.
 
   Attributes:
-    outcome: see `read_outcome`.
+    outcome: see `outcomes.read`.
     seconds: that it took, once all was compiled.
   """
 
@@ -155,7 +148,7 @@ def run_whole(name, place):
   Raises:
     Wrong: if they do not end, or not in the same.
   """
-  outcomes = []
+  found = []
   for number in (0, 1):
     workdir = place / f'{name}_{number}'
     started = time.monotonic()
@@ -163,10 +156,10 @@ def run_whole(name, place):
     if any(running.end('by itself')):
       raise Wrong(running.said())
     seconds = time.monotonic() - started
-    outcomes.append(read_outcome(workdir))
-  if different := compare(*outcomes):
+    found.append(outcomes.read(workdir))
+  if different := outcomes.compare(*found):
     raise Wrong(f'{name}, run twice, is not the same: {different}')
-  return Whole(outcomes[-1], seconds)
+  return Whole(found[-1], seconds)
 
 
 class Case:
@@ -217,7 +210,7 @@ class Case:
         running = Running(self.name, workdir, place)
         if any(running.end('once all is over')):
           raise Wrong(f'does not go on: {running.said()}')
-        if different := compare(read_outcome(workdir), whole.outcome):
+        if different := outcomes.compare(outcomes.read(workdir), whole.outcome):
           raise Wrong(different)
       except Wrong as wrong:
         self.wrong = str(wrong)
@@ -287,55 +280,3 @@ def damage(path, draw):
   else:
     content[draw.randrange(len(content))] ^= 1
     path.write_bytes(content)
-
-
-def read_outcome(workdir):
-  """Gathers what a run has come to.
-
-  Args:
-    workdir: of a run or of a tree of runs.
-
-  Returns:
-    A dict by name, of arrays, lines, figures; see `compare`.
-  """
-  found = {}
-  for summary in sorted(pathlib.Path(workdir).rglob('summary.json')):
-    run = summary.parent
-    name = run.relative_to(workdir)
-    figures = json.loads(summary.read_text())
-    found[f'{name} figures'] = {
-      key: value for key, value in figures.items() if key not in TIMES
-    }
-    for file in ('predictions.csv', 'oracle_predictions.csv'):
-      if (run / file).exists():
-        found[f'{name} {file}'] = (run / file).read_text()
-    if (run / journal.METRICS).exists():
-      found[f'{name} metrics'] = journal.read_lines(run)
-      found[f'{name} state'] = [
-        np.asarray(leaf) for leaf in tree.leaves(checkpoints.read(run).state)
-      ]
-  return found
-
-
-def compare(found, whole):
-  """Compares what a run has come to with what it should have.
-
-  Args:
-    found: a dict by name: lists of arrays under names that end in ' state',
-      else what JSON can hold.
-    whole: the same, of an undisturbed run.
-
-  Returns:
-    Where they differ first, in words; '' where they do not.
-  """
-  for name, expected in whole.items():
-    if name not in found:
-      return f'{name}: missing'
-    same = (
-      all(map(np.array_equal, found[name], expected))
-      if name.endswith(' state')
-      else found[name] == expected
-    )
-    if not same:
-      return f'{name}: differs'
-  return ''

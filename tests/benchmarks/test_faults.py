@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from benchmarks.faults import campaign
-from benchmarks.faults import cases
+from benchmarks.faults import outcomes
 
 
 @pytest.mark.slow
@@ -21,9 +21,9 @@ def test_what_suffers_ends_as_what_does_not(tmp_path):
 
 def test_a_difference_is_seen():
   whole = {'run state': [np.zeros(2), np.ones(3)], 'run metrics': [{'step': 1}]}
-  assert cases.compare(whole, whole) == ''
+  assert outcomes.compare(whole, whole) == ''
   other = whole | {'run state': [np.zeros(2), np.nextafter(np.ones(3), 2)]}
-  assert cases.compare(other, whole) == 'run state: differs'
+  assert outcomes.compare(other, whole) == 'run state: differs'
   twice = whole | {'run metrics': [{'step': 1}, {'step': 1}]}
-  assert cases.compare(twice, whole) == 'run metrics: differs'
-  assert cases.compare({}, whole) == 'run state: missing'
+  assert outcomes.compare(twice, whole) == 'run metrics: differs'
+  assert outcomes.compare({}, whole) == 'run state: missing'
