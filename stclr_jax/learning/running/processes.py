@@ -72,13 +72,18 @@ def join(coordinator='', num_processes=None, process_id=None):
     _check(coordinator, num_processes, process_id)
   # Its service would take SIGTERM from us (`runs/training/stopping`).
   jax.config.update('jax_enable_preemption_service', False)
-  who = 'A process' if process_id is None else f'Process {process_id}'
+  who = (
+    f'{"A process" if process_id is None else f"Process {process_id}"} of '
+    f'{num_processes or "those launched"}'
+  )
   where = coordinator or 'the address that the launcher says'
-  failed = (
-    f'{who} of {num_processes or "those launched"} has not found the others '
-    f'within {JOIN_SECONDS} s; the first one must listen at {where}. Is each '
-    'started once, with a number of its own and the same address, and can its '
-    'port be reached?'
+  question = (
+    f'the first one must listen at {where}. Is each started once, with a '
+    'number of its own and the same address, and can its port be reached?'
+  )
+  failed = f'{who} has not found the others within {JOIN_SECONDS} s; {question}'
+  say_if_aborted(
+    f'{who} could not join the others (JAX says above why); {question}'
   )
   with _giving_up(failed):
     try:
@@ -93,6 +98,7 @@ def join(coordinator='', num_processes=None, process_id=None):
     except (RuntimeError, ValueError) as error:
       words = str(error).splitlines()[0]
       raise UserError(f'{failed} ({words})') from error
+  say_if_aborted(_LOST.format(why='JAX says above what it has seen'))
 
 
 @contextlib.contextmanager
@@ -100,8 +106,7 @@ def _giving_up(failed):
   """Ends the process with a sentence, should it wait for others too long.
 
   It waits outside of Python, and would end in a stack trace; nor would it hear
-  a signal that Python handles. Nor does JAX raise what it aborts for, such as a
-  second process of the same number.
+  a signal that Python handles.
   """
 
   def give_up():
@@ -115,11 +120,9 @@ def _giving_up(failed):
     for number in (signal.SIGINT, signal.SIGTERM)
   }
   timer.start()
-  say_if_aborted(failed)
   try:
     yield
   finally:
-    say_if_aborted(_LOST.format(why='JAX says above what it has seen'))
     timer.cancel()
     for number, handler in before.items():
       signal.signal(number, handler)
@@ -129,8 +132,9 @@ def say_if_aborted(sentence):
   """Sets the sentence with which the process ends, should JAX abort it.
 
   JAX does so from a thread of its own where the first process ends, as it
-  listens for all; Python's signal handlers do not run then, and the callback
-  that JAX offers fails (std::bad_cast, jaxlib 0.10.2).
+  listens for all, or where two have the same number. Python's signal handlers
+  do not run then, and the callback that JAX offers fails (std::bad_cast, jaxlib
+  0.10.2).
 
   Args:
     sentence: with what to do.
