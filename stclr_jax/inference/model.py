@@ -282,10 +282,8 @@ def _folded(trained) -> tuple[Any, dict[str, Any]]:
   return encoder, {'params': params}
 
 
-@jax.jit
-def _divided_softmax(logits, temperature):
-  return jax.nn.softmax(logits / temperature)
-
-
 def _softmax(logits, temperature):
-  return np.asarray(_divided_softmax(logits, temperature))
+  from scipy import special
+
+  # Not jitted: it would be compiled for each number of windows.
+  return special.softmax(np.asarray(logits) / temperature, axis=-1)

@@ -19,6 +19,7 @@ from stclr_jax.data.imports import recordings
 from stclr_jax.data.imports.recording_frames import RecordingFrames
 from stclr_jax.data.pictures import frame_images
 from stclr_jax.data.video import video_files
+from stclr_jax.files import host_memory
 from stclr_jax.files import thread_maps
 from stclr_jax.inference.tables import words
 from stclr_jax.inference.videos import faces as faces_of
@@ -26,6 +27,7 @@ from stclr_jax.inference.videos import prediction
 from stclr_jax.inference.videos import windows as windows_of
 
 _AHEAD = 8  # chosen: frames, or clips, that are ready before they are asked for
+_GIVE_BACK_EVERY = 16  # chosen: batches, half a minute to a few of a recording
 _VARIES = 0.1  # chosen: of a step between pictures; clocks round by less
 
 
@@ -226,6 +228,8 @@ def _answer(network, recording, rows, settings, report):
     while batch := list(itertools.islice(ready, network.batch_size)):
       keys += [row.key for row, _ in batch]
       answers.append(network.of_taken(np.stack([clip for _, clip in batch])))
+      if len(answers) % _GIVE_BACK_EVERY == 0:
+        host_memory.give_back()
       report(f'{len(keys)} of {len(rows)} windows', len(keys) / len(rows))
   groups = np.array([face for face, _ in keys])
   found = network.name_taken(np.concatenate(answers), groups)
